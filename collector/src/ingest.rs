@@ -1,0 +1,128 @@
+//! From a request's body to the store, without a word of HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use picollect_telemetry::line::{Precision, decode};
+
+use crate::store::{Store, StoreError};
+
+/// So many refusals are spelled out in an answer; the rest is counted.
+const MAX_REASONS: usize = 10;
+
+/// What has come in since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Bodies that were taken in.
+    pub batches: AtomicU64,
+    /// Their bytes, decompressed.
+    pub bytes: AtomicU64,
+    /// Samples written, the ones that came again included.
+    pub samples: AtomicU64,
+    /// Lines and fields refused.
+    pub refused: AtomicU64,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Samples written.
+    pub written: usize,
+    /// Lines that could not be read.
+    pub bad_lines: usize,
+    /// Fields that the store refused: another type, or too many series.
+    pub refused_fields: usize,
+    /// The number of the first bad line.
+    pub first_bad_line: Option<usize>,
+    /// The reasons, the first few of them.
+    pub reasons: Vec<String>,
+}
+
+impl Outcome {
+    /// One sentence for the sender of a batch that was not taken whole.
+    pub fn message(&self) -> String {
+        let refused = self.bad_lines + self.refused_fields;
+        let more = refused.saturating_sub(self.reasons.len());
+        let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
+        let Self { written, bad_lines, refused_fields, .. } = self;
+        format!(
+            "partial write: {written} samples written, {bad_lines} lines and {refused_fields} fields refused: {}{tail}",
+            self.reasons.join("; ")
+        )
+    }
+}
+
+/// The way in.
+pub struct Ingest {
+    store: Arc<dyn Store>,
+    counters: Counters,
+}
+
+impl Ingest {
+    /// Into this store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, counters: Counters::default() }
+    }
+
+    /// What has come in since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was.
+    pub fn body(&self, body: &[u8], precision: Precision, now_ms: i64) -> Result<Outcome, StoreError> {
+        let batch = decode(body, precision, now_ms);
+        let appended = self.store.append(&batch.points)?;
+        let conflicts = appended.conflicts.iter().map(|conflict| {
+            let crate::store::Conflict { measurement, field, holds, got } = conflict;
+            format!("field type conflict: `{field}` of `{measurement}` is {holds}, not {got}")
+        });
+        let limit = (appended.over_limit > 0).then(|| "too many series: is a tag really a value?".to_owned());
+        let reasons = batch.errors.iter().map(ToString::to_string).chain(conflicts).chain(limit);
+        let outcome = Outcome {
+            written: appended.written,
+            bad_lines: batch.errors.len(),
+            refused_fields: appended.conflicts.len() + appended.over_limit,
+            first_bad_line: batch.errors.first().map(|error| error.line),
+            reasons: reasons.take(MAX_REASONS).collect(),
+        };
+        self.count(body.len(), &outcome);
+        Ok(outcome)
+    }
+
+    fn count(&self, bytes: usize, outcome: &Outcome) {
+        let add = |counter: &AtomicU64, by: usize| counter.fetch_add(by as u64, Ordering::Relaxed);
+        add(&self.counters.batches, 1);
+        add(&self.counters.bytes, bytes);
+        add(&self.counters.samples, outcome.written);
+        add(&self.counters.refused, outcome.bad_lines + outcome.refused_fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ingest(bodies: &[&str]) -> Outcome {
+        let directory = tempfile::tempdir().unwrap();
+        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let outcomes = bodies.iter().map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7).unwrap());
+        outcomes.last().expect("at least one body")
+    }
+
+    #[test]
+    fn the_good_lines_are_kept_and_the_bad_ones_named() {
+        let outcome = ingest(&["m f=1 1\ngarbage\nm f=2 2"]);
+        assert_eq!((outcome.written, outcome.first_bad_line), (2, Some(2)));
+        let want = "partial write: 2 samples written, 1 lines and 0 fields refused: line 2, column 8: field is missing";
+        assert_eq!(outcome.message(), want);
+    }
+
+    #[test]
+    fn a_type_conflict_is_explained_and_many_reasons_are_cut() {
+        let outcome = ingest(&["m f=1 1", "m f=2i 2"]);
+        assert_eq!(outcome.reasons, ["field type conflict: `f` of `m` is float, not integer"]);
+        let outcome = ingest(&[&"x\n".repeat(25)]);
+        assert!(outcome.message().ends_with("line 10, column 2: field is missing; and 15 more"));
+    }
+}

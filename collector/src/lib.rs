@@ -1,0 +1,21 @@
+//! The collector: ingest, store, report, web, and the command line around them.
+//!
+//! Invariants: only `web` knows HTTP; a back end is known only behind [`store::Store`]; what a report
+//! says is computed by `picollect-evaluate`.
+
+pub mod cli;
+pub mod data_dir;
+pub mod demo;
+pub mod ingest;
+pub mod live;
+pub mod nodes;
+pub mod query;
+pub mod report;
+pub mod runs;
+pub mod server;
+pub mod store;
+pub mod time;
+pub mod tokens;
+pub mod up;
+pub mod web;
+pub mod workload;

@@ -1,0 +1,162 @@
+//! The store: everything above it is built on the methods of one small trait.
+//!
+//! Invariants: `Store` has at most eight methods; a back end is known only in this module's files.
+
+#[cfg(test)]
+mod conformance;
+mod sqlite;
+
+use picollect_evaluate::Window;
+use picollect_telemetry::Value;
+use picollect_telemetry::line::{Point, escape_tag};
+
+pub use sqlite::{SqliteStore, open};
+
+/// Names one series: the measurement, the tags and the field.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesKey {
+    /// The line protocol's measurement.
+    pub measurement: String,
+    /// The line protocol's field.
+    pub field: String,
+    /// Tag keys and values, sorted by key.
+    pub tags: Vec<(String, String)>,
+}
+
+impl SeriesKey {
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The tags in line protocol's spelling: one text for one set of tags.
+    pub fn tags_text(tags: &[(String, String)]) -> String {
+        let mut text = String::new();
+        for (key, value) in tags {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            escape_tag(key, &mut text);
+            text.push('=');
+            escape_tag(value, &mut text);
+        }
+        text
+    }
+}
+
+/// Which series are meant; what is not given is any.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Selector<'a> {
+    /// The measurement.
+    pub measurement: Option<&'a str>,
+    /// The field.
+    pub field: Option<&'a str>,
+    /// Tags that have to be there with these values.
+    pub tags: &'a [(&'a str, &'a str)],
+}
+
+/// A value at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredSample {
+    /// Unix time, milliseconds.
+    pub t_ms: i64,
+    /// The value.
+    pub value: Value,
+}
+
+/// The numbers of a series in one step of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// Beginning of the step, Unix milliseconds.
+    pub start_ms: i64,
+    /// Number of samples.
+    pub count: u32,
+    /// Their sum.
+    pub sum: f64,
+    /// The least of them.
+    pub min: f64,
+    /// The greatest of them.
+    pub max: f64,
+    /// The earliest of them.
+    pub first: f64,
+    /// The latest of them.
+    pub last: f64,
+}
+
+/// What an append did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Samples written; a sample that was there already counts too.
+    pub written: usize,
+    /// Fields refused because their series holds another type.
+    pub conflicts: Vec<Conflict>,
+    /// Samples of new series refused because there are too many series.
+    pub over_limit: usize,
+}
+
+/// A field whose type is not its series' type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The measurement.
+    pub measurement: String,
+    /// The field.
+    pub field: String,
+    /// The type that the series holds.
+    pub holds: &'static str,
+    /// The type that came.
+    pub got: &'static str,
+}
+
+/// Most series in a store: some thousand nodes. More is a tag that should have been a field.
+pub const MAX_SERIES: usize = 100_000;
+
+/// The store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data directory or its file cannot be used.
+    #[error("cannot open the store `{path}`")]
+    Open {
+        /// The file.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory `{path}`")]
+    Directory {
+        /// The directory.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The engine failed.
+    #[error("the store failed")]
+    Engine(#[from] rusqlite::Error),
+}
+
+/// A back end.
+pub trait Store: Send + Sync {
+    /// Adds points, all or none of them durable when it returns. A sample is known by series and time:
+    /// one that comes again replaces itself.
+    fn append(&self, points: &[Point]) -> Result<Appended, StoreError>;
+
+    /// The series that match, in order.
+    fn series(&self, selector: &Selector<'_>) -> Result<Vec<SeriesKey>, StoreError>;
+
+    /// The samples of a series from the window's start to its end, both included, in order of time, and
+    /// the nearest one on either side of the window if it is no further away than `around_ms`.
+    fn read(&self, key: &SeriesKey, window: Window, around_ms: i64) -> Result<Vec<StoredSample>, StoreError>;
+
+    /// The numbers of a series in steps from the window's start (included) to its end (excluded); steps
+    /// without samples are left out.
+    fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError>;
+
+    /// Deletes all samples before this time, and series that hold none any more; says how many samples.
+    fn delete_before(&self, t_ms: i64) -> Result<u64, StoreError>;
+
+    /// What tells this store from any other; the same for as long as the data lives.
+    fn identity(&self) -> Result<String, StoreError>;
+
+    /// Bytes that the store takes.
+    fn size_bytes(&self) -> Result<u64, StoreError>;
+}

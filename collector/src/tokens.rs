@@ -1,0 +1,150 @@
+//! Tokens: made once, shown once, kept as a hash in the data directory.
+//!
+//! The file is read again whenever it has changed, so a token made while the collector runs works at
+//! once.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::time;
+
+const FILE: &str = "tokens.json";
+
+/// What the bearer of a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Push samples
+    Write,
+    /// Read reports and queries
+    Read,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    name: String,
+    scope: Scope,
+    sha256: String,
+    created: String,
+}
+
+/// Inode and time of change: a file that was replaced differs in one of them.
+type Version = (u64, i64, i64);
+
+/// The tokens of a data directory.
+#[derive(Debug)]
+pub struct Tokens {
+    path: PathBuf,
+    /// The entries, and which version of the file they were read from.
+    read: Mutex<(Option<Version>, Vec<Entry>)>,
+}
+
+impl Tokens {
+    /// The tokens of this directory, read when first asked for.
+    pub fn of(directory: &Path) -> Self {
+        Self { path: directory.join(FILE), read: Mutex::new((None, Vec::new())) }
+    }
+
+    /// Makes a token and gives its text, which is kept nowhere. Names are unique.
+    pub fn create(&self, name: &str, scope: Scope) -> anyhow::Result<String> {
+        let mut entries = self.entries()?;
+        ensure!(!name.is_empty(), "a token needs a name");
+        ensure!(entries.iter().all(|entry| entry.name != name), "there is a token named `{name}` already");
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+        let token = format!("pc_{}", hex(&random));
+        let created = time::rfc3339(time::now_ms());
+        entries.push(Entry { name: name.to_owned(), scope, sha256: hash(&token), created });
+        self.write(&entries)?;
+        Ok(token)
+    }
+
+    /// Whether any token has been made.
+    pub fn any(&self) -> anyhow::Result<bool> {
+        Ok(!self.entries()?.is_empty())
+    }
+
+    /// Whether this token may do that.
+    pub fn allows(&self, token: &str, scope: Scope) -> anyhow::Result<bool> {
+        let hash = hash(token);
+        let same = |entry: &Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
+        Ok(self.entries()?.iter().any(|entry| same(entry) && entry.scope == scope))
+    }
+
+    fn entries(&self) -> anyhow::Result<Vec<Entry>> {
+        let changed = match fs::metadata(&self.path) {
+            Ok(metadata) => Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| self.cannot_read()),
+        };
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.0 != changed {
+            let text = fs::read_to_string(&self.path).with_context(|| self.cannot_read())?;
+            *read = (changed, serde_json::from_str(&text).with_context(|| self.cannot_read())?);
+        }
+        Ok(read.1.clone())
+    }
+
+    fn cannot_read(&self) -> String {
+        format!("cannot read the tokens in `{}`", self.path.display())
+    }
+
+    /// Replaces the file in one step; temporary files are made readable by their owner only.
+    fn write(&self, entries: &[Entry]) -> anyhow::Result<()> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let cannot_write = || format!("cannot write the tokens in `{}`", directory.display());
+        fs::create_dir_all(directory).with_context(cannot_write)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory).with_context(cannot_write)?;
+        file.write_all(&serde_json::to_vec_pretty(entries)?).with_context(cannot_write)?;
+        file.persist(&self.path).with_context(cannot_write)?;
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).0 = None;
+        Ok(())
+    }
+}
+
+fn hash(token: &str) -> String {
+    hex(&Sha256::digest(token.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_its_scope_only_and_its_text_is_kept_nowhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(directory.path());
+        assert!(!tokens.any().unwrap());
+        let token = tokens.create("pi-1", Scope::Write).unwrap();
+        assert!(tokens.allows(&token, Scope::Write).unwrap());
+        assert!(!tokens.allows(&token, Scope::Read).unwrap());
+        assert!(!tokens.allows("pc_0", Scope::Write).unwrap());
+        let file = fs::read_to_string(directory.path().join(FILE)).unwrap();
+        assert!(!file.contains(&token[3..]));
+        // The hash of FIPS 180-2's example "abc".
+        assert!(hash("abc").starts_with("ba7816bf8f01cfea"));
+    }
+
+    #[test]
+    fn a_token_made_by_another_process_works_at_once_and_a_name_stands_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (serving, command) = (Tokens::of(directory.path()), Tokens::of(directory.path()));
+        let first = command.create("a", Scope::Write).unwrap();
+        assert!(serving.allows(&first, Scope::Write).unwrap());
+        let second = command.create("b", Scope::Write).unwrap();
+        assert!(serving.allows(&second, Scope::Write).unwrap());
+        assert!(command.create("a", Scope::Read).unwrap_err().to_string().contains("named `a`"));
+    }
+}

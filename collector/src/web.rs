@@ -1,0 +1,225 @@
+//! The collector over HTTP: InfluxDB's write path with its status codes and error JSON, a health check,
+//! and the collector's own metrics.
+//!
+//! Invariant: nothing outside this module and the agent's `push` knows HTTP.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt as _;
+use picollect_telemetry::line::Precision;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::ingest::Ingest;
+use crate::nodes;
+use crate::store::Store;
+use crate::time::now_ms;
+use crate::tokens::{Scope, Tokens};
+
+/// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
+/// several at once fit into a small board's memory.
+pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// So much of a body that is too large is read and thrown away, so that the sender sees the answer and
+/// not a broken connection.
+const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+/// Bodies in memory at once; more senders are asked to come back.
+const MAX_BODIES: usize = 8;
+/// When they are asked to come back.
+const RETRY_AFTER_S: &str = "1";
+
+/// What the handlers share.
+pub struct Collector {
+    /// Where samples lie.
+    pub store: Arc<dyn Store>,
+    /// The way in.
+    pub ingest: Ingest,
+    /// Who may do what.
+    pub tokens: Tokens,
+    bodies: Semaphore,
+}
+
+impl Collector {
+    /// A collector on this store with these tokens.
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens) -> Self {
+        let ingest = Ingest::new(Arc::clone(&store));
+        Self { store, ingest, tokens, bodies: Semaphore::new(MAX_BODIES) }
+    }
+}
+
+/// All routes.
+pub fn router(collector: Arc<Collector>) -> Router {
+    Router::new()
+        .route("/api/v2/write", post(write))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .with_state(collector)
+}
+
+/// An answer in InfluxDB's error JSON.
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    line: Option<usize>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), line: None }
+    }
+
+    fn internal(error: &anyhow::Error) -> Self {
+        tracing::error!("{error:#}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", format!("{error:#}"))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "code": self.code, "message": self.message });
+        if let Some(line) = self.line {
+            body["line"] = json!(line);
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        response
+    }
+}
+
+#[derive(Deserialize)]
+struct WriteQuery {
+    precision: Option<String>,
+}
+
+async fn write(
+    State(collector): State<Arc<Collector>>,
+    Query(query): Query<WriteQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    authorize(&collector.tokens, &headers, Scope::Write)?;
+    let name = query.precision.as_deref().unwrap_or("ns");
+    let precision = Precision::from_name(name).ok_or_else(|| {
+        Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("precision `{name}` is not ns, us, ms or s"))
+    })?;
+    let Ok(_room) = collector.bodies.try_acquire() else {
+        let busy = "too many writes at once, come back in a second";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", busy));
+    };
+    let received = receive(body).await?;
+    let gzipped = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    let shared = Arc::clone(&collector);
+    let outcome = tokio::task::spawn_blocking(move || {
+        let plain = if gzipped { gunzip(&received)? } else { received };
+        shared.ingest.body(&plain, precision, now_ms()).map_err(|error| Refusal::internal(&error.into()))
+    });
+    let outcome = outcome.await.map_err(|error| Refusal::internal(&error.into()))??;
+    if outcome.bad_lines == 0 && outcome.refused_fields == 0 {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let (status, code) = match outcome.bad_lines {
+        0 => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable entity"),
+        _ => (StatusCode::BAD_REQUEST, "invalid"),
+    };
+    Err(Refusal { line: outcome.first_bad_line, ..Refusal::new(status, code, outcome.message()) })
+}
+
+/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`.
+fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<(), Refusal> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = given.strip_prefix("Token ").or_else(|| given.strip_prefix("Bearer "));
+    let allowed = match token {
+        Some(token) => tokens.allows(token.trim(), scope).map_err(|error| Refusal::internal(&error))?,
+        None => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    let message = match token {
+        Some(_) => "unauthorized access: this token is not known here, or not for this",
+        None => "unauthorized access: no token given (header `Authorization: Token …`)",
+    };
+    Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message))
+}
+
+async fn receive(mut body: Body) -> Result<Vec<u8>, Refusal> {
+    let (mut bytes, mut total) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body broke off: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        total += data.len();
+        if total <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if total > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    if total > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut plain = Vec::new();
+    let limit = MAX_BODY_BYTES as u64 + 1;
+    let read = MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut plain);
+    read.map_err(|error| {
+        Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body is not gzip: {error}"))
+    })?;
+    if plain.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(plain) }
+}
+
+fn too_large() -> Refusal {
+    let message =
+        format!("a body may hold {MAX_BODY_BYTES} bytes at most, also decompressed; send smaller batches");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request too large", message)
+}
+
+/// Healthy means: the store answers.
+async fn healthz(State(collector): State<Arc<Collector>>) -> Result<&'static str, Refusal> {
+    blocking(move || collector.store.identity().map_err(Into::into)).await.map(|_| "ok\n")
+}
+
+async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Refusal> {
+    let text = blocking(move || metrics_text(&collector)).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
+    let counters = collector.ingest.counters();
+    let value = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    let mut text = String::new();
+    let mut add = |name: &str, kind: &str, help: &str, value: u64| {
+        text += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+    };
+    add("picollect_ingest_batches_total", "counter", "Bodies taken in.", value(&counters.batches));
+    add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
+    add("picollect_ingest_samples_total", "counter", "Samples written.", value(&counters.samples));
+    add("picollect_ingest_refused_total", "counter", "Lines and fields refused.", value(&counters.refused));
+    add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", collector.store.size_bytes()?);
+    text += &nodes::metrics_text(&nodes::observe(collector.store.as_ref(), now_ms())?);
+    Ok(text)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(Refusal::internal(&error)),
+        Err(error) => Err(Refusal::internal(&error.into())),
+    }
+}

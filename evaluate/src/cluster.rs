@@ -1,0 +1,108 @@
+//! From the meters of a node to its figure, and from the nodes' figures to the cluster's.
+//!
+//! Invariant: figures of different boundaries are never added, and a sum is named after its weakest
+//! source.
+
+use picollect_telemetry::{Boundary, Source};
+
+use crate::energy::Energy;
+
+/// One meter's verdict on a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figure {
+    /// How it came to be.
+    pub source: Source,
+    /// What it is drawn around.
+    pub boundary: Boundary,
+    /// Joules and covered seconds.
+    pub energy: Energy,
+}
+
+/// The figure that speaks for a node: the widest boundary, there the strongest source, there the best
+/// covered. Gives its index.
+pub fn speaking_for_node(figures: &[Figure]) -> Option<usize> {
+    let rank = |figure: &Figure| (figure.boundary, std::cmp::Reverse(figure.source));
+    (0..figures.len()).max_by(|&a, &b| {
+        let (a, b) = (&figures[a], &figures[b]);
+        rank(a).cmp(&rank(b)).then(a.energy.covered_s.total_cmp(&b.energy.covered_s))
+    })
+}
+
+/// The nodes of one boundary together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sum {
+    /// What all of them are drawn around.
+    pub boundary: Boundary,
+    /// The weakest source among them.
+    pub source: Source,
+    /// Joules, and the covered seconds of all nodes together.
+    pub energy: Energy,
+    /// Number of nodes in the sum.
+    pub nodes: usize,
+    /// Mean power of all of them together, each over its own covered time, in watts.
+    pub mean_w: f64,
+    /// The same sum by source, strongest first: number of nodes and joules.
+    pub by_source: Vec<(Source, usize, f64)>,
+}
+
+/// The nodes' figures, added up by boundary, widest first.
+pub fn sums(nodes: &[Figure]) -> Vec<Sum> {
+    let boundaries = Boundary::ALL.iter().rev();
+    boundaries.filter_map(|&boundary| sum(boundary, nodes)).collect()
+}
+
+fn sum(boundary: Boundary, nodes: &[Figure]) -> Option<Sum> {
+    let parts: Vec<&Figure> = nodes.iter().filter(|figure| figure.boundary == boundary).collect();
+    let source = parts.iter().map(|figure| figure.source).max()?;
+    let joules = |of: &[&Figure]| of.iter().map(|figure| figure.energy.joules).sum::<f64>();
+    let by_source = Source::ALL.iter().filter_map(|&source| {
+        let same: Vec<&Figure> = parts.iter().copied().filter(|figure| figure.source == source).collect();
+        (!same.is_empty()).then(|| (source, same.len(), joules(&same)))
+    });
+    Some(Sum {
+        boundary,
+        source,
+        energy: Energy {
+            joules: joules(&parts),
+            covered_s: parts.iter().map(|figure| figure.energy.covered_s).sum(),
+        },
+        nodes: parts.len(),
+        mean_w: parts.iter().filter_map(|figure| figure.energy.mean_w()).sum(),
+        by_source: by_source.collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(source: Source, boundary: Boundary, joules: f64) -> Figure {
+        Figure { source, boundary, energy: Energy { joules, covered_s: 10.0 } }
+    }
+
+    #[test]
+    fn the_widest_boundary_speaks_then_the_strongest_source() {
+        let rails = figure(Source::Measured, Boundary::SocRails, 1.0);
+        let model = figure(Source::Estimated, Boundary::Node, 2.0);
+        let meter = figure(Source::Measured, Boundary::Node, 3.0);
+        assert_eq!(speaking_for_node(&[rails, model, meter]), Some(2));
+        assert_eq!(speaking_for_node(&[rails, model]), Some(1));
+        assert_eq!(speaking_for_node(&[]), None);
+    }
+
+    #[test]
+    fn boundaries_stay_apart_and_the_weakest_source_names_the_sum() {
+        let nodes = [
+            figure(Source::Measured, Boundary::Node, 10.0),
+            figure(Source::Simulated, Boundary::Node, 20.0),
+            figure(Source::Measured, Boundary::SocRails, 5.0),
+        ];
+        let sums = sums(&nodes);
+        assert_eq!(sums.len(), 2);
+        assert_eq!((sums[0].boundary, sums[0].source, sums[0].nodes), (Boundary::Node, Source::Simulated, 2));
+        assert_eq!(sums[0].energy, Energy { joules: 30.0, covered_s: 20.0 });
+        assert!((sums[0].mean_w - 3.0).abs() < 1e-12);
+        assert_eq!(sums[0].by_source, [(Source::Measured, 1, 10.0), (Source::Simulated, 1, 20.0)]);
+        assert_eq!(sums[1].boundary, Boundary::SocRails);
+    }
+}

@@ -1,0 +1,178 @@
+//! Energy of a window, by the three ways in which energy reaches us: totals with an epoch (our agents),
+//! totals without one (foreign counters), and watts only (foreign gauges).
+//!
+//! Invariant: energy is additive over adjacent windows, whatever order and however often samples came.
+
+use std::collections::BTreeMap;
+
+use crate::series::{Sample, in_order, integral};
+use crate::{GAP_INTERVALS, Window};
+
+/// Energy and the seconds of the window that it covers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Energy {
+    /// Joules used during the covered seconds.
+    pub joules: f64,
+    /// Seconds of the window during which something measured.
+    pub covered_s: f64,
+}
+
+impl Energy {
+    /// Covered share of the window; an empty window has none.
+    pub fn coverage(self, window: Window) -> Option<f64> {
+        (window.seconds() > 0.0).then(|| self.covered_s / window.seconds())
+    }
+
+    /// Mean power over the covered time, in watts.
+    pub fn mean_w(self) -> Option<f64> {
+        (self.covered_s > 0.0).then(|| self.joules / self.covered_s)
+    }
+
+    fn known(self) -> Option<Self> {
+        (self.covered_s > 0.0).then_some(self)
+    }
+}
+
+/// One point of a meter with an epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EnergyPoint {
+    /// Unix time of the point, milliseconds.
+    pub t_ms: i64,
+    /// The epoch: when `total` and `metered_s` were zero, Unix milliseconds.
+    pub since_ms: i64,
+    /// Running total: joules, or any other counted unit.
+    pub total: f64,
+    /// Seconds that the total covers.
+    pub metered_s: f64,
+}
+
+/// Differences of the totals within each epoch, the edges of the window interpolated between the points
+/// that bracket them; an epoch counts from zero at its beginning. `None` if nothing in the window is
+/// covered.
+pub fn of_epochs(points: &[EnergyPoint], window: Window) -> Option<Energy> {
+    let mut epochs: BTreeMap<i64, BTreeMap<i64, EnergyPoint>> = BTreeMap::new();
+    for point in points {
+        epochs.entry(point.since_ms).or_default().insert(point.t_ms, *point);
+    }
+    let mut sum = Energy { joules: 0.0, covered_s: 0.0 };
+    for (since_ms, epoch) in &mut epochs {
+        let zero = EnergyPoint { t_ms: *since_ms, since_ms: *since_ms, total: 0.0, metered_s: 0.0 };
+        epoch.entry(*since_ms).or_insert(zero);
+        let start = at(epoch, window.start_ms);
+        let end = at(epoch, window.end_ms);
+        sum.joules += end.joules - start.joules;
+        sum.covered_s += end.covered_s - start.covered_s;
+    }
+    sum.known()
+}
+
+/// The totals at a time: interpolated inside the epoch, its first or last ones outside.
+fn at(epoch: &BTreeMap<i64, EnergyPoint>, t_ms: i64) -> Energy {
+    let before = epoch.range(..=t_ms).next_back().map(|(_, point)| *point);
+    let after = epoch.range(t_ms..).next().map(|(_, point)| *point);
+    let (a, b) = match (before, after) {
+        (Some(a), Some(b)) => (a, b),
+        (Some(only), None) | (None, Some(only)) => (only, only),
+        (None, None) => return Energy { joules: 0.0, covered_s: 0.0 },
+    };
+    let share = if a.t_ms == b.t_ms { 0.0 } else { (t_ms - a.t_ms) as f64 / (b.t_ms - a.t_ms) as f64 };
+    Energy {
+        joules: a.total + (b.total - a.total) * share,
+        covered_s: a.metered_s + (b.metered_s - a.metered_s) * share,
+    }
+}
+
+/// A foreign total without an epoch: a decrease is a reset, after which it counts from zero. Between two
+/// samples of one life the total is exact however long they are apart; over a reset, stretches longer
+/// than three `interval_s` are uncovered time.
+pub fn of_counter(samples: &[Sample], window: Window, interval_s: f64) -> Option<Energy> {
+    let mut sum = Energy { joules: 0.0, covered_s: 0.0 };
+    for pair in in_order(samples).windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let overlap_ms = b.t_ms.min(window.end_ms) - a.t_ms.max(window.start_ms);
+        if overlap_ms <= 0 {
+            continue;
+        }
+        let reset = b.value < a.value;
+        let used = if reset { b.value } else { b.value - a.value };
+        sum.joules += used * overlap_ms as f64 / (b.t_ms - a.t_ms) as f64;
+        if !reset || (b.t_ms - a.t_ms) as f64 <= GAP_INTERVALS * interval_s * 1000.0 {
+            sum.covered_s += overlap_ms as f64 / 1000.0;
+        }
+    }
+    sum.known()
+}
+
+/// A feed with watts only: trapezoid over irregular intervals, gaps not bridged.
+pub fn of_watts(samples: &[Sample], window: Window, interval_s: f64) -> Option<Energy> {
+    let sum = integral(samples, window, interval_s);
+    Energy { joules: sum.value_s, covered_s: sum.covered_s }.known()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Watts for each second, cut into epochs wherever the flag says so, one point a second.
+    fn trace(seconds: &[(f64, bool)]) -> Vec<EnergyPoint> {
+        let (mut since_ms, mut total, mut metered_s) = (0, 0.0, 0.0);
+        let mut points = Vec::new();
+        for (second, &(watts, restart)) in (0i64..).zip(seconds) {
+            if restart {
+                (since_ms, total, metered_s) = (second * 1000, 0.0, 0.0);
+            }
+            total += watts;
+            metered_s += 1.0;
+            points.push(EnergyPoint { t_ms: (second + 1) * 1000, since_ms, total, metered_s });
+        }
+        points
+    }
+
+    fn joules(points: &[EnergyPoint], start_ms: i64, end_ms: i64) -> f64 {
+        of_epochs(points, Window { start_ms, end_ms }).map_or(0.0, |energy| energy.joules)
+    }
+
+    proptest! {
+        #[test]
+        fn energy_is_additive_monotone_and_blind_to_order_and_repetition(
+            seconds in proptest::collection::vec((0.0..20.0f64, proptest::bool::weighted(0.1)), 1..60),
+            cuts in proptest::array::uniform3(-2000..62_000i64),
+            seed in any::<i64>(),
+        ) {
+            let points = trace(&seconds);
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            let [a, b, c] = cuts;
+            let whole = joules(&points, a, c);
+            prop_assert!((whole - joules(&points, a, b) - joules(&points, b, c)).abs() < 1e-6);
+            prop_assert!(whole + 1e-9 >= joules(&points, a, b));
+
+            let mut shuffled = points.clone();
+            shuffled.extend_from_slice(&points);
+            shuffled.sort_by_key(|point| point.t_ms.wrapping_mul(seed | 1).rotate_left(17));
+            prop_assert!((whole - joules(&shuffled, a, c)).abs() < 1e-9);
+        }
+
+        #[test]
+        fn energy_equals_the_exact_sum_over_whole_seconds(
+            seconds in proptest::collection::vec((0.0..20.0f64, proptest::bool::weighted(0.1)), 1..60),
+        ) {
+            let exact: f64 = seconds.iter().map(|(watts, _)| watts).sum();
+            let end_ms = i64::try_from(seconds.len()).unwrap() * 1000;
+            let window = Window { start_ms: 0, end_ms };
+            let energy = of_epochs(&trace(&seconds), window).unwrap();
+            prop_assert!((energy.joules - exact).abs() < 1e-6);
+            let coverage = energy.coverage(window).unwrap();
+            prop_assert!((coverage - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn nothing_known_is_none_and_not_zero() {
+        let window = Window { start_ms: 0, end_ms: 1000 };
+        assert_eq!(of_epochs(&[], window), None);
+        assert_eq!(of_counter(&[], window, 1.0), None);
+        assert_eq!(of_watts(&[Sample { t_ms: 5, value: 1.0 }], window, 1.0), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! Attributes: small text files of the kernel below a root, kept open and re-read in place, because
+//! opening costs more than reading.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use picollect_telemetry::NoData;
+
+/// Longest attribute: `/proc/stat` of a machine with some hundred cores and many interrupts.
+const MAX_ATTR_BYTES: usize = 256 * 1024;
+/// Linux' error number for a device that has gone.
+const ENODEV: i32 = 19;
+
+/// An attribute could not be turned into a value.
+#[derive(Debug, thiserror::Error)]
+pub enum AttrError {
+    /// The file could not be opened or read.
+    #[error("could not read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The file holds something else than expected.
+    #[error("`{path}` holds {text:?}, which is not {wanted}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What it holds, shortened.
+        text: String,
+        /// What was expected.
+        wanted: &'static str,
+    },
+}
+
+impl AttrError {
+    /// What the collector is told; the full chain is for the local log only.
+    pub fn no_data(&self) -> NoData {
+        let Self::Read { source, .. } = self else { return NoData::Garbled };
+        match source.kind() {
+            io::ErrorKind::NotFound => NoData::Absent,
+            io::ErrorKind::PermissionDenied => NoData::Denied,
+            io::ErrorKind::TimedOut => NoData::TimedOut,
+            io::ErrorKind::InvalidData => NoData::Garbled,
+            _ if source.raw_os_error() == Some(ENODEV) => NoData::Absent,
+            _ => NoData::Failed,
+        }
+    }
+}
+
+/// Where the board's files are: the real ones, or a fixture's.
+#[derive(Debug, Clone)]
+pub struct Root(PathBuf);
+
+impl Root {
+    /// Files are looked up below this directory.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self(directory.into())
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    /// An attribute, by its path from the root; nothing is opened yet.
+    pub fn attr(&self, path: impl AsRef<Path>) -> Attr {
+        Attr { path: self.0.join(path), file: None, buffer: Vec::new() }
+    }
+
+    /// A file's whole text without the line feeds and NUL bytes around it, if it can be read.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let mut attr = self.attr(path);
+        let text = attr.read().ok()?.trim_matches(['\0', '\n', ' ']);
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The names in a directory that begin with `prefix`, in numerical order; an absent directory has
+    /// none.
+    pub fn names(&self, directory: &str, prefix: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join(directory)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+        names.sort_by_key(|name| (name.len(), name.clone()));
+        names
+    }
+}
+
+/// One file of the kernel.
+#[derive(Debug)]
+pub struct Attr {
+    path: PathBuf,
+    file: Option<File>,
+    buffer: Vec<u8>,
+}
+
+impl Attr {
+    /// The file's text as it is now.
+    pub fn read(&mut self) -> Result<&str, AttrError> {
+        self.refill()?;
+        std::str::from_utf8(&self.buffer).map_err(|_| self.garbled("UTF-8 text"))
+    }
+
+    /// What `parse` makes of the file's text; `wanted` says what that is.
+    pub fn parse<T>(
+        &mut self,
+        wanted: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, AttrError> {
+        self.refill()?;
+        let text = std::str::from_utf8(&self.buffer).ok();
+        text.and_then(parse).ok_or_else(|| self.garbled(wanted))
+    }
+
+    /// The file's one number.
+    pub fn number<T: FromStr>(&mut self, wanted: &'static str) -> Result<T, AttrError> {
+        self.parse(wanted, |text| text.trim().parse().ok())
+    }
+
+    fn garbled(&self, wanted: &'static str) -> AttrError {
+        let text = String::from_utf8_lossy(&self.buffer).chars().take(40).collect();
+        AttrError::Parse { path: self.path.clone(), text, wanted }
+    }
+
+    fn refill(&mut self) -> Result<(), AttrError> {
+        self.fill().map_err(|source| {
+            // A device that comes back gets a new file.
+            self.file = None;
+            AttrError::Read { path: self.path.clone(), source }
+        })
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::open(&self.path)?),
+        };
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(4096);
+        }
+        let mut length = 0;
+        self.buffer.resize(self.buffer.capacity(), 0);
+        loop {
+            if length == self.buffer.len() {
+                if length >= MAX_ATTR_BYTES {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "attribute is too long"));
+                }
+                self.buffer.resize(length * 2, 0);
+            }
+            match file.read_at(&mut self.buffer[length..], length as u64) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.buffer.truncate(length);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_is_read_anew_each_time_and_survives_its_files_absence() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::new(dir.path());
+        let mut attr = root.attr("temp");
+        assert_eq!(attr.number::<i64>("a number").unwrap_err().no_data(), NoData::Absent);
+        fs::write(dir.path().join("temp"), "48312\n").unwrap();
+        assert_eq!(attr.number::<i64>("a number").unwrap(), 48312);
+        fs::write(dir.path().join("temp"), "-5\n").unwrap();
+        assert_eq!(attr.number::<i64>("a number").unwrap(), -5);
+        fs::write(dir.path().join("temp"), "").unwrap();
+        assert_eq!(attr.number::<i64>("a number").unwrap_err().no_data(), NoData::Garbled);
+    }
+
+    #[test]
+    fn a_long_attribute_is_read_whole_and_a_monster_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("long"), "x".repeat(20_000)).unwrap();
+        fs::write(dir.path().join("monster"), "x".repeat(MAX_ATTR_BYTES + 1)).unwrap();
+        let root = Root::new(dir.path());
+        assert_eq!(root.attr("long").read().unwrap().len(), 20_000);
+        assert_eq!(root.attr("monster").read().unwrap_err().no_data(), NoData::Garbled);
+    }
+
+    #[test]
+    fn names_come_in_numerical_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["zone10", "zone2", "other"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(Root::new(dir.path()).names("", "zone"), ["zone2", "zone10"]);
+        assert!(Root::new(dir.path()).names("nowhere", "zone").is_empty());
+    }
+}

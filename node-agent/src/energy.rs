@@ -1,0 +1,196 @@
+//! Energy of one meter, integrated on the node at the meter's own rate.
+//!
+//! Invariant: a failed or late reading is a gap in the metered seconds, never a straight line.
+
+use std::time::Duration;
+
+use picollect_telemetry::{NoData, Reading};
+
+/// Readings further apart than this many periods of the meter are not joined.
+const GAP_PERIODS: u32 = 3;
+
+/// What one meter publishes at a tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EnergyPoint {
+    /// The moment up to which the totals count.
+    pub at: Duration,
+    /// The epoch: the moment from which they count.
+    pub since: Duration,
+    /// Joules since the epoch.
+    pub joules: f64,
+    /// Seconds since the epoch that `joules` covers.
+    pub metered_s: f64,
+    /// Power since the last point: mean, least and greatest, in watts; `None` if nothing was read.
+    pub watts: Option<(f64, f64, f64)>,
+}
+
+/// Integrates the readings of one meter.
+#[derive(Debug)]
+pub struct Integrator {
+    period: Duration,
+    since: Option<Duration>,
+    last: Option<(Duration, f64)>,
+    at: Duration,
+    joules: f64,
+    metered_s: f64,
+    published: (f64, f64),
+    least: f64,
+    greatest: f64,
+    failure: Option<NoData>,
+}
+
+impl Integrator {
+    /// For a meter that gives a reading every `period`.
+    pub fn new(period: Duration) -> Self {
+        Self {
+            period,
+            since: None,
+            last: None,
+            at: Duration::ZERO,
+            joules: 0.0,
+            metered_s: 0.0,
+            published: (0.0, 0.0),
+            least: f64::INFINITY,
+            greatest: f64::NEG_INFINITY,
+            failure: None,
+        }
+    }
+
+    /// A reading of the power at a moment: trapezoid since the reading before. Readings that are not
+    /// newer than the last one say nothing new.
+    pub fn reading(&mut self, at: Duration, watts: Reading<f64>) {
+        let Some(watts) = self.accept(at, watts) else { return };
+        if let Some((before, watts_before)) = self.last.filter(|(before, _)| self.joined(*before, at)) {
+            self.add(at.saturating_sub(before), f64::midpoint(watts_before, watts));
+        }
+        self.last = Some((at, watts));
+    }
+
+    /// The mean power between two moments; the first one begins the epoch.
+    pub fn mean_between(&mut self, from: Duration, to: Duration, watts: Reading<f64>) {
+        if watts.is_ok() {
+            self.since.get_or_insert(from);
+        }
+        let Some(watts) = self.accept(to, watts) else { return };
+        self.add(to.saturating_sub(from), watts);
+        self.last = Some((to, watts));
+    }
+
+    /// The totals, and the watts since the last call; or why there are none.
+    pub fn take(&mut self) -> Reading<EnergyPoint> {
+        let since = self.since.ok_or(self.failure.unwrap_or(NoData::Absent))?;
+        if let (None, Some(why)) = (self.last, self.failure) {
+            return Err(why);
+        }
+        let (joules, metered_s) = (self.joules - self.published.0, self.metered_s - self.published.1);
+        let watts = match self.last {
+            _ if metered_s > 0.0 => Some((joules / metered_s, self.least, self.greatest)),
+            Some((_, watts)) if self.least.is_finite() => Some((watts, watts, watts)),
+            _ => None,
+        };
+        self.published = (self.joules, self.metered_s);
+        (self.least, self.greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+        Ok(EnergyPoint { at: self.at, since, joules: self.joules, metered_s: self.metered_s, watts })
+    }
+
+    /// Begins the epoch at the first good reading; a failed one breaks the line.
+    fn accept(&mut self, at: Duration, watts: Reading<f64>) -> Option<f64> {
+        if self.last.is_some_and(|(last, _)| at <= last) {
+            return None;
+        }
+        let watts = match watts {
+            Ok(watts) if watts.is_finite() => watts,
+            Ok(_) => return self.fail(NoData::Garbled),
+            Err(why) => return self.fail(why),
+        };
+        self.failure = None;
+        self.since.get_or_insert(at);
+        self.at = at;
+        self.least = self.least.min(watts);
+        self.greatest = self.greatest.max(watts);
+        Some(watts)
+    }
+
+    fn fail(&mut self, why: NoData) -> Option<f64> {
+        self.failure = Some(why);
+        self.last = None;
+        None
+    }
+
+    fn joined(&self, before: Duration, at: Duration) -> bool {
+        at.saturating_sub(before) <= self.period * GAP_PERIODS
+    }
+
+    fn add(&mut self, time: Duration, watts: f64) {
+        self.joules += watts * time.as_secs_f64();
+        self.metered_s += time.as_secs_f64();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_trapezoid_between_readings_and_the_watts_of_each_tick() {
+        let mut meter = Integrator::new(ms(100));
+        for (at, watts) in [(1000, 2.0), (1100, 4.0), (1200, 4.0)] {
+            meter.reading(ms(at), Ok(watts));
+        }
+        let point = meter.take().unwrap();
+        assert!((point.joules - 0.7).abs() < 1e-12 && (point.metered_s - 0.2).abs() < 1e-12, "{point:?}");
+        assert_eq!((point.since, point.at), (ms(1000), ms(1200)));
+        let (mean, least, greatest) = point.watts.unwrap();
+        assert!((mean - 3.5).abs() < 1e-12);
+        assert_eq!((least, greatest), (2.0, 4.0));
+    }
+
+    #[test]
+    fn a_failed_and_a_late_reading_are_uncovered_time() {
+        let mut meter = Integrator::new(ms(100));
+        meter.reading(ms(0), Ok(10.0));
+        meter.reading(ms(100), Ok(10.0));
+        meter.reading(ms(200), Err(NoData::Failed));
+        assert_eq!(meter.take(), Err(NoData::Failed));
+        meter.reading(ms(300), Ok(10.0));
+        meter.reading(ms(400), Ok(10.0));
+        meter.reading(ms(701), Ok(10.0));
+        let point = meter.take().unwrap();
+        assert!((point.joules - 2.0).abs() < 1e-12 && (point.metered_s - 0.2).abs() < 1e-12, "{point:?}");
+        assert_eq!(point.since, ms(0));
+    }
+
+    #[test]
+    fn the_same_conversion_read_twice_counts_once() {
+        let mut meter = Integrator::new(ms(100));
+        meter.reading(ms(0), Ok(1.0));
+        meter.reading(ms(100), Ok(1.0));
+        meter.reading(ms(100), Ok(1.0));
+        assert!((meter.take().unwrap().joules - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_meter_that_was_never_read_has_no_totals() {
+        assert_eq!(Integrator::new(ms(100)).take(), Err(NoData::Absent));
+        let mut denied = Integrator::new(ms(100));
+        denied.reading(ms(0), Err(NoData::Denied));
+        assert_eq!(denied.take(), Err(NoData::Denied));
+        let mut nan = Integrator::new(ms(100));
+        nan.reading(ms(0), Ok(f64::NAN));
+        assert_eq!(nan.take(), Err(NoData::Garbled));
+    }
+
+    #[test]
+    fn means_are_summed_over_their_time() {
+        let mut model = Integrator::new(ms(1000));
+        model.mean_between(ms(0), ms(10_000), Ok(5.0));
+        model.mean_between(ms(10_000), ms(11_000), Err(NoData::Absent));
+        model.mean_between(ms(11_000), ms(12_000), Ok(5.0));
+        let point = model.take().unwrap();
+        assert_eq!((point.joules, point.metered_s, point.since), (55.0, 11.0, ms(0)));
+    }
+}

@@ -1,0 +1,21 @@
+//! The node agent: sensors, sampler, energy, queue and push.
+//!
+//! Invariant: every file is read below the root given on the command line, so that a fixture board is
+//! read exactly as a real one.
+
+pub mod attr;
+pub mod board;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod display;
+pub mod energy;
+pub mod metering;
+pub mod power_model;
+pub mod push;
+pub mod queue;
+pub mod run;
+pub mod sampler;
+pub mod sensors;
+pub mod simulated;
+pub mod stop;

@@ -1,0 +1,145 @@
+//! One tick: all meters, all sensors, the power model where nothing measures, the agent itself.
+
+use std::time::Duration;
+
+use picollect_telemetry::catalogue::{
+    DROPPED_LINES, INTERVAL_S, JOULES, METERED_S, NODE_INFO, PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS,
+    WATTS, WATTS_MAX, WATTS_MIN,
+};
+use picollect_telemetry::line::LineWriter;
+use picollect_telemetry::{Reading, Source, Value};
+
+use crate::board::Board;
+use crate::clock::Clock;
+use crate::energy::EnergyPoint;
+use crate::metering::{MeterName, Metered};
+use crate::power_model::PowerModel;
+use crate::queue::Counts;
+use crate::sensors::{Sensor, Status, Tick};
+
+/// Everything that speaks at a tick.
+pub struct Sampler {
+    /// The agent's clock.
+    pub clock: Clock,
+    /// The time between two ticks, published so that the collector can tell late from slow.
+    pub interval: Duration,
+    /// Who this node is.
+    pub board: Board,
+    /// The meters, each read by a thread of its own.
+    pub meters: Vec<Metered>,
+    /// The power model, where nothing measures.
+    pub model: Option<PowerModel>,
+    /// All other sensors.
+    pub sensors: Vec<Box<dyn Sensor>>,
+    /// Ticks so far.
+    pub samples: i64,
+}
+
+impl Sampler {
+    /// Takes all readings at this moment into the writer. `delivery` is what the queue counts.
+    pub fn sample(&mut self, now: Duration, delivery: Counts, writer: &mut LineWriter) -> Status {
+        let mut tick = Tick::new(now, self.clock.stamp_ms(now), writer);
+        for meter in &self.meters {
+            power(&mut tick, self.clock, &meter.name, meter.take());
+        }
+        for sensor in &mut self.sensors {
+            sensor.sample(&mut tick);
+        }
+        if let Some(model) = &mut self.model {
+            let point = model.tick(now, tick.status.busy);
+            power(&mut tick, self.clock, &model.name, point);
+        }
+        self.samples += 1;
+        self.agent(&mut tick, delivery);
+        tick.status
+    }
+
+    fn agent(&self, tick: &mut Tick<'_>, delivery: Counts) {
+        let Board { model, serial, .. } = &self.board;
+        let version = env!("CARGO_PKG_VERSION");
+        tick.point(
+            &[("model", model), ("serial", serial), ("version", version)],
+            &[(&NODE_INFO, 1i64.into())],
+        );
+        tick.point(
+            &[],
+            &[
+                (&INTERVAL_S, self.interval.as_secs_f64().into()),
+                (&SAMPLES, self.samples.into()),
+                (&QUEUED_LINES, delivery.queued_lines.into()),
+                (&DROPPED_LINES, delivery.dropped_lines.into()),
+                (&PUSH_FAILURES, delivery.failures.into()),
+            ],
+        );
+    }
+}
+
+/// One meter's point: the totals with their epoch, and the watts since the tick before.
+fn power(tick: &mut Tick<'_>, clock: Clock, name: &MeterName, point: Reading<EnergyPoint>) {
+    let tags = [
+        ("boundary", name.boundary.as_str()),
+        ("meter", name.meter.as_str()),
+        ("source", name.source.as_str()),
+    ];
+    let point = match point {
+        Ok(point) => point,
+        Err(why) => return tick.no_data(&tags, &JOULES, why),
+    };
+    tick.metered = tick.metered.or(Some((point.since, point.at)));
+    let nothing = Value::Float(f64::NAN);
+    let (mean, least, greatest) = match point.watts {
+        Some((mean, least, greatest)) => (mean.into(), least.into(), greatest.into()),
+        None => (nothing.clone(), nothing.clone(), nothing),
+    };
+    if let Value::Float(watts) = mean {
+        tick.status.watts = tick.status.watts.or(Some(watts).filter(|watts| watts.is_finite()));
+        tick.status.estimated = name.source == Source::Estimated;
+    }
+    tick.point_at(
+        clock.stamp_ms(point.at),
+        &tags,
+        &[
+            (&JOULES, point.joules.into()),
+            (&METERED_S, point.metered_s.into()),
+            (&SINCE_MS, clock.stamp_ms(point.since).into()),
+            (&WATTS, mean),
+            (&WATTS_MIN, least),
+            (&WATTS_MAX, greatest),
+        ],
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attr::Root;
+    use crate::sensors::discover;
+    use crate::sensors::tests::tree;
+
+    #[test]
+    fn a_board_without_a_meter_gets_the_models_figure_labelled_estimated() {
+        let (_dir, root) = tree(&[
+            ("proc/stat", "cpu  1 0 0 9 0 0 0\ncpu0 1 0 0 9 0 0 0\n"),
+            ("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
+        ]);
+        let text = two_ticks(&root, |dir| {
+            std::fs::write(dir.join("proc/stat"), "cpu  11 0 0 9 0 0 0\ncpu0 11 0 0 9 0 0 0\n").unwrap();
+        });
+        assert!(text.contains("source=estimated"), "{text}");
+        assert!(text.contains(" joules=6.4,metered_s=1,"), "{text}");
+        assert!(text.contains("watts=6.4,watts_min=6.4,watts_max=6.4"), "{text}");
+    }
+
+    fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
+        let board = Board::read(root);
+        let model = PowerModel::choose(None, &board, 4);
+        let clock = Clock::start();
+        let (interval, sensors) = (Duration::from_secs(1), discover(root));
+        let mut sampler = Sampler { clock, interval, board, meters: Vec::new(), model, sensors, samples: 0 };
+        let mut writer = LineWriter::new(&[("host", "n")]);
+        sampler.sample(Duration::ZERO, Counts::default(), &mut writer);
+        between(root.directory());
+        sampler.sample(Duration::from_secs(1), Counts::default(), &mut writer);
+        String::from_utf8(writer.take().0).unwrap()
+    }
+}

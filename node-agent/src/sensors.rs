@@ -1,0 +1,157 @@
+//! The list of sensors: one file each, discovered at start.
+
+mod cpu_clock;
+mod cpu_time;
+mod hwmon_power;
+mod load_average;
+mod memory;
+mod network;
+mod thermal_zone;
+
+use std::time::Duration;
+
+use picollect_telemetry::catalogue::{BUSY, CORES, MEASURED_HZ, Metric, REQUESTED_HZ, TEMP, THROTTLED};
+use picollect_telemetry::line::LineWriter;
+use picollect_telemetry::{NoData, Value};
+
+use crate::attr::Root;
+use crate::metering::PowerMeter;
+
+/// Something that says its readings at every tick.
+pub trait Sensor: Send {
+    /// Adds its points to the tick: for each thing it reads a value or the reason why there is none.
+    fn sample(&mut self, tick: &mut Tick<'_>);
+}
+
+/// What the board has, in the order of sampling.
+pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
+    vec![
+        Box::new(thermal_zone::ThermalZones::discover(root)),
+        Box::new(cpu_time::CpuTime::new(root)),
+        Box::new(load_average::LoadAverage::new(root)),
+        Box::new(memory::Memory::new(root)),
+        Box::new(network::Network::new(root)),
+        Box::new(cpu_clock::CpuClock::discover(root)),
+    ]
+}
+
+/// The power meters that the board has.
+pub fn discover_meters(root: &Root) -> Vec<Box<dyn PowerMeter>> {
+    hwmon_power::discover(root)
+}
+
+/// What the panel, the power model and the log want to know of the last tick.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Status {
+    /// Temperature of the first thermal zone, °C.
+    pub temp_c: Option<f64>,
+    /// Share of all cores that worked.
+    pub busy: Option<f64>,
+    /// Number of cores.
+    pub cores: Option<f64>,
+    /// The processor's clock: the real one where it is known, else the requested one.
+    pub clock_hz: Option<f64>,
+    /// Power, watts.
+    pub watts: Option<f64>,
+    /// Whether the power comes from a model.
+    pub estimated: bool,
+    /// Whether the firmware throttles.
+    pub throttled: Option<bool>,
+}
+
+/// One round of sampling: where sensors put their points.
+#[derive(Debug)]
+pub struct Tick<'a> {
+    /// The moment of this tick on the agent's clock.
+    pub now: Duration,
+    /// Its wall time, Unix milliseconds.
+    pub t_ms: i64,
+    /// What the tick has said so far, for the panel and the power model.
+    pub status: Status,
+    /// From when and to when the first meter's totals in this tick count.
+    pub metered: Option<(Duration, Duration)>,
+    writer: &'a mut LineWriter,
+}
+
+impl<'a> Tick<'a> {
+    /// A round at this moment.
+    pub fn new(now: Duration, t_ms: i64, writer: &'a mut LineWriter) -> Self {
+        Self { now, t_ms, status: Status::default(), metered: None, writer }
+    }
+
+    /// One point; all metrics are of one measurement.
+    pub fn point(&mut self, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
+        self.point_at(self.t_ms, tags, fields);
+    }
+
+    /// One point whose moment is not the tick's.
+    pub fn point_at(&mut self, t_ms: i64, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
+        for (metric, value) in fields {
+            self.note(metric, tags, value.as_f64());
+        }
+        self.writer.point(t_ms, tags, fields);
+    }
+
+    /// Why the metrics of this measurement have no value.
+    pub fn no_data(&mut self, tags: &[(&str, &str)], metric: &'static Metric, why: NoData) {
+        self.writer.no_data(self.t_ms, tags, metric, why);
+    }
+
+    fn note(&mut self, metric: &'static Metric, tags: &[(&str, &str)], value: Option<f64>) {
+        let status = &mut self.status;
+        let of_all_cores = tags.contains(&("core", "all"));
+        if std::ptr::eq(metric, &raw const TEMP) {
+            status.temp_c = status.temp_c.or(value);
+        } else if std::ptr::eq(metric, &raw const BUSY) && of_all_cores {
+            status.busy = value;
+        } else if std::ptr::eq(metric, &raw const CORES) {
+            status.cores = value;
+        } else if std::ptr::eq(metric, &raw const MEASURED_HZ) {
+            status.clock_hz = value;
+        } else if std::ptr::eq(metric, &raw const REQUESTED_HZ) {
+            status.clock_hz = status.clock_hz.or(value);
+        } else if std::ptr::eq(metric, &raw const THROTTLED) {
+            status.throttled = value.map(|value| value > 0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use picollect_telemetry::catalogue;
+    use picollect_telemetry::line::{Precision, decode};
+    use std::path::Path;
+
+    /// A file tree below a temporary folder, as a fixture board.
+    pub(crate) fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            write(dir.path(), path, text);
+        }
+        let root = Root::new(dir.path());
+        (dir, root)
+    }
+
+    pub(crate) fn write(dir: &Path, path: &str, text: &str) {
+        let path = dir.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// What a sensor says in one tick, as lines without their time; every point is held against the
+    /// catalogue.
+    pub(crate) fn lines(sensor: &mut dyn Sensor) -> Vec<String> {
+        let mut writer = LineWriter::new(&[]);
+        sensor.sample(&mut Tick::new(Duration::ZERO, 1, &mut writer));
+        let text = String::from_utf8(writer.take().0).unwrap();
+        for point in decode(text.as_bytes(), Precision::Nanoseconds, 0).points {
+            for (field, _) in point.fields.iter().filter(|(field, _)| field != catalogue::NO_DATA) {
+                let metric = catalogue::find(&point.measurement, field).expect("a catalogued metric");
+                let tags: Vec<_> = point.tags.iter().map(|(key, _)| key.as_str()).collect();
+                assert_eq!(tags, metric.tags, "{text}");
+            }
+        }
+        text.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    }
+}

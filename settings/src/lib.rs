@@ -1,0 +1,101 @@
+//! What both programs do alike on the command line: how they end ([`exit`]), and how they read their
+//! configuration: TOML into a typed structure, and every mistake with its
+//! line, its column and, for a key nobody knows, the nearest name that somebody does.
+
+pub mod exit;
+pub mod log;
+
+use serde::de::DeserializeOwned;
+
+/// What is wrong in a configuration file and where.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}:{line}:{column}: {message}")]
+pub struct SettingsError {
+    /// The file's name as the user gave it.
+    pub origin: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there, with the nearest valid name where one is near.
+    pub message: String,
+}
+
+/// Reads a configuration text; `origin` names it in errors. The structure's
+/// `#[serde(deny_unknown_fields)]` is what refuses unknown keys.
+pub fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, SettingsError> {
+    toml::from_str(text).map_err(|error| {
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+        SettingsError { origin: origin.to_owned(), line, column, message: explain(error.message()) }
+    })
+}
+
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// serde lists all known names; a person wants the one that was meant.
+fn explain(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if !message.starts_with("unknown field") {
+        return message.trim_end().replace('\n', "; ");
+    }
+    let unknown = quoted.next().unwrap_or_default();
+    let known: Vec<&str> = quoted.collect();
+    let nearest = known
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+    match nearest {
+        Some(name) if strsim::jaro_winkler(unknown, name) > 0.7 => {
+            format!("unknown key `{unknown}`, did you mean `{name}`?")
+        }
+        Some(_) => format!("unknown key `{unknown}`; known here: {}", known.join(", ")),
+        None => format!("unknown key `{unknown}`; no keys are known here"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        interval: Option<String>,
+        collector: Option<Inner>,
+    }
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        token_file: Option<String>,
+    }
+
+    fn error(text: &str) -> String {
+        parse::<Outer>(text, "agent.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_comes_with_line_column_and_nearest_name() {
+        assert_eq!(
+            error("\nintervall = \"1s\""),
+            "agent.toml:2:1: unknown key `intervall`, did you mean `interval`?"
+        );
+        let nested = "interval = \"1s\"\n[collector]\n  tokenfile = \"t\"\n";
+        assert_eq!(error(nested), "agent.toml:3:3: unknown key `tokenfile`, did you mean `token_file`?");
+        assert_eq!(error("zzz = 1"), "agent.toml:1:1: unknown key `zzz`; known here: interval, collector");
+    }
+
+    #[test]
+    fn a_wrong_type_and_broken_syntax_say_where() {
+        assert_eq!(error("interval = 1"), "agent.toml:1:12: invalid type: integer `1`, expected a string");
+        assert!(error("interval = \"1s\"\ncollector = [").starts_with("agent.toml:2:"));
+    }
+
+    #[test]
+    fn every_key_is_optional() {
+        assert_eq!(parse::<Outer>("", "x").unwrap(), Outer { interval: None, collector: None });
+    }
+}

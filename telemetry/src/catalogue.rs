@@ -1,0 +1,188 @@
+//! The one table of every metric: names on the wire, unit, kind, tags and meaning.
+//!
+//! Agents write through it and the collector reads through it, so a renamed metric is renamed on both
+//! sides at once; the Prometheus names and the documentation page are made from it.
+//!
+//! Beside the tags named here every series carries `host` and `cluster`, and every series of a
+//! simulated node `simulated=true`.
+
+/// The tag that names the node.
+pub const HOST: &str = "host";
+/// The tag that names the cluster.
+pub const CLUSTER: &str = "cluster";
+/// The tag that marks everything a simulated node says.
+pub const SIMULATED: &str = "simulated";
+/// The field that stands in any measurement in place of its values and says why they are missing
+/// ([`NoData::code`](crate::NoData::code)).
+pub const NO_DATA: &str = "no_data";
+
+/// How a metric's values relate to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value of its moment.
+    Gauge,
+    /// A running total; starts at zero again with a new epoch or boot.
+    Counter,
+    /// A number that stands for a condition: 0 no, 1 yes.
+    State,
+}
+
+impl Kind {
+    /// One word for the documentation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::State => "state",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The line protocol's measurement.
+    pub measurement: &'static str,
+    /// The line protocol's field; its last word is the unit.
+    pub field: &'static str,
+    /// The SI unit, or `1` for a plain number.
+    pub unit: &'static str,
+    /// Gauge, counter or state.
+    pub kind: Kind,
+    /// The tags beside `host` and `cluster`.
+    pub tags: &'static [&'static str],
+    /// What it means, in one sentence.
+    pub help: &'static str,
+}
+
+impl Metric {
+    /// The name under which the metric stands in Prometheus' text format.
+    pub fn prometheus_name(&self) -> String {
+        let total = if self.kind == Kind::Counter { "_total" } else { "" };
+        format!("picollect_{}_{}{total}", self.measurement, self.field)
+    }
+}
+
+macro_rules! metrics {
+    ($($name:ident = $measurement:literal . $field:literal, $unit:literal, $kind:ident, [$($tag:literal),*], $help:literal;)+) => {
+        $(#[doc = $help] pub static $name: Metric = Metric {
+            measurement: $measurement, field: $field, unit: $unit, kind: Kind::$kind, tags: &[$($tag),*], help: $help,
+        };)+
+
+        /// Every metric, in the order of the documentation.
+        pub static METRICS: &[&Metric] = &[$(&$name),+];
+    };
+}
+
+metrics! {
+    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor.";
+
+    LOAD_1 = "load"."load1", "1", Gauge, [], "Load average over one minute.";
+    LOAD_5 = "load"."load5", "1", Gauge, [], "Load average over five minutes.";
+    LOAD_15 = "load"."load15", "1", Gauge, [], "Load average over fifteen minutes.";
+    RUNNABLE = "load"."runnable", "1", Gauge, [], "Tasks that run or wait for a processor.";
+
+    BUSY = "cpu"."busy_ratio", "1", Gauge, ["core"], "Share of the time since the last sample in which the core worked; core `all` is the mean.";
+    CORES = "cpu"."cores", "1", Gauge, ["core"], "Number of cores that are online; only on core `all`.";
+
+    REQUESTED_HZ = "clock"."requested_hz", "Hz", Gauge, ["core"], "Clock that the kernel asked for; the firmware may give less without telling it.";
+    MEASURED_HZ = "clock"."measured_hz", "Hz", Gauge, ["core"], "Clock that the core really runs at.";
+    MAX_HZ = "clock"."max_hz", "Hz", Gauge, ["core"], "Highest clock that the core may run at.";
+
+    MEM_TOTAL = "memory"."total_bytes", "B", Gauge, [], "Memory that the kernel manages.";
+    MEM_AVAILABLE = "memory"."available_bytes", "B", Gauge, [], "Memory that programs could still get without swapping.";
+    SWAP_TOTAL = "memory"."swap_total_bytes", "B", Gauge, [], "Swap space.";
+    SWAP_FREE = "memory"."swap_free_bytes", "B", Gauge, [], "Swap space that is free.";
+
+    NET_RX_BYTES = "network"."rx_bytes", "B", Counter, ["interface"], "Bytes received since boot.";
+    NET_TX_BYTES = "network"."tx_bytes", "B", Counter, ["interface"], "Bytes sent since boot.";
+    NET_RX_ERRORS = "network"."rx_errors", "1", Counter, ["interface"], "Frames received with an error since boot.";
+    NET_TX_ERRORS = "network"."tx_errors", "1", Counter, ["interface"], "Frames that could not be sent since boot.";
+    NET_RX_DROPPED = "network"."rx_dropped", "1", Counter, ["interface"], "Received frames dropped since boot.";
+    NET_TX_DROPPED = "network"."tx_dropped", "1", Counter, ["interface"], "Frames dropped before sending since boot.";
+
+    JOULES = "power"."joules", "J", Counter, ["boundary", "meter", "source"], "Energy since the epoch `since_ms`, integrated on the node at the meter's own rate.";
+    METERED_S = "power"."metered_s", "s", Counter, ["boundary", "meter", "source"], "Seconds that `joules` covers.";
+    SINCE_MS = "power"."since_ms", "ms", Gauge, ["boundary", "meter", "source"], "The epoch: Unix time at which `joules` and `metered_s` were zero; new at each start of the agent.";
+    WATTS = "power"."watts", "W", Gauge, ["boundary", "meter", "source"], "Mean power since the last sample.";
+    WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
+    WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
+
+    UNDER_VOLTAGE = "throttle"."under_voltage", "1", State, ["origin"], "Supply voltage is too low now.";
+    FREQ_CAPPED = "throttle"."freq_capped", "1", State, ["origin"], "The firmware caps the Arm clock now.";
+    THROTTLED = "throttle"."throttled", "1", State, ["origin"], "The firmware throttles now, by heat or low voltage.";
+    SOFT_LIMIT = "throttle"."soft_limit", "1", State, ["origin"], "The soft temperature limit acts now.";
+
+    NODE_INFO = "node"."info", "1", State, ["model", "serial", "version"], "Always 1; board, serial and agent version are in the tags.";
+
+    INTERVAL_S = "agent"."interval_s", "s", Gauge, [], "Time between two samples of this agent.";
+    SAMPLES = "agent"."samples", "1", Counter, [], "Samples taken since the agent started.";
+    QUEUED_LINES = "agent"."queued_lines", "1", Gauge, [], "Lines that wait to be delivered.";
+    DROPPED_LINES = "agent"."dropped_lines", "1", Counter, [], "Lines given up since the agent started: queue full, or refused by the collector.";
+    PUSH_FAILURES = "agent"."push_failures", "1", Counter, [], "Deliveries that failed and were tried again, since the agent started.";
+
+    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run began on this node.";
+    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended on this node.";
+    RUN_FLOP = "run"."flop", "FLOP", Gauge, ["name", "run"], "Floating-point operations done by this node in the run.";
+
+    SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
+    SIM_SINCE_MS = "simulation"."since_ms", "ms", Gauge, [], "The epoch of the simulator's totals.";
+    SIM_FLOP = "simulation"."flop", "FLOP", Counter, [], "Work done by the simulated cores since `since_ms`.";
+}
+
+/// The metric with these names, if the catalogue knows it.
+pub fn find(measurement: &str, field: &str) -> Option<&'static Metric> {
+    METRICS.iter().copied().find(|metric| metric.measurement == measurement && metric.field == field)
+}
+
+/// The documentation page: one table row per metric, in Markdown.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Metric catalogue\n\nMade from `telemetry/src/catalogue.rs`; every series also carries `host` and \
+         `cluster`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
+    );
+    for metric in METRICS {
+        let Metric { measurement, field, unit, kind, tags, help } = metric;
+        page += &format!(
+            "| `{measurement}` | `{field}` | {unit} | {} | {} | {help} |\n",
+            kind.as_str(),
+            tags.join(", ")
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_metric_has_a_name_of_its_own_and_sorted_tags() {
+        let names: HashSet<_> = METRICS.iter().map(|metric| metric.prometheus_name()).collect();
+        assert_eq!(names.len(), METRICS.len());
+        for metric in METRICS {
+            assert!(metric.tags.is_sorted(), "{metric:?}");
+            assert_eq!(find(metric.measurement, metric.field), Some(*metric));
+        }
+    }
+
+    #[test]
+    fn metrics_of_one_measurement_share_their_tags() {
+        for a in METRICS {
+            for b in METRICS.iter().filter(|b| b.measurement == a.measurement) {
+                assert_eq!(a.tags, b.tags, "{} and {}", a.field, b.field);
+            }
+        }
+    }
+
+    #[test]
+    fn the_documentation_page_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, markdown()).expect("the page is writable");
+        }
+        let page = std::fs::read_to_string(path).expect("docs/metrics.md; run with UPDATE_GOLDEN=1");
+        assert!(page == markdown(), "docs/metrics.md differs from the catalogue; run with UPDATE_GOLDEN=1");
+    }
+}

@@ -1,0 +1,55 @@
+//! The words both sides share: what a reading is, every metric's name and unit, and the line
+//! protocol that carries them.
+//!
+//! Invariant: no I/O and no clock in this crate; time comes in as a number.
+
+pub mod catalogue;
+pub mod line;
+mod no_data;
+mod origin;
+
+pub use no_data::NoData;
+pub use origin::{Boundary, Source};
+
+/// A sensor's answer: the value, or the reason why there is none. Never a stand-in number.
+pub type Reading<T> = Result<T, NoData>;
+
+/// What a field holds on the wire and in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A finite 64-bit float; NaN and the infinities cannot travel.
+    Float(f64),
+    /// A signed integer (`42i`).
+    Int(i64),
+    /// An unsigned integer (`42u`).
+    UInt(u64),
+    /// A truth value (`t`, `f` and their long forms).
+    Bool(bool),
+    /// A text (`"…"`); stored, never computed with.
+    Text(String),
+}
+
+impl Value {
+    /// The value as a number, if it is one; a truth value counts as 0 or 1, a text does not.
+    pub fn as_f64(&self) -> Option<f64> {
+        match *self {
+            Self::Float(value) => Some(value),
+            Self::Int(value) => Some(value as f64),
+            Self::UInt(value) => Some(value as f64),
+            Self::Bool(value) => Some(f64::from(u8::from(value))),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}

@@ -1,0 +1,33 @@
+//! `InfluxDB` line protocol v2, both ways
+//! (<https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>).
+//!
+//! `measurement,tag=value,… field=value,… timestamp`. Time on the wire is in nanoseconds and always a
+//! whole millisecond, because that is all that every engine can store.
+
+mod decode;
+mod encode;
+
+pub use decode::{Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, decode};
+pub use encode::{LineWriter, escape_tag};
+
+use crate::Value;
+
+/// What one line says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The measurement, unescaped.
+    pub measurement: String,
+    /// Tag keys and values, sorted by key, no key twice.
+    pub tags: Vec<(String, String)>,
+    /// Field keys and values in the order of the line, at least one.
+    pub fields: Vec<(String, Value)>,
+    /// Unix time, milliseconds.
+    pub t_ms: i64,
+}
+
+impl Point {
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,156 @@
+//! Points to lines, into a buffer that is reused: no allocation in the steady state.
+
+use std::io::Write as _;
+
+use crate::catalogue::{Metric, NO_DATA};
+use crate::{NoData, Value};
+
+/// Writes points as lines. Every line gets the common tags (`host=…` and the like).
+#[derive(Debug)]
+pub struct LineWriter {
+    common_tags: String,
+    buffer: Vec<u8>,
+    lines: usize,
+}
+
+impl LineWriter {
+    /// A writer whose lines all carry these tags; empty values are left out, as the protocol has none.
+    pub fn new(common_tags: &[(&str, &str)]) -> Self {
+        let mut text = String::new();
+        for (key, value) in common_tags.iter().filter(|(_, value)| !value.is_empty()) {
+            text.push(',');
+            escape_tag(key, &mut text);
+            text.push('=');
+            escape_tag(value, &mut text);
+        }
+        Self { common_tags: text, buffer: Vec::new(), lines: 0 }
+    }
+
+    /// Adds one point. All metrics are of one measurement. A float that is not finite is left out; a
+    /// point with nothing left is not written.
+    pub fn point(&mut self, t_ms: i64, tags: &[(&str, &str)], fields: &[(&Metric, Value)]) {
+        let Some((first, _)) = fields.first() else { return };
+        debug_assert!(fields.iter().all(|(metric, _)| metric.measurement == first.measurement));
+        let start = self.buffer.len();
+        self.head(first.measurement, tags);
+        let mut separator = b' ';
+        for (metric, value) in fields {
+            if matches!(value, Value::Float(float) if !float.is_finite()) {
+                continue;
+            }
+            self.buffer.push(separator);
+            separator = b',';
+            self.buffer.extend_from_slice(metric.field.as_bytes());
+            self.buffer.push(b'=');
+            self.value(value);
+        }
+        if separator == b' ' {
+            self.buffer.truncate(start);
+        } else {
+            self.end(t_ms);
+        }
+    }
+
+    /// Says that the metrics of this measurement have no value now, and why.
+    pub fn no_data(&mut self, t_ms: i64, tags: &[(&str, &str)], metric: &Metric, why: NoData) {
+        self.head(metric.measurement, tags);
+        self.buffer.push(b' ');
+        self.buffer.extend_from_slice(NO_DATA.as_bytes());
+        self.buffer.push(b'=');
+        self.value(&Value::Int(why.code()));
+        self.end(t_ms);
+    }
+
+    /// What has been written and how many lines it is; the writer is empty afterwards.
+    pub fn take(&mut self) -> (Vec<u8>, usize) {
+        let taken = self.buffer.clone();
+        self.buffer.clear();
+        (taken, std::mem::take(&mut self.lines))
+    }
+
+    fn head(&mut self, measurement: &str, tags: &[(&str, &str)]) {
+        // Measurements come from the catalogue, whose names need no escape.
+        self.buffer.extend_from_slice(measurement.as_bytes());
+        self.buffer.extend_from_slice(self.common_tags.as_bytes());
+        for (key, value) in tags.iter().filter(|(_, value)| !value.is_empty()) {
+            self.buffer.push(b',');
+            self.buffer.extend_from_slice(key.as_bytes());
+            self.buffer.push(b'=');
+            escape_into(value, &mut |byte| self.buffer.push(byte));
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
+        let buffer = &mut self.buffer;
+        // Writing into a Vec cannot fail.
+        let _ = match value {
+            Value::Float(float) => write!(buffer, "{float}"),
+            Value::Int(int) => write!(buffer, "{int}i"),
+            Value::UInt(int) => write!(buffer, "{int}u"),
+            Value::Bool(truth) => write!(buffer, "{truth}"),
+            Value::Text(text) => write!(buffer, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+        };
+    }
+
+    fn end(&mut self, t_ms: i64) {
+        let _ = writeln!(self.buffer, " {t_ms}000000");
+        self.lines += 1;
+    }
+}
+
+/// Appends a tag key or value with the escapes that the protocol asks for.
+pub fn escape_tag(text: &str, out: &mut String) {
+    let mut bytes = Vec::with_capacity(text.len());
+    escape_into(text, &mut |byte| bytes.push(byte));
+    out.push_str(&String::from_utf8_lossy(&bytes));
+}
+
+/// Line feeds and a backslash at the end cannot be escaped in a tag: they become spaces.
+fn escape_into(text: &str, push: &mut dyn FnMut(u8)) {
+    let trimmed = text.trim_end_matches(['\\', '\n', '\r']);
+    for byte in trimmed.bytes() {
+        match byte {
+            b'\n' | b'\r' => {
+                push(b'\\');
+                push(b' ');
+            }
+            b',' | b'=' | b' ' => {
+                push(b'\\');
+                push(byte);
+            }
+            _ => push(byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{LOAD_1, LOAD_5, TEMP};
+
+    fn text(writer: &mut LineWriter) -> String {
+        String::from_utf8(writer.take().0).unwrap()
+    }
+
+    #[test]
+    fn a_point_is_one_line_with_whole_milliseconds() {
+        let mut writer = LineWriter::new(&[("host", "pi 1"), ("cluster", "")]);
+        writer.point(1_700_000_000_123, &[("zone", "a,b")], &[(&TEMP, 48.312.into())]);
+        assert_eq!(text(&mut writer), "thermal,host=pi\\ 1,zone=a\\,b temp_c=48.312 1700000000123000000\n");
+    }
+
+    #[test]
+    fn a_float_that_is_no_number_is_left_out_and_an_empty_point_is_not_written() {
+        let mut writer = LineWriter::new(&[]);
+        writer.point(1, &[], &[(&LOAD_1, f64::NAN.into()), (&LOAD_5, 2.0.into())]);
+        writer.point(1, &[], &[(&LOAD_1, f64::INFINITY.into())]);
+        assert_eq!(text(&mut writer), "load load5=2 1000000\n");
+    }
+
+    #[test]
+    fn the_reason_for_a_missing_value_travels_in_its_place() {
+        let mut writer = LineWriter::new(&[]);
+        writer.no_data(5, &[("zone", "z")], &TEMP, NoData::Denied);
+        assert_eq!(text(&mut writer), "thermal,zone=z no_data=2i 5000000\n");
+    }
+}
