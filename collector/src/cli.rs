@@ -79,6 +79,9 @@ pub struct ServeOptions {
     /// Address and port to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8650", env = "PICOLLECT_LISTEN")]
     listen: String,
+    /// Delete data that is older, such as 90d [default: keep everything]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "PICOLLECT_RETENTION")]
+    retention: Option<Duration>,
 }
 
 /// How to show the demo.
@@ -148,7 +151,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Up(options) => {
             picollect_settings::log::start();
-            Ok(runtime()?.block_on(up::up(&options.data.path()?, &options.listen))?)
+            Ok(runtime()?.block_on(up::up(&options.data.path()?, &options.listen, options.retention))?)
         }
         Command::Serve(options) => {
             picollect_settings::log::start();
@@ -173,7 +176,8 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 async fn serve(options: &ServeOptions) -> anyhow::Result<()> {
-    let (server, collector) = server::start(&options.data.path()?, &options.listen).await?;
+    let (server, collector) =
+        server::start(&options.data.path()?, &options.listen, options.retention).await?;
     println!("listening on {}", server.url());
     io::stdout().flush()?;
     if !collector.tokens.any()? {

@@ -45,7 +45,7 @@ pub struct Options {
 pub async fn demo(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
-    let mut site = Site::start(data, "127.0.0.1:0").await?;
+    let mut site = Site::start(data, "127.0.0.1:0", None).await?;
     let window = run_cluster(&mut site, options, temporary.path()).await?;
     let report = report::build(site.store().as_ref(), window)?;
     site.stop().await?;

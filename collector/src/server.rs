@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -10,7 +11,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::data_dir::{self, Lock};
-use crate::store;
+use crate::store::{self, Store};
+use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
 use crate::web::{Collector, router};
 
@@ -21,6 +23,7 @@ pub struct Server {
     pub address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
+    retention: Option<JoinHandle<()>>,
     _lock: Lock,
 }
 
@@ -34,12 +37,17 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         // The other side has gone only if the server has failed, and then the task says why.
         let _ = self.stop.send(());
+        self.retention.inspect(JoinHandle::abort);
         self.task.await?.context("the server failed")
     }
 }
 
-/// Opens the store in `data` and listens; port 0 is any free port.
-pub async fn start(data: &Path, listen: &str) -> anyhow::Result<(Server, Arc<Collector>)> {
+/// Opens the store in `data` and listens; port 0 is any free port. With `keep`, older data is deleted.
+pub async fn start(
+    data: &Path,
+    listen: &str,
+    keep: Option<Duration>,
+) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let store = Arc::new(store::open(data)?);
     let collector = Arc::new(Collector::new(store, Tokens::of(data)));
@@ -51,7 +59,27 @@ pub async fn start(data: &Path, listen: &str) -> anyhow::Result<(Server, Arc<Col
         let stopped = async move { drop(stopped.await) };
         axum::serve(listener, app).with_graceful_shutdown(stopped).await
     });
-    Ok((Server { address, stop, task, _lock: lock }, collector))
+    let retention = keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
+    Ok((Server { address, stop, task, retention, _lock: lock }, collector))
+}
+
+/// Old data is looked for so often.
+const RETENTION_CHECK: Duration = Duration::from_secs(3600);
+
+/// Deletes what is older than `keep`, now and every hour, until its task is ended.
+async fn retain(store: Arc<dyn Store>, keep: Duration) {
+    loop {
+        let shared = Arc::clone(&store);
+        let before_ms = now_ms().saturating_sub(millis(keep));
+        let deleted = tokio::task::spawn_blocking(move || shared.delete_before(before_ms)).await;
+        match deleted {
+            Ok(Ok(0)) => {}
+            Ok(Ok(samples)) => tracing::info!(samples, "deleted what is older than the retention"),
+            Ok(Err(error)) => tracing::error!("cannot delete old data: {:#}", anyhow::Error::from(error)),
+            Err(error) => tracing::error!("cannot delete old data: {error}"),
+        }
+        tokio::time::sleep(RETENTION_CHECK).await;
+    }
 }
 
 /// Returns at SIGINT or SIGTERM.

@@ -2,8 +2,6 @@
 //!
 //! Invariants: `Store` has at most eight methods; a back end is known only in this module's files.
 
-#[cfg(test)]
-mod conformance;
 mod sqlite;
 
 use picollect_evaluate::Window;
@@ -160,3 +158,6 @@ pub trait Store: Send + Sync {
     /// Bytes that the store takes.
     fn size_bytes(&self) -> Result<u64, StoreError>;
 }
+
+#[cfg(test)]
+mod conformance;

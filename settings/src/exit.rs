@@ -4,12 +4,17 @@
 
 use std::process::ExitCode;
 
+/// Exit code of a wrong command line or configuration.
+pub const USAGE: u8 = 2;
+/// Exit code of everything that the world did not allow.
+pub const RUNTIME: u8 = 3;
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub enum Failure {
-    /// The command line or the configuration is wrong: exit code 2.
+    /// The command line or the configuration is wrong.
     Usage(anyhow::Error),
-    /// The world did not allow it: exit code 3.
+    /// The world did not allow it.
     Runtime(anyhow::Error),
 }
 
@@ -28,8 +33,8 @@ pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
 pub fn code(program: &str, result: Result<(), Failure>) -> ExitCode {
     let (error, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Usage(error)) => (error, 2),
-        Err(Failure::Runtime(error)) => (error, 3),
+        Err(Failure::Usage(error)) => (error, USAGE),
+        Err(Failure::Runtime(error)) => (error, RUNTIME),
     };
     eprintln!("{program}: {error:#}");
     ExitCode::from(code)

@@ -17,7 +17,7 @@ pub fn text(report: &Report) -> String {
 
 fn cluster(cluster: &Cluster) -> String {
     let Cluster { nodes, up, late, down, energy, nodes_with_energy, .. } = cluster;
-    let mut page = format!("CLUSTER   {nodes} nodes: {up} up, {late} late, {down} down\n");
+    let mut page = format!("CLUSTER   {}: {up} up, {late} late, {down} down\n", count(*nodes, "node"));
     if *nodes_with_energy == 0 {
         return page + "  energy  unknown: no node has a meter or a power model\n\n";
     }
@@ -30,8 +30,9 @@ fn cluster(cluster: &Cluster) -> String {
         percent(energy.coverage),
     );
     let parts = cluster.by_source.iter();
-    let parts: Vec<_> =
-        parts.map(|part| format!("{} nodes {} {:.1} J", part.nodes, part.source, part.energy_j)).collect();
+    let parts: Vec<_> = parts
+        .map(|part| format!("{} {} {:.1} J", count(part.nodes, "node"), part.source, part.energy_j))
+        .collect();
     page += &format!("  source  {}: {}\n", energy.source.unwrap_or("-"), parts.join(", "));
     for other in &cluster.other_boundaries {
         let EnergyFigure { boundary, energy_j, source, .. } = other;
@@ -47,12 +48,12 @@ fn cluster(cluster: &Cluster) -> String {
 
 fn nodes(nodes: &[Node]) -> String {
     let mut page = format!(
-        "NODES\n  {:<15} {:<5} {:>9} {:>7} {:>7} {:>7} {:>6} {:>6}  {}\n",
+        "NODES\n  {:<15} {:<5} {:>8} {:>7} {:>7} {:>6} {:>6} {:>6}  {}\n",
         "node", "state", "energy J", "mean W", "peak W", "cover", "°C", "max", "source"
     );
     for Node { host, state, energy, temp_c, .. } in nodes {
         page += &format!(
-            "  {host:<15} {state:<5} {:>9} {:>7} {:>7} {:>7} {:>6} {:>6}  {}\n",
+            "  {host:<15} {state:<5} {:>8} {:>7} {:>7} {:>6} {:>6} {:>6}  {}\n",
             figure(energy.energy_j, 1),
             figure(energy.mean_w, 2),
             figure(energy.peak_w, 2),
@@ -126,6 +127,11 @@ fn missing(nodes: &[Node]) -> String {
         }
     }
     if page.is_empty() { page } else { format!("NOT READABLE\n{page}\n") }
+}
+
+fn count(number: usize, of: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {of}{plural}")
 }
 
 fn figure(value: Option<f64>, decimals: usize) -> String {

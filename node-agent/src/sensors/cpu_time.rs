@@ -89,7 +89,8 @@ fn parse(line: &str) -> Option<(&str, Ticks)> {
 fn share(before: Ticks, now: Ticks) -> Option<f64> {
     let work = now.work.checked_sub(before.work)?;
     let rest = now.rest.saturating_sub(before.rest);
-    (work + rest > 0).then(|| work as f64 / (work + rest) as f64)
+    // A tick is a hundredth of a second: more digits than four would be noise on the wire.
+    (work + rest > 0).then(|| (work as f64 / (work + rest) as f64 * 1e4).round() / 1e4)
 }
 
 #[cfg(test)]

@@ -102,7 +102,9 @@ fn line_end(bytes: &[u8]) -> usize {
     let mut at = 0;
     while at < bytes.len().min(MAX_LINE_BYTES) {
         match bytes[at] {
-            b'\\' => at += 1,
+            // Outside a text a line feed ends the line whatever stands before it: otherwise lines would run
+            // on, each scanned again and again.
+            b'\\' if in_text || bytes.get(at + 1) != Some(&b'\n') => at += 1,
             b'"' if in_text => in_text = false,
             b'"' if at > 0 && bytes[at - 1] == b'=' => in_text = true,
             b'\n' if !in_text => return at,
@@ -355,6 +357,14 @@ mod tests {
         assert_eq!(names, ["a", "b", "d"]);
         let lines: Vec<_> = batch.errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [2, 7, 9]);
+    }
+
+    #[test]
+    fn a_backslash_at_the_end_of_a_line_does_not_join_lines() {
+        let batch = decode("=\"\\\n".repeat(1000).as_bytes(), Precision::Nanoseconds, 0);
+        // A text that is opened on one line is closed on the next: 500 lines of two.
+        assert_eq!(batch.errors.len(), 500);
+        assert_eq!(decode(b"=\\\n=\"\\\nm f=1\n", Precision::Nanoseconds, 0).points.len(), 1);
     }
 
     #[test]

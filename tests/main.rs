@@ -1,0 +1,8 @@
+//! Tests over the real binary: one test program, so that everything is linked once.
+
+mod boards;
+mod end_to_end;
+mod golden;
+mod invariants;
+mod process;
+mod reports;

@@ -1,0 +1,171 @@
+//! Reports and command lines as goldens; the energy corpus through ingest, store and report.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use picollect_collector::ingest::Ingest;
+use picollect_collector::store;
+use picollect_telemetry::line::Precision;
+
+use crate::golden::assert_golden;
+use crate::process::{run, stdout};
+
+/// A store that holds these lines (times in milliseconds).
+fn store_with(lines: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let ingest = Ingest::new(Arc::new(store::open(directory.path()).expect("the store opens")));
+    let outcome = ingest.body(lines.as_bytes(), Precision::Milliseconds, 0).expect("the store writes");
+    assert_eq!(outcome.reasons, [""; 0]);
+    directory
+}
+
+fn text(directory: &Path) -> &str {
+    directory.to_str().expect("UTF-8")
+}
+
+/// Three nodes for ten seconds from 2026-11-23T12:00:00Z: one measured and throttled by low voltage,
+/// one estimated whose thermometer is denied, one down with rails only; and a run on the first.
+fn small_cluster() -> String {
+    let start_ms = 1_795_435_200_000_i64;
+    let mut lines = String::new();
+    for second in 0..=10 {
+        let t = start_ms + second * 1000;
+        let low = i64::from((3..6).contains(&second));
+        let hz = if low == 1 { 600_000_000.0 } else { 1_500_000_000.0 };
+        let joules = second * 5;
+        lines += &format!(
+            "agent,host=pi-1 interval_s=1 {t}\n\
+             node,host=pi-1,model=Raspberry\\ Pi\\ 4\\ Model\\ B\\ Rev\\ 1.4,serial=1,version=0.1.0 info=1i {t}\n\
+             thermal,host=pi-1,zone=thermal_zone0 temp_c={}.5 {t}\n\
+             cpu,host=pi-1,core=all busy_ratio=1,cores=4i {t}\n\
+             clock,host=pi-1,core=arm measured_hz={hz},max_hz=1500000000 {t}\n\
+             throttle,host=pi-1,origin=mailbox under_voltage={low}i,freq_capped=0i,throttled={low}i,soft_limit=0i {t}\n\
+             power,host=pi-1,boundary=node,meter=ina219-40,source=measured joules={joules},metered_s={second},since_ms={start_ms}i,watts=5,watts_min=4.5,watts_max=5.5 {t}\n\
+             agent,host=pi-2 interval_s=1 {t}\n\
+             node,host=pi-2,serial=2,version=0.1.0 info=1i {t}\n\
+             thermal,host=pi-2,zone=thermal_zone0 no_data=2i {t}\n\
+             power,host=pi-2,boundary=node,meter=model,source=estimated joules={},metered_s={second},since_ms={start_ms}i,watts=2,watts_min=2,watts_max=2 {t}\n",
+            50 + second,
+            second * 2,
+        );
+    }
+    lines += &format!("agent,host=pi-3 interval_s=1 {}\n", start_ms - 60_000);
+    let (begin, end) = (start_ms + 1_000, start_ms + 9_000);
+    lines + &format!("run,host=pi-1,name=hpl,run=r1 start_ms={begin}i,end_ms={end}i,flop=72000000000 {end}\n")
+}
+
+const WINDOW: [&str; 4] = ["--from", "2026-11-23T12:00:00Z", "--to", "2026-11-23T12:00:10Z"];
+
+#[test]
+fn the_report_in_every_format() {
+    let directory = store_with(&small_cluster());
+    let report = |format| {
+        let mut arguments = vec!["report", "--data", text(directory.path()), "--format", format];
+        arguments.extend(WINDOW);
+        stdout(&arguments)
+    };
+    let page = report("text");
+    assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    assert_golden("report.txt", &page);
+    assert_golden("report.json", &report("json"));
+}
+
+#[test]
+fn a_report_on_nothing_knows_nothing_and_says_so() {
+    let directory = store_with("");
+    let mut arguments = vec!["report", "--data", text(directory.path()), "--format", "json"];
+    arguments.extend(WINDOW);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
+    assert!(report["cluster"]["energy_j"].is_null() && report["cluster"]["coverage"].is_null());
+    assert_eq!(report["nodes"], serde_json::json!([]));
+    arguments[4] = "text";
+    assert!(stdout(&arguments).contains("energy  unknown"));
+}
+
+/// The corpus' epoch traces, as an agent would have pushed them, read back through the report.
+#[test]
+fn the_energy_corpus_through_ingest_store_and_report() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/energy");
+    // Far from 1970, where a report's times begin.
+    let base_ms = 1_795_435_200_000_i64;
+    let mut traces = 0;
+    for entry in std::fs::read_dir(folder).expect("the corpus") {
+        let path = entry.expect("an entry").path();
+        let trace: toml::Table = std::fs::read_to_string(&path).expect("a trace").parse().expect("TOML");
+        let Some(points) = trace.get("points").and_then(|points| points.as_array()) else { continue };
+        let number = |value: &toml::Value| {
+            value.as_float().or(value.as_integer().map(|int| int as f64)).expect("a number")
+        };
+        let mut lines = String::new();
+        for point in points.iter().map(|point| point.as_array().expect("a point")) {
+            let whole = |index: usize| base_ms + point[index].as_integer().expect("milliseconds");
+            lines += &format!(
+                "agent,host=n interval_s=1 {t}\npower,host=n,boundary=node,meter=m,source=measured \
+                 joules={},metered_s={},since_ms={}i {t}\n",
+                number(&point[2]),
+                number(&point[3]),
+                whole(1),
+                t = whole(0),
+            );
+        }
+        let window = trace["window"].as_array().expect("a window");
+        let time = |index: usize| {
+            picollect_collector::time::rfc3339(base_ms + window[index].as_integer().expect("ms"))
+        };
+        let directory = store_with(&lines);
+        let report = stdout(&[
+            "report",
+            "--data",
+            text(directory.path()),
+            "--format",
+            "json",
+            "--from",
+            &time(0),
+            "--to",
+            &time(1),
+        ]);
+        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+        let node = &report["nodes"][0];
+        let (joules, covered_s) = (number(&trace["expect"]["joules"]), number(&trace["expect"]["covered_s"]));
+        let got =
+            node["coverage"].as_f64().expect("known") * report["window"]["seconds"].as_f64().expect("known");
+        assert!(
+            (node["energy_j"].as_f64().expect("known") - joules).abs() < 1e-6,
+            "{}: {node}",
+            path.display()
+        );
+        assert!((got - covered_s).abs() < 1e-6, "{}: {node}", path.display());
+        traces += 1;
+    }
+    assert!(traces >= 8, "only {traces} traces with epochs");
+}
+
+#[test]
+fn the_help_of_every_command() {
+    let commands: [&[&str]; 11] = [
+        &[],
+        &["up"],
+        &["serve"],
+        &["demo"],
+        &["report"],
+        &["nodes"],
+        &["token", "create"],
+        &["agent"],
+        &["agent", "run"],
+        &["agent", "once"],
+        &["agent", "check"],
+    ];
+    let mut page = String::new();
+    for command in commands {
+        let help = stdout(&[command, &["--help"]].concat());
+        page += &format!("$ picollect {}\n{help}\n", [command, &["--help"]].concat().join(" "));
+    }
+    assert_golden("help.txt", &page);
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_says_what_is_right() {
+    let output = run(&["report", "--formt", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--format"), "{output:?}");
+}
