@@ -19,6 +19,12 @@ use crate::metering::PowerMeter;
 
 /// Something that says its readings at every tick.
 pub trait Sensor: Send {
+    /// What it reads, in two or three words: its row in the probe's table.
+    fn name(&self) -> &'static str;
+
+    /// What an owner can do when it finds nothing or may not read it.
+    fn remedy(&self) -> &'static str;
+
     /// Adds its points to the tick: for each thing it reads a value or the reason why there is none.
     fn sample(&mut self, tick: &mut Tick<'_>);
 }

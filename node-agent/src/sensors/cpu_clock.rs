@@ -35,6 +35,14 @@ impl CpuClock {
 }
 
 impl Sensor for CpuClock {
+    fn name(&self) -> &'static str {
+        "requested clock"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "the kernel does not scale the clock here: load a cpufreq driver"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         for Policy { name, current, max } in &mut self.0 {
             let tags = [("core", name.as_str())];

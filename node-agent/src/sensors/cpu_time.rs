@@ -34,6 +34,14 @@ impl CpuTime {
 }
 
 impl Sensor for CpuTime {
+    fn name(&self) -> &'static str {
+        "processor time"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "mount proc"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         let text = match self.stat.read() {
             Ok(text) => text,

@@ -17,6 +17,14 @@ impl LoadAverage {
 }
 
 impl Sensor for LoadAverage {
+    fn name(&self) -> &'static str {
+        "load average"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "mount proc"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         match self.0.parse("three averages and running/all tasks", parse) {
             Ok(([one, five, fifteen], runnable)) => tick.point(

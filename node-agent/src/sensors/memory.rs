@@ -24,6 +24,14 @@ impl Memory {
 }
 
 impl Sensor for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "mount proc"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         let text = match self.0.read() {
             Ok(text) => text,

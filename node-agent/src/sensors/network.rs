@@ -23,6 +23,14 @@ impl Network {
 }
 
 impl Sensor for Network {
+    fn name(&self) -> &'static str {
+        "network"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "mount proc"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         let text = match self.0.read() {
             Ok(text) => text,

@@ -22,6 +22,14 @@ impl ThermalZones {
 }
 
 impl Sensor for ThermalZones {
+    fn name(&self) -> &'static str {
+        "thermal zones"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "the kernel knows no thermometer here; on a Pi: update the kernel"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         for (zone, attr) in &mut self.0 {
             let tags = [("zone", zone.as_str())];

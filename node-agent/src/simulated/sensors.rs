@@ -55,6 +55,14 @@ struct SimulatedSensors {
 }
 
 impl Sensor for SimulatedSensors {
+    fn name(&self) -> &'static str {
+        "simulated board"
+    }
+
+    fn remedy(&self) -> &'static str {
+        "nothing: it is simulated"
+    }
+
     fn sample(&mut self, tick: &mut Tick<'_>) {
         let shared = Arc::clone(&self.board);
         let mut board = lock(&shared);
