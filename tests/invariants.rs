@@ -122,8 +122,8 @@ fn no_file_names_the_kernels_directories_from_the_top() {
 }
 
 #[test]
-fn only_push_and_web_know_http() {
-    assert_eq!(naming(&["node-agent/src"], &["ureq"], &["push.rs"]), [""; 0]);
+fn only_client_and_web_know_http() {
+    assert_eq!(naming(&["node-agent/src"], &["ureq"], &["client.rs"]), [""; 0]);
     assert_eq!(naming(&["collector/src"], &["axum"], &["web.rs", "server.rs"]), [""; 0]);
 }
 

@@ -32,6 +32,8 @@ pub struct Outcome {
     pub bad_lines: usize,
     /// Fields that the store refused: another type, or too many series.
     pub refused_fields: usize,
+    /// Lines that were not taken whole.
+    pub refused_lines: usize,
     /// The number of the first bad line.
     pub first_bad_line: Option<usize>,
     /// The reasons, the first few of them.
@@ -83,6 +85,7 @@ impl Ingest {
             written: appended.written,
             bad_lines: batch.errors.len(),
             refused_fields: appended.conflicts.len() + appended.over_limit,
+            refused_lines: batch.errors.len() + appended.refused_points,
             first_bad_line: batch.errors.first().map(|error| error.line),
             reasons: reasons.take(MAX_REASONS).collect(),
         };

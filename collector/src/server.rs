@@ -50,7 +50,7 @@ pub async fn start(
 ) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let store = Arc::new(store::open(data)?);
-    let collector = Arc::new(Collector::new(store, Tokens::of(data)));
+    let collector = Arc::new(Collector::new(store, Tokens::of(data))?);
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();

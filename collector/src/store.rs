@@ -90,6 +90,8 @@ pub struct Appended {
     pub conflicts: Vec<Conflict>,
     /// Samples of new series refused because there are too many series.
     pub over_limit: usize,
+    /// Points of which at least one field was refused.
+    pub refused_points: usize,
 }
 
 /// A field whose type is not its series' type.

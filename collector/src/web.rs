@@ -7,8 +7,9 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -21,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::ingest::Ingest;
 use crate::nodes;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::time::now_ms;
 use crate::tokens::{Scope, Tokens};
 
@@ -33,6 +34,8 @@ pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 /// Bodies in memory at once; more senders are asked to come back.
 const MAX_BODIES: usize = 8;
+/// The version of the protocol between agent and collector.
+const PROTOCOL: &str = "1.0";
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 
@@ -44,14 +47,16 @@ pub struct Collector {
     pub ingest: Ingest,
     /// Who may do what.
     pub tokens: Tokens,
+    store_identity: String,
     bodies: Semaphore,
 }
 
 impl Collector {
     /// A collector on this store with these tokens.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens) -> Self {
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens) -> Result<Self, StoreError> {
         let ingest = Ingest::new(Arc::clone(&store));
-        Self { store, ingest, tokens, bodies: Semaphore::new(MAX_BODIES) }
+        let store_identity = store.identity()?;
+        Ok(Self { store, ingest, tokens, store_identity, bodies: Semaphore::new(MAX_BODIES) })
     }
 }
 
@@ -61,7 +66,23 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/api/v2/write", post(write))
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
+        .layer(middleware::from_fn_with_state(Arc::clone(&collector), introduce))
         .with_state(collector)
+}
+
+/// Every answer tells the collector's time, its store and its version of the protocol: an agent without a
+/// clock of its own follows the first, and fails over only within the second.
+async fn introduce(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let mut say = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.headers_mut().insert(name, value);
+        }
+    };
+    say("x-picollect-time-ms", &now_ms().to_string());
+    say("x-picollect-store", &collector.store_identity);
+    say("x-picollect-protocol", PROTOCOL);
+    answer
 }
 
 /// An answer in InfluxDB's error JSON.
@@ -70,11 +91,12 @@ struct Refusal {
     code: &'static str,
     message: String,
     line: Option<usize>,
+    refused_lines: Option<usize>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), line: None }
+        Self { status, code, message: message.into(), line: None, refused_lines: None }
     }
 
     fn internal(error: &anyhow::Error) -> Self {
@@ -86,14 +108,15 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut body = json!({ "code": self.code, "message": self.message });
+        if let Some(lines) = self.refused_lines {
+            body["refused_lines"] = json!(lines);
+        }
         if let Some(line) = self.line {
             body["line"] = json!(line);
         }
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER_S));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         response
     }
@@ -134,7 +157,12 @@ async fn write(
         0 => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable entity"),
         _ => (StatusCode::BAD_REQUEST, "invalid"),
     };
-    Err(Refusal { line: outcome.first_bad_line, ..Refusal::new(status, code, outcome.message()) })
+    let refused_lines = Some(outcome.refused_lines);
+    Err(Refusal {
+        line: outcome.first_bad_line,
+        refused_lines,
+        ..Refusal::new(status, code, outcome.message())
+    })
 }
 
 /// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`.

@@ -12,7 +12,9 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::{Map, json};
 
-use crate::config::{Options, TargetOptions, settings};
+use crate::client::Client;
+use crate::config::{Delivery, Options, TargetOptions, settings};
+use crate::queue::Counts;
 use crate::run::{self, Agent};
 
 #[derive(Parser)]
@@ -85,13 +87,14 @@ pub fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run { options, target, until_stdin_closes } => {
             let settings = settings(&options, &target)?;
-            let Some(target) = settings.target.clone() else {
-                return Err(usage(anyhow!(
-                    "no collector to push to: give --collector URL, PICOLLECT_COLLECTOR or collector.url"
-                )));
-            };
-            target.token.read().map_err(|why| Failure::Runtime(anyhow!(why)))?;
-            run::run(settings, &target, until_stdin_closes)
+            if settings.targets.is_empty() {
+                let how = "give --collector URL, PICOLLECT_COLLECTOR or [[collector]] in the configuration";
+                return Err(usage(anyhow!("no collector to push to: {how}")));
+            }
+            for target in &settings.targets {
+                target.token.read()?;
+            }
+            run::run(&settings, until_stdin_closes)
         }
         Command::Once { options, format } => once(&options, format),
         Command::Check { options, target } => check(&options, &target),
@@ -102,10 +105,10 @@ pub fn execute(command: Command) -> Result<(), Failure> {
 const BETWEEN_READINGS: Duration = Duration::from_millis(300);
 
 fn once(options: &Options, format: Format) -> Result<(), Failure> {
-    let mut agent = Agent::new(settings(options, &TargetOptions::default())?)?;
-    agent.sample();
+    let mut agent = Agent::new(&settings(options, &TargetOptions::default())?)?;
+    agent.sample(Counts::default());
     agent.stop().wait(BETWEEN_READINGS);
-    let (lines, status) = agent.sample();
+    let (lines, status) = agent.sample(Counts::default());
     agent.stop().order();
     let text = match format {
         Format::Line => String::from_utf8_lossy(&lines.bytes).into_owned(),
@@ -132,17 +135,41 @@ fn json_point(point: &Point) -> serde_json::Value {
     json!({ "measurement": point.measurement, "tags": tags, "fields": fields, "t_ms": point.t_ms })
 }
 
+/// Prints what holds, and asks each collector; exit code 1 if one of them cannot be used.
 fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
     let settings = settings(options, target)?;
-    let url = settings.target.as_ref().map_or("none", |target| target.url.as_str());
+    let spool = settings.spool.directory.as_deref().map_or("none".into(), |path| path.display().to_string());
     println!("name      {}", settings.name.as_deref().unwrap_or("(host name)"));
     println!("cluster   {}", settings.cluster);
     println!("interval  {}", humantime::format_duration(settings.interval));
-    println!("collector {url}");
     println!("root      {}", settings.root.display());
     println!("simulated {}", settings.simulate.is_some());
-    if let Some(Err(why)) = settings.target.map(|target| target.token.read()) {
-        return Err(Failure::Runtime(anyhow!(why)));
+    println!("spool     {spool}");
+    println!("delivery  {:?}", settings.delivery);
+    let mut stores = Vec::new();
+    let mut findings = 0;
+    for target in &settings.targets {
+        let asked = target.token.read().and_then(|_| Client::new(target.clone())?.hello());
+        match asked {
+            Ok(answer) => {
+                println!(
+                    "collector {} answers, store {}",
+                    target.url,
+                    answer.store.as_deref().unwrap_or("unknown")
+                );
+                stores.push(answer.store);
+            }
+            Err(error) => {
+                println!("collector {}: {error:#}", target.url);
+                findings += 1;
+            }
+        }
     }
-    Ok(())
+    if settings.delivery == Delivery::First
+        && stores.iter().any(|store| store.is_none() || *store != stores[0])
+    {
+        println!("delivery `first` wants collectors of one store: failing over would split the history");
+        findings += 1;
+    }
+    if findings > 0 { Err(Failure::Finding(findings)) } else { Ok(()) }
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
+use crate::client::{Target, Token, checked_url};
 use crate::power_model::Watts;
-use crate::push::{Target, Token};
 use crate::simulated::Scenario;
+use crate::spool;
 
 /// Sampling more often than this costs more than it shows.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,16 +26,39 @@ struct File {
     cluster: Option<String>,
     #[serde(deserialize_with = "duration")]
     interval: Option<Duration>,
-    collector: CollectorSection,
+    delivery: Delivery,
+    collector: Vec<CollectorSection>,
+    spool: SpoolSection,
     power_model: Option<PowerModelSection>,
     simulate: Option<SimulateSection>,
+}
+
+/// To which of several collectors lines go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// Each collector gets everything, from a queue of its own.
+    #[default]
+    All,
+    /// The first that takes it; only between collectors of one store.
+    First,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct CollectorSection {
-    url: Option<String>,
+    url: String,
     token_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SpoolSection {
+    dir: Option<PathBuf>,
+    max_mib: Option<u64>,
+    #[serde(deserialize_with = "duration")]
+    max_age: Option<Duration>,
 }
 
 /// Figures of the user's own for a board without a meter.
@@ -83,12 +107,18 @@ pub struct Options {
 /// Where to deliver, as the command line or the environment says.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TargetOptions {
-    /// Address of the collector, such as http://head-node:8650
+    /// Address of the collector, such as http://head-node:8650; instead of those in the file
     #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR")]
     pub collector: Option<String>,
     /// File that holds the token for the collector; without it the environment variable PICOLLECT_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Trust only certificates signed by those in this file (for https)
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Directory for what cannot be delivered yet [default: in RUNTIME_DIRECTORY or XDG_RUNTIME_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub spool: Option<PathBuf>,
 }
 
 /// What holds in the end.
@@ -100,8 +130,12 @@ pub struct Settings {
     pub cluster: String,
     /// Time between two samples.
     pub interval: Duration,
+    /// To which of the targets.
+    pub delivery: Delivery,
     /// Where to deliver, if anywhere.
-    pub target: Option<Target>,
+    pub targets: Vec<Target>,
+    /// Where to keep what cannot be delivered.
+    pub spool: SpoolSettings,
     /// The user's own figures for the power model.
     pub power_model: Option<Watts>,
     /// The simulated board, its load still in Unix milliseconds.
@@ -110,30 +144,69 @@ pub struct Settings {
     pub root: PathBuf,
 }
 
+/// Where and how much is spooled.
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    /// The directory; `None` means that nothing is spooled.
+    pub directory: Option<PathBuf>,
+    /// Most bytes.
+    pub max_bytes: u64,
+    /// Longest time.
+    pub max_age: Duration,
+}
+
 /// Reads the file, if one is named, and lays the command line over it.
-pub fn settings(options: &Options, target: &TargetOptions) -> Result<Settings, Failure> {
+pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, Failure> {
     let file = match &options.config {
         Some(path) => read(path)?,
         None => File::default(),
     };
     let interval = options.interval.or(file.interval).unwrap_or(Duration::from_secs(1));
     check_interval(interval).map_err(usage)?;
-    let url = target.collector.clone().or(file.collector.url);
-    let token = match target.token_file.clone().or(file.collector.token_file) {
-        Some(path) => Token::File(path),
-        None => std::env::var("PICOLLECT_TOKEN").map_or(Token::None, Token::Given),
-    };
-    let target =
-        url.map(|url| checked_url(url).map(|url| Target { url, token })).transpose().map_err(usage)?;
+    let spool_directory = on_line.spool.clone().or(file.spool.dir).or_else(runtime_directory);
     Ok(Settings {
         name: options.name.clone().or(file.name),
         cluster: file.cluster.unwrap_or_default(),
         interval,
-        target,
+        delivery: file.delivery,
+        targets: targets(file.collector, on_line).map_err(usage)?,
+        spool: SpoolSettings {
+            directory: spool_directory,
+            max_bytes: file
+                .spool
+                .max_mib
+                .map_or(spool::DEFAULT_MAX_BYTES, |mib| mib.saturating_mul(1024 * 1024)),
+            max_age: file.spool.max_age.unwrap_or(spool::DEFAULT_MAX_AGE),
+        },
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         root: options.root.clone(),
     })
+}
+
+/// A collector on the command line stands instead of those in the file; a token or certificates alone
+/// apply to all of them.
+fn targets(mut sections: Vec<CollectorSection>, on_line: &TargetOptions) -> anyhow::Result<Vec<Target>> {
+    if let Some(url) = &on_line.collector {
+        let known = sections.into_iter().find(|section| section.url == *url).unwrap_or_default();
+        sections = vec![CollectorSection { url: url.clone(), ..known }];
+    }
+    let target = |section: CollectorSection| {
+        let token = match on_line.token_file.clone().or(section.token_file) {
+            Some(path) => Token::File(path),
+            None => std::env::var("PICOLLECT_TOKEN").map_or(Token::None, Token::Given),
+        };
+        let ca_file = on_line.ca_file.clone().or(section.ca_file);
+        Ok(Target { url: checked_url(section.url)?, token, ca_file })
+    };
+    sections.into_iter().map(target).collect()
+}
+
+/// Memory and not a card: what systemd gives a service, or what a login session has.
+fn runtime_directory() -> Option<PathBuf> {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = of("RUNTIME_DIRECTORY").or_else(|| of("XDG_RUNTIME_DIR").map(|base| base.join("picollect")));
+    base.map(|base| base.join("spool"))
 }
 
 fn read(path: &Path) -> Result<File, Failure> {
@@ -150,14 +223,6 @@ fn check_interval(interval: Duration) -> anyhow::Result<()> {
         humantime::format_duration(interval)
     );
     Ok(())
-}
-
-fn checked_url(url: String) -> anyhow::Result<String> {
-    if url.starts_with("http://") {
-        Ok(url)
-    } else {
-        Err(anyhow!("the collector's address `{url}` is not http://HOST:PORT"))
-    }
 }
 
 fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> anyhow::Result<Watts> {
@@ -178,40 +243,46 @@ fn checked_scenario(section: SimulateSection) -> anyhow::Result<Scenario> {
 mod tests {
     use super::*;
 
-    fn settings_of(text: &str, options: Options) -> Result<Settings, String> {
+    fn settings_of(text: &str, options: Options, target: &TargetOptions) -> Result<Settings, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("agent.toml");
         fs::write(&path, text).unwrap();
         let options = Options { config: Some(path), ..options };
-        settings(&options, &TargetOptions::default()).map_err(|failure| match failure {
+        settings(&options, target).map_err(|failure| match failure {
             Failure::Usage(error) => format!("{error:#}").replace(&format!("{}/", dir.path().display()), ""),
-            Failure::Runtime(error) => format!("runtime: {error:#}"),
+            other => format!("{other:?}"),
         })
     }
 
     #[test]
     fn the_command_line_comes_before_the_file() {
-        let text = "name = \"pi-1\"\ninterval = \"5s\"\n[collector]\nurl = \"http://head:8650\"\n";
+        let text = "name = \"pi-1\"\ninterval = \"5s\"\n[[collector]]\nurl = \"http://head:8650\"\nca_file = \"ca\"\n\
+                    [[collector]]\nurl = \"http://second:8650\"\n";
         let options = Options { interval: Some(Duration::from_secs(2)), ..Options::default() };
-        let got = settings_of(text, options).unwrap();
+        let got = settings_of(text, options, &TargetOptions::default()).unwrap();
         assert_eq!((got.name.as_deref(), got.interval), (Some("pi-1"), Duration::from_secs(2)));
-        assert_eq!(got.target.unwrap().url, "http://head:8650");
-        assert_eq!(settings_of("", Options::default()).unwrap().interval, Duration::from_secs(1));
+        assert_eq!(got.targets.len(), 2);
+        let one = TargetOptions { collector: Some("http://head:8650".into()), ..TargetOptions::default() };
+        let got = settings_of(text, Options::default(), &one).unwrap();
+        assert_eq!((got.targets.len(), got.targets[0].ca_file.clone()), (1, Some("ca".into())));
+        let got = settings_of("", Options::default(), &TargetOptions::default()).unwrap();
+        assert_eq!(got.interval, Duration::from_secs(1));
     }
 
     #[test]
     fn every_mistake_says_where_or_what() {
-        let error = |text| settings_of(text, Options::default()).unwrap_err();
+        let error = |text| settings_of(text, Options::default(), &TargetOptions::default()).unwrap_err();
         assert_eq!(
             error("intervall = \"1s\""),
             "agent.toml:1:1: unknown key `intervall`, did you mean `interval`?"
         );
         assert!(error("interval = \"soon\"").starts_with("agent.toml:1:"));
+        assert!(error("delivery = \"some\"").starts_with("agent.toml:1:"));
         assert_eq!(error("interval = \"1ms\""), "the interval 1ms is not between 100ms and 1h");
         assert_eq!(
             error("[power_model]\nidle_w = 5.0\nbusy_w = 1.0"),
             "[power_model] wants 0 <= idle_w <= busy_w"
         );
-        assert!(error("[collector]\nurl = \"head:8650\"").contains("is not http://HOST:PORT"));
+        assert!(error("[[collector]]\nurl = \"head:8650\"").contains("is not http://HOST:PORT"));
     }
 }

@@ -6,6 +6,7 @@
 pub mod attr;
 pub mod board;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod display;
@@ -18,4 +19,6 @@ pub mod run;
 pub mod sampler;
 pub mod sensors;
 pub mod simulated;
+pub mod spool;
+pub mod stamping;
 pub mod stop;

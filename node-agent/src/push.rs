@@ -1,136 +1,210 @@
-//! Delivery: takes lines from the queue and posts them, gzipped, until they have arrived.
+//! Delivery: takes lines from the queue and posts them until they have arrived.
 //!
 //! At least once: an answer that is lost means that the batch is sent again, and the collector keeps
-//! one sample per series and time. What the answer says of the batch decides: 2xx arrived; 400, 413,
-//! 422: this batch will never be taken, it is dropped and counted; everything else (no answer, 5xx, 429,
-//! and 401, 403, 404, which speak of the token or the address and not of the batch) keeps it.
+//! one sample per series and time. What the answer says of the batch decides: 2xx arrived; 413 it is cut
+//! in half; 400 and 422 this batch will never be taken whole, what was refused is dropped and counted;
+//! everything else (no answer, 5xx, 429, and 401, 403, 404, which speak of the token or the address and
+//! not of the batch) keeps it.
+//!
+//! With several collectors of one store (`first`) it fails over to the next, and back as soon as the
+//! first one answers again. A collector of another store is never failed over to: history would be split.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use picollect_telemetry::line::count_lines;
 
-use crate::queue::{Lines, Queue};
+use crate::client::{Answer, Client, PROTOCOL};
+use crate::clock::{Authority, Clock, alone, choose};
+use crate::queue::{Batch, Queue};
 
 /// Lines posted together, before compression: many samples when catching up, well under any collector's
 /// limit.
 const MAX_BATCH_BYTES: usize = 256 * 1024;
-/// Time for one delivery, from connecting to the answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// First and longest wait after a failure; in between it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// A collector may ask to be left alone for so long at most.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// An agent that stops tries this long to deliver what it still has.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
-/// So much of a refusal's text is read.
-const MAX_ANSWER_BYTES: u64 = 4096;
-
-/// Where to deliver.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// The collector's address, `http://host:port`.
-    pub url: String,
-    /// Where the token comes from.
-    pub token: Token,
-}
-
-/// Where the token comes from; a file is read again at each delivery, so that it can be renewed.
-#[derive(Debug, Clone)]
-pub enum Token {
-    /// None: the collector needs none.
-    None,
-    /// The text itself, from the environment.
-    Given(String),
-    /// A file that holds it.
-    File(PathBuf),
-}
-
-impl Token {
-    /// The token's text, or why it cannot be had.
-    pub fn read(&self) -> Result<Option<String>, String> {
-        match self {
-            Self::None => Ok(None),
-            Self::Given(text) => Ok(Some(text.clone())),
-            Self::File(path) => match fs::read_to_string(path) {
-                Ok(text) => Ok(Some(text.trim().to_owned())),
-                Err(error) => Err(format!("cannot read the token file `{}`: {error}", path.display())),
-            },
-        }
-    }
-}
+/// While another collector is used, the first one is tried this often.
+const FAIL_BACK: Duration = Duration::from_secs(30);
 
 /// What an attempt to deliver came to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Outcome {
-    Arrived,
-    /// This batch will never be taken.
-    Refused(String),
+    /// All but so many lines have arrived, and these will never be taken.
+    Done { refused: usize, why: Option<String> },
     /// Try again, if the collector said so after this time.
     Failed(String, Option<Duration>),
 }
 
-/// Delivers until the queue is closed and empty, or the time to flush is over.
-pub fn run(target: &Target, queue: &Arc<Queue>) {
-    let mut push = Push { http: client(), target, queue, failing: None, wait: FIRST_WAIT, flush_until: None };
-    while let Some(batch) = queue.take(MAX_BATCH_BYTES) {
-        if !push.deliver(&batch) {
-            queue.dropped(&batch);
-            tracing::error!(
-                lines = queue.counts().queued_lines,
-                "stopping; lines could not be delivered in time"
-            );
-            return;
-        }
-    }
-}
+/// Asks the kernel whether it calls this node's clock synchronised.
+pub type Synchronised = fn() -> bool;
 
-fn client() -> ureq::Agent {
-    let agent = concat!("picollect-agent/", env!("CARGO_PKG_VERSION"));
-    let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
-    config.user_agent(agent).build().into()
-}
-
-struct Push<'a> {
-    http: ureq::Agent,
-    target: &'a Target,
-    queue: &'a Arc<Queue>,
+/// Delivers one queue.
+pub struct Push {
+    clients: Vec<Client>,
+    /// The one in use.
+    current: usize,
+    /// The store that the lines go to, as soon as it is known.
+    store: Option<String>,
+    queue: Arc<Queue>,
+    clock: Clock,
+    synchronised: Synchronised,
     /// The last failure's text: each cause is logged once.
     failing: Option<String>,
     wait: Duration,
     flush_until: Option<Instant>,
+    left_first: Option<Instant>,
+    last_exchange: Instant,
 }
 
-impl Push<'_> {
-    /// Tries until the batch is off our hands; `false` if the agent stops before.
-    fn deliver(&mut self, batch: &Lines) -> bool {
-        loop {
-            match post(&self.http, self.target, batch) {
-                Outcome::Arrived => {
-                    self.queue.delivered(batch);
-                    if self.failing.take().is_some() {
-                        tracing::info!(waiting = self.queue.counts().queued_lines, "delivering again");
-                    }
-                    self.wait = FIRST_WAIT;
-                    return true;
-                }
-                Outcome::Refused(why) => {
-                    self.queue.dropped(batch);
-                    self.log(&why, "the collector refused lines; they are dropped");
-                    return true;
-                }
-                Outcome::Failed(why, after) => {
-                    self.queue.failed();
-                    self.log(&why, "cannot deliver; will try again");
-                    if !self.pause(after) {
-                        return false;
-                    }
-                }
+impl Push {
+    /// Delivers to the first of these collectors that takes it.
+    pub fn new(clients: Vec<Client>, queue: Arc<Queue>, clock: Clock, synchronised: Synchronised) -> Self {
+        Self {
+            clients,
+            current: 0,
+            store: None,
+            queue,
+            clock,
+            synchronised,
+            failing: None,
+            wait: FIRST_WAIT,
+            flush_until: None,
+            left_first: None,
+            last_exchange: Instant::now(),
+        }
+    }
+
+    /// Until the queue is closed and empty, or the time to flush is over.
+    pub fn run(mut self) {
+        let queue = Arc::clone(&self.queue);
+        while let Some(batch) = queue.take(MAX_BATCH_BYTES) {
+            if !self.attempt(batch) {
+                let (lines, kept) = queue.abandon();
+                let fate = if kept { "the spool keeps them" } else { "they are lost" };
+                tracing::error!(lines, "stopping before everything could be delivered; {fate}");
+                return;
             }
         }
+    }
+
+    /// One attempt; a batch that failed is given back. `false` if the agent stops and must not wait.
+    fn attempt(&mut self, mut batch: Batch) -> bool {
+        self.fail_back();
+        let outcome = match self.settle_clock() {
+            Ok(()) => {
+                self.queue.settle(&mut batch, self.clock.stamps());
+                self.deliver(&batch.bytes)
+            }
+            Err(why) => Outcome::Failed(why, None),
+        };
+        match outcome {
+            Outcome::Done { refused, why } => {
+                match why {
+                    Some(why) => self.log(&why, "the collector refused lines; they are dropped"),
+                    None => self.recovered(),
+                }
+                match refused {
+                    0 => self.queue.delivered(&batch),
+                    lines => self.queue.dropped(&batch, lines),
+                }
+                self.wait = FIRST_WAIT;
+                true
+            }
+            Outcome::Failed(why, after) => {
+                self.queue.give_back(batch);
+                self.log(&why, "cannot deliver; will try again");
+                self.fail_over();
+                self.pause(after)
+            }
+        }
+    }
+
+    fn deliver(&mut self, lines: &[u8]) -> Outcome {
+        let answer = match self.clients[self.current].post(lines) {
+            Ok(answer) => answer,
+            Err(error) => return Outcome::Failed(format!("{error:#}"), None),
+        };
+        self.learn(&answer);
+        if answer.status == 413 {
+            if let Some((first, second)) = halves(lines) {
+                return both(self.deliver(first), || self.deliver(second));
+            }
+        }
+        judge(&answer, lines)
+    }
+
+    /// Before the first batch leaves, times are settled: by the node's clock or by the collector's.
+    fn settle_clock(&mut self) -> Result<(), String> {
+        if self.clock.stamps().authority.is_some() {
+            return Ok(());
+        }
+        let answer = self.clients[self.current].hello().map_err(|error| format!("{error:#}"))?;
+        self.store = self.store.take().or_else(|| answer.store.clone());
+        let (anchor_ms, authority) = choose(answer.exchange.unwrap_or_else(alone), (self.synchronised)());
+        self.clock.settle(anchor_ms, authority);
+        if authority == Authority::Collector {
+            tracing::warn!("this node's clock cannot be trusted: times are the collector's");
+        }
+        Ok(())
+    }
+
+    /// Every answer tells the time: small deviations are steered away.
+    fn learn(&mut self, answer: &Answer) {
+        self.store = self.store.take().or_else(|| answer.store.clone());
+        let since_last = self.last_exchange.elapsed();
+        self.last_exchange = Instant::now();
+        if let Some(exchange) = answer.exchange {
+            let (anchor_ms, _) = choose(exchange, (self.synchronised)());
+            self.clock.steer(anchor_ms, since_last);
+        }
+        let theirs = answer.protocol.as_deref().unwrap_or(PROTOCOL);
+        if theirs.split('.').next() != PROTOCOL.split('.').next() {
+            let why = format!("the collector speaks version {theirs} of the protocol, this agent {PROTOCOL}");
+            self.log(&why, "agent and collector may not understand each other; update the older one");
+        }
+    }
+
+    /// Moves on to the next collector, if there is one of the same store that answers.
+    fn fail_over(&mut self) {
+        for step in 1..self.clients.len() {
+            let next = (self.current + step) % self.clients.len();
+            if self.same_store(next) {
+                tracing::warn!(collector = self.clients[next].url(), "failing over");
+                self.left_first = (next != 0).then(Instant::now);
+                self.current = next;
+                return;
+            }
+        }
+    }
+
+    fn fail_back(&mut self) {
+        if self.left_first.is_some_and(|since| since.elapsed() >= FAIL_BACK) {
+            self.left_first = Some(Instant::now());
+            if self.same_store(0) {
+                tracing::info!(collector = self.clients[0].url(), "back to the first collector");
+                self.left_first = None;
+                self.current = 0;
+            }
+        }
+    }
+
+    /// Whether this collector answers and serves the store that the lines go to.
+    fn same_store(&mut self, index: usize) -> bool {
+        let Ok(answer) = self.clients[index].hello() else { return false };
+        if self.store.is_none() {
+            self.store.clone_from(&answer.store);
+        }
+        if answer.store.is_some() && answer.store == self.store {
+            return true;
+        }
+        let url = self.clients[index].url().to_owned();
+        self.log(&format!("{url} serves another store"), "not failing over: history would be split");
+        false
     }
 
     /// Waits before the next attempt, up to twice as long each time and by chance (full jitter), so that
@@ -148,72 +222,87 @@ impl Push<'_> {
 
     fn log(&mut self, why: &str, what: &str) {
         if self.failing.as_deref() != Some(why) {
-            tracing::warn!(collector = self.target.url, "{what}: {why}");
+            tracing::warn!(collector = self.clients[self.current].url(), "{what}: {why}");
             self.failing = Some(why.to_owned());
         }
     }
-}
 
-fn post(http: &ureq::Agent, target: &Target, batch: &Lines) -> Outcome {
-    let token = match target.token.read() {
-        Ok(token) => token,
-        Err(why) => return Outcome::Failed(why, None),
-    };
-    let url = format!("{}/api/v2/write?precision=ns", target.url.trim_end_matches('/'));
-    let mut request =
-        http.post(&url).header("Content-Encoding", "gzip").content_type("text/plain; charset=utf-8");
-    if let Some(token) = token {
-        request = request.header("Authorization", format!("Token {token}"));
-    }
-    match request.send(&gzip(&batch.bytes)[..]) {
-        Ok(mut answer) => {
-            let after =
-                answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-            judge(answer.status().as_u16(), after, &text.unwrap_or_default())
-        }
-        Err(error) => Outcome::Failed(error.to_string(), None),
-    }
-}
-
-fn judge(status: u16, retry_after_s: Option<u64>, text: &str) -> Outcome {
-    let why = format!("{status} {}", text.trim());
-    match status {
-        200..300 => Outcome::Arrived,
-        400 | 413 | 422 => Outcome::Refused(why),
-        _ => {
-            Outcome::Failed(why, retry_after_s.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)))
+    fn recovered(&mut self) {
+        if self.failing.take().is_some() {
+            tracing::info!(waiting = self.queue.counts().queued_lines, "delivering again");
         }
     }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    // Writing into a Vec cannot fail.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().unwrap_or_default()
+/// Two halves of about the same number of lines; `None` for a single line.
+fn halves(lines: &[u8]) -> Option<(&[u8], &[u8])> {
+    let middle = lines.len() / 2;
+    let feed = lines[..middle].iter().rposition(|&byte| byte == b'\n');
+    let feed = feed.or_else(|| lines.iter().position(|&byte| byte == b'\n'))?;
+    let (first, second) = lines.split_at(feed + 1);
+    (!second.is_empty()).then_some((first, second))
+}
+
+/// Both halves have to arrive; one that arrived twice is known by its times.
+fn both(first: Outcome, second: impl FnOnce() -> Outcome) -> Outcome {
+    let Outcome::Done { refused, why } = first else { return first };
+    match second() {
+        Outcome::Done { refused: more, why: other } => {
+            Outcome::Done { refused: refused + more, why: why.or(other) }
+        }
+        failed @ Outcome::Failed(..) => failed,
+    }
+}
+
+fn judge(answer: &Answer, lines: &[u8]) -> Outcome {
+    let why = format!("{} {}", answer.status, answer.text);
+    match answer.status {
+        200..300 => Outcome::Done { refused: 0, why: None },
+        400 | 413 | 422 => Outcome::Done { refused: refused_lines(answer, lines), why: Some(why) },
+        _ => Outcome::Failed(why, answer.retry_after.map(|after| after.min(LONGEST_RETRY_AFTER))),
+    }
+}
+
+/// Our collector says how many lines it refused; of any other it has to be taken that it took none.
+fn refused_lines(answer: &Answer, lines: &[u8]) -> usize {
+    let json: Option<serde_json::Value> = serde_json::from_str(&answer.text).ok();
+    let said = json.and_then(|json| json.get("refused_lines")?.as_u64());
+    let all = count_lines(lines);
+    said.and_then(|refused| usize::try_from(refused).ok()).map_or(all, |refused| refused.min(all))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_answer_decides_what_becomes_of_the_batch() {
-        assert_eq!(judge(204, None, ""), Outcome::Arrived);
-        assert_eq!(judge(400, None, " bad\n"), Outcome::Refused("400 bad".into()));
-        assert_eq!(judge(413, None, ""), Outcome::Refused("413 ".into()));
-        for keeps in [401, 403, 404, 408, 429, 500, 503] {
-            assert!(matches!(judge(keeps, None, ""), Outcome::Failed(_, None)), "{keeps}");
-        }
-        let later = Outcome::Failed("503 busy".into(), Some(Duration::from_secs(7)));
-        assert_eq!(judge(503, Some(7), "busy"), later);
-        assert!(matches!(judge(503, Some(9999), ""), Outcome::Failed(_, Some(LONGEST_WAIT))));
+    fn answer(status: u16, text: &str, retry_after_s: Option<u64>) -> Answer {
+        let retry_after = retry_after_s.map(Duration::from_secs);
+        Answer { status, text: text.into(), retry_after, exchange: None, store: None, protocol: None }
     }
 
     #[test]
-    fn a_token_file_that_is_missing_says_its_name() {
-        let error = Token::File("/nowhere/token".into()).read().unwrap_err();
-        assert!(error.starts_with("cannot read the token file `/nowhere/token`"), "{error}");
+    fn the_answer_decides_what_becomes_of_the_batch() {
+        let lines = b"a 1\nb 2\n";
+        assert_eq!(judge(&answer(204, "", None), lines), Outcome::Done { refused: 0, why: None });
+        let refused = |outcome| match outcome {
+            Outcome::Done { refused, .. } => refused,
+            Outcome::Failed(..) => 0,
+        };
+        assert_eq!(refused(judge(&answer(400, "bad", None), lines)), 2, "a stranger took none");
+        assert_eq!(refused(judge(&answer(400, "{\"refused_lines\":1}", None), lines)), 1);
+        for keeps in [401, 403, 404, 408, 429, 500, 503] {
+            assert!(matches!(judge(&answer(keeps, "", None), lines), Outcome::Failed(_, None)), "{keeps}");
+        }
+        let later = Outcome::Failed("503 busy".into(), Some(Duration::from_secs(7)));
+        assert_eq!(judge(&answer(503, "busy", Some(7)), lines), later);
+        let long = judge(&answer(503, "", Some(99_999)), lines);
+        assert!(matches!(long, Outcome::Failed(_, Some(LONGEST_RETRY_AFTER))));
+    }
+
+    #[test]
+    fn a_batch_is_halved_between_lines_down_to_one() {
+        assert_eq!(halves(b"aa\nbb\ncc\n"), Some((&b"aa\n"[..], &b"bb\ncc\n"[..])));
+        assert_eq!(halves(b"a long first line\nb\n"), Some((&b"a long first line\n"[..], &b"b\n"[..])));
+        assert_eq!(halves(b"one\n"), None);
     }
 }

@@ -1,8 +1,10 @@
 //! The agent at work: who it is, its threads, and how it stops.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,73 +12,101 @@ use picollect_lcd::{Frame, Size};
 use picollect_settings::exit::Failure;
 use picollect_telemetry::catalogue::{CLUSTER, HOST, SIMULATED};
 use picollect_telemetry::line::LineWriter;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::attr::Root;
-use crate::board::Board;
+use crate::board::{Board, digest};
+use crate::client::{Client, Target};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Delivery, Settings, SpoolSettings};
+use crate::display;
 use crate::metering::Metered;
-use crate::power_model::PowerModel;
-use crate::push::{self, Target};
+use crate::power_model::{PowerModel, Watts};
+use crate::push::Push;
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
 use crate::sampler::Sampler;
 use crate::sensors::{self, Status};
-use crate::simulated;
+use crate::simulated::{self, Scenario};
+use crate::spool::Spool;
 use crate::stop::Stop;
-use crate::{display, simulated::Scenario};
 
 /// A node's sensors, ready to be sampled.
 pub struct Agent {
     name: String,
-    simulated: bool,
+    root: Root,
+    simulate: Option<Scenario>,
+    power_model: Option<Watts>,
+    clock: Clock,
     sampler: Sampler,
     writer: LineWriter,
     stop: Stop,
-    counts: Counts,
+    /// Ends the threads of the meters of the last discovery.
+    stop_meters: Stop,
 }
 
 impl Agent {
     /// Discovers the board, or makes the simulated one, and starts the meters' threads.
-    pub fn new(settings: Settings) -> Result<Self, Failure> {
-        let (clock, stop) = (Clock::start(), Stop::default());
-        let root = Root::new(settings.root);
-        let simulated = settings.simulate.is_some();
-        let board = if simulated { simulated_board() } else { Board::read(&root) };
-        let name = settings.name.unwrap_or_else(|| board.host_name.clone());
-        let (sensors, meters) = match settings.simulate {
-            Some(scenario) => {
-                let (sensor, meter) = simulated::attach(on_this_clock(scenario, clock), clock);
-                (vec![sensor], vec![meter])
-            }
-            None => (sensors::discover(&root), sensors::discover_meters(&root)),
-        };
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let model =
-            if meters.is_empty() { PowerModel::choose(settings.power_model, &board, cores) } else { None };
-        let start =
-            |meter| Metered::start(meter, clock, stop.clone()).context("cannot start a meter's thread");
-        let meters = meters.into_iter().map(start).collect::<Result<_, _>>()?;
-        let simulated_tag = if simulated { "true" } else { "" };
+    pub fn new(settings: &Settings) -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let root = Root::new(&settings.root);
+        let board = if settings.simulate.is_some() { simulated_board() } else { Board::read(&root) };
+        let name = settings.name.clone().unwrap_or_else(|| board.host_name.clone());
+        let simulated_tag = if settings.simulate.is_some() { "true" } else { "" };
         let tags = [(CLUSTER, settings.cluster.as_str()), (HOST, &name), (SIMULATED, simulated_tag)];
         let writer = LineWriter::new(&tags);
-        let interval = settings.interval;
-        let sampler = Sampler { clock, interval, board, meters, model, sensors, samples: 0 };
-        Ok(Self { name, simulated, sampler, writer, stop, counts: Counts::default() })
+        let (meters, sensors) = (Vec::new(), Vec::new());
+        let sampler =
+            Sampler { interval: settings.interval, board, meters, model: None, sensors, samples: 0 };
+        let mut agent = Self {
+            name,
+            root,
+            simulate: settings.simulate.map(|scenario| on_this_clock(scenario, &clock)),
+            power_model: settings.power_model,
+            clock,
+            sampler,
+            writer,
+            stop: Stop::default(),
+            stop_meters: Stop::default(),
+        };
+        agent.discover()?;
+        Ok(agent)
     }
 
-    /// Takes a sample now.
-    pub fn sample(&mut self) -> (Lines, Status) {
-        let now = self.sampler.clock.now();
-        let status = self.sampler.sample(now, self.counts, &mut self.writer);
+    /// Finds what the board has now. The meters begin new epochs.
+    fn discover(&mut self) -> Result<(), Failure> {
+        self.stop_meters.order();
+        self.stop_meters = Stop::default();
+        let (sensors, meters) = match self.simulate {
+            Some(scenario) => {
+                let (sensor, meter) = simulated::attach(scenario);
+                (vec![sensor], vec![meter])
+            }
+            None => (sensors::discover(&self.root), sensors::discover_meters(&self.root)),
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let choose = || PowerModel::choose(self.power_model, &self.sampler.board, cores);
+        self.sampler.model = if meters.is_empty() { choose() } else { None };
+        self.sampler.sensors = sensors;
+        let start = |meter| {
+            Metered::start(meter, self.clock.clone(), self.stop_meters.clone())
+                .context("cannot start a meter's thread")
+        };
+        self.sampler.meters = meters.into_iter().map(start).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Takes a sample now. `counts` is what has become of the lines so far.
+    pub fn sample(&mut self, counts: Counts) -> (Lines, Status) {
+        let stamps = self.clock.stamps();
+        let status = self.sampler.sample(self.clock.now(), stamps, counts, &mut self.writer);
         let (bytes, count) = self.writer.take();
-        (Lines { bytes, count }, status)
+        (Lines { bytes, count, stamps }, status)
     }
 
     /// What the panel shows.
     pub fn frame(&self, status: &Status, size: Size) -> Frame {
-        display::frame(&self.name, self.simulated, status, size)
+        display::frame(&self.name, self.simulate.is_some(), status, size)
     }
 
     /// The order to stop that its threads wait for.
@@ -85,19 +115,44 @@ impl Agent {
     }
 
     /// Samples at every interval until the order to stop, and once more then, so that no energy that was
-    /// measured is lost.
-    fn sample_until_stopped(&mut self, queue: &Queue) {
-        let mut next = self.sampler.clock.now();
+    /// measured is lost. `discover_again` asks for a new discovery.
+    fn sample_until_stopped(
+        &mut self,
+        queues: &[Arc<Queue>],
+        discover_again: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let mut next = self.clock.now();
         loop {
-            self.counts = queue.counts();
-            let (lines, _) = self.sample();
-            queue.put(lines);
+            let counts = queues.iter().map(|queue| queue.counts()).fold(Counts::default(), Counts::plus);
+            let (lines, _) = self.sample(counts);
+            for queue in queues {
+                queue.put(lines.clone());
+            }
             if self.stop.ordered() {
-                return;
+                self.stop_meters.order();
+                return Ok(());
+            }
+            if discover_again.swap(false, Ordering::Relaxed) {
+                tracing::info!("discovering the sensors again");
+                self.discover()?;
+                self.log_power();
             }
             // A machine that slept does not make up for the ticks it missed.
-            next = (next + self.sampler.interval).max(self.sampler.clock.now());
-            self.stop.wait_until(self.sampler.clock.instant(next));
+            next = (next + self.sampler.interval).max(self.clock.now());
+            self.stop.wait_until(self.clock.instant(next));
+        }
+    }
+
+    fn log_power(&self) {
+        for meter in &self.sampler.meters {
+            tracing::info!(meter = meter.name.meter, source = %meter.name.source, "power");
+        }
+        if self.sampler.meters.is_empty() {
+            let model = self.sampler.model.as_ref().map(|model| model.name.meter.as_str());
+            tracing::info!(
+                model = model.unwrap_or("none"),
+                "no power meter found; power is estimated or unknown"
+            );
         }
     }
 }
@@ -108,8 +163,8 @@ fn simulated_board() -> Board {
 }
 
 /// From Unix milliseconds to milliseconds since the agent's start.
-fn on_this_clock(scenario: Scenario, clock: Clock) -> Scenario {
-    let started_ms = clock.stamp_ms(Duration::ZERO);
+fn on_this_clock(scenario: Scenario, clock: &Clock) -> Scenario {
+    let started_ms = clock.stamps().epoch_ms(Duration::ZERO);
     Scenario {
         busy_from_ms: scenario.busy_from_ms.saturating_sub(started_ms),
         busy_until_ms: scenario.busy_until_ms.saturating_sub(started_ms),
@@ -118,38 +173,78 @@ fn on_this_clock(scenario: Scenario, clock: Clock) -> Scenario {
 }
 
 /// Samples and pushes until a signal or the end of standard input.
-pub fn run(settings: Settings, target: &Target, until_stdin_closes: bool) -> Result<(), Failure> {
+pub fn run(settings: &Settings, until_stdin_closes: bool) -> Result<(), Failure> {
     picollect_settings::log::start();
     let mut agent = Agent::new(settings)?;
-    stop_on_signals(agent.stop())?;
+    let discover_again = Arc::new(AtomicBool::new(false));
+    heed_signals(agent.stop(), Arc::clone(&discover_again))?;
     if until_stdin_closes {
         stop_on_end_of_stdin(agent.stop())?;
     }
-    tracing::info!(node = agent.name, simulated = agent.simulated, collector = target.url, "sampling");
-    for meter in &agent.sampler.meters {
-        tracing::info!(meter = meter.name.meter, source = %meter.name.source, "power");
+    let simulated = agent.simulate.is_some();
+    tracing::info!(node = agent.name, simulated, "sampling");
+    agent.log_power();
+    let (queues, pushes): (Vec<_>, Vec<_>) = start_pushes(settings, &agent)?.into_iter().unzip();
+    agent.sample_until_stopped(&queues, &discover_again)?;
+    for queue in &queues {
+        queue.close();
     }
-    if agent.sampler.meters.is_empty() {
-        let model = agent.sampler.model.as_ref().map(|model| model.name.meter.as_str());
-        tracing::info!(
-            model = model.unwrap_or("none"),
-            "no power meter found; power is estimated or unknown"
-        );
+    for push in pushes {
+        push.join().map_err(|_| anyhow::anyhow!("a push thread failed"))?;
     }
-    let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES));
-    let (to_push, target) = (Arc::clone(&queue), target.clone());
-    let push = thread::Builder::new().name("push".into()).spawn(move || push::run(&target, &to_push))?;
-    agent.sample_until_stopped(&queue);
-    queue.close();
-    push.join().map_err(|_| anyhow::anyhow!("the push thread failed"))?;
     Ok(())
 }
 
-fn stop_on_signals(stop: Stop) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+/// A queue and the thread that delivers it.
+type Pushing = (Arc<Queue>, JoinHandle<()>);
+
+/// A queue and a thread for each collector, or one of each for all of them.
+fn start_pushes(settings: &Settings, agent: &Agent) -> Result<Vec<Pushing>, Failure> {
+    let groups: Vec<&[Target]> = match settings.delivery {
+        Delivery::All => settings.targets.chunks(1).collect(),
+        Delivery::First => vec![&settings.targets],
+    };
+    let boot = agent.root.text("proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let start = |targets: &[Target]| {
+        let spool = open_spool(&settings.spool, &agent.name, &targets[0].url);
+        let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES, spool, digest(&boot)));
+        let clients = targets.iter().cloned().map(Client::new).collect::<anyhow::Result<Vec<_>>>()?;
+        let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), || false);
+        let thread = thread::Builder::new().name("push".into()).spawn(move || push.run())?;
+        Ok((queue, thread))
+    };
+    groups.into_iter().map(start).collect()
+}
+
+/// A directory for each node and collector. Without a spool the agent works too, so it only says so.
+fn open_spool(settings: &SpoolSettings, name: &str, url: &str) -> Option<Spool> {
+    let base: &Path = settings.directory.as_deref()?;
+    let directory = base.join(digest(&format!("{name} {url}")));
+    match Spool::open(&directory, settings.max_bytes, settings.max_age) {
+        Ok(spool) => {
+            tracing::info!(directory = %directory.display(), waiting = spool.lines(), "spool");
+            Some(spool)
+        }
+        Err(error) => {
+            tracing::warn!(
+                "no spool in `{}`: {error}; what cannot be delivered stays in memory",
+                directory.display()
+            );
+            None
+        }
+    }
+}
+
+fn heed_signals(stop: Stop, discover_again: Arc<AtomicBool>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let wait = move || {
-        signals.forever().next();
-        stop.order();
+        for signal in signals.forever() {
+            if signal == SIGHUP {
+                discover_again.store(true, Ordering::Relaxed);
+            } else {
+                stop.order();
+            }
+        }
     };
     thread::Builder::new().name("signals".into()).spawn(wait).map(drop)
 }

@@ -10,7 +10,7 @@ use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{Reading, Source, Value};
 
 use crate::board::Board;
-use crate::clock::Clock;
+use crate::clock::{Authority, Stamps};
 use crate::energy::EnergyPoint;
 use crate::metering::{MeterName, Metered};
 use crate::power_model::PowerModel;
@@ -19,8 +19,6 @@ use crate::sensors::{Sensor, Status, Tick};
 
 /// Everything that speaks at a tick.
 pub struct Sampler {
-    /// The agent's clock.
-    pub clock: Clock,
     /// The time between two ticks, published so that the collector can tell late from slow.
     pub interval: Duration,
     /// Who this node is.
@@ -37,17 +35,23 @@ pub struct Sampler {
 
 impl Sampler {
     /// Takes all readings at this moment into the writer. `delivery` is what the queue counts.
-    pub fn sample(&mut self, now: Duration, delivery: Counts, writer: &mut LineWriter) -> Status {
-        let mut tick = Tick::new(now, self.clock.stamp_ms(now), writer);
+    pub fn sample(
+        &mut self,
+        now: Duration,
+        stamps: Stamps,
+        delivery: Counts,
+        writer: &mut LineWriter,
+    ) -> Status {
+        let mut tick = Tick::new(now, stamps, writer);
         for meter in &self.meters {
-            power(&mut tick, self.clock, &meter.name, meter.take());
+            power(&mut tick, &meter.name, meter.take());
         }
         for sensor in &mut self.sensors {
             sensor.sample(&mut tick);
         }
         if let Some(model) = &mut self.model {
             let point = model.tick(now, tick.status.busy);
-            power(&mut tick, self.clock, &model.name, point);
+            power(&mut tick, &model.name, point);
         }
         self.samples += 1;
         self.agent(&mut tick, delivery);
@@ -57,10 +61,9 @@ impl Sampler {
     fn agent(&self, tick: &mut Tick<'_>, delivery: Counts) {
         let Board { model, serial, .. } = &self.board;
         let version = env!("CARGO_PKG_VERSION");
-        tick.point(
-            &[("model", model), ("serial", serial), ("version", version)],
-            &[(&NODE_INFO, 1i64.into())],
-        );
+        let clock = tick.stamps.authority.map_or("", Authority::as_str);
+        let tags = [("clock", clock), ("model", model), ("serial", serial), ("version", version)];
+        tick.point(&tags, &[(&NODE_INFO, 1i64.into())]);
         tick.point(
             &[],
             &[
@@ -75,7 +78,7 @@ impl Sampler {
 }
 
 /// One meter's point: the totals with their epoch, and the watts since the tick before.
-fn power(tick: &mut Tick<'_>, clock: Clock, name: &MeterName, point: Reading<EnergyPoint>) {
+fn power(tick: &mut Tick<'_>, name: &MeterName, point: Reading<EnergyPoint>) {
     let tags = [
         ("boundary", name.boundary.as_str()),
         ("meter", name.meter.as_str()),
@@ -92,13 +95,14 @@ fn power(tick: &mut Tick<'_>, clock: Clock, name: &MeterName, point: Reading<Ene
     }
     // No watts since the last tick are no numbers, and so are left out.
     let (mean, least, greatest) = point.watts.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
+    let since_ms = tick.stamps.epoch_ms(point.since);
     tick.point_at(
-        clock.stamp_ms(point.at),
+        point.at,
         &tags,
         &[
             (&JOULES, micro(point.joules)),
             (&METERED_S, micro(point.metered_s)),
-            (&SINCE_MS, clock.stamp_ms(point.since).into()),
+            (&SINCE_MS, since_ms.into()),
             (&WATTS, micro(mean)),
             (&WATTS_MIN, micro(least)),
             (&WATTS_MAX, micro(greatest)),
@@ -136,13 +140,13 @@ mod tests {
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
         let board = Board::read(root);
         let model = PowerModel::choose(None, &board, 4);
-        let clock = Clock::start();
+        let stamps = crate::clock::Clock::start().stamps();
         let (interval, sensors) = (Duration::from_secs(1), discover(root));
-        let mut sampler = Sampler { clock, interval, board, meters: Vec::new(), model, sensors, samples: 0 };
+        let mut sampler = Sampler { interval, board, meters: Vec::new(), model, sensors, samples: 0 };
         let mut writer = LineWriter::new(&[("host", "n")]);
-        sampler.sample(Duration::ZERO, Counts::default(), &mut writer);
+        sampler.sample(Duration::ZERO, stamps, Counts::default(), &mut writer);
         between(root.directory());
-        sampler.sample(Duration::from_secs(1), Counts::default(), &mut writer);
+        sampler.sample(Duration::from_secs(1), stamps, Counts::default(), &mut writer);
         String::from_utf8(writer.take().0).unwrap()
     }
 }

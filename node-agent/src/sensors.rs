@@ -15,6 +15,7 @@ use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{NoData, Value};
 
 use crate::attr::Root;
+use crate::clock::Stamps;
 use crate::metering::PowerMeter;
 
 /// Something that says its readings at every tick.
@@ -70,8 +71,9 @@ pub struct Status {
 pub struct Tick<'a> {
     /// The moment of this tick on the agent's clock.
     pub now: Duration,
-    /// Its wall time, Unix milliseconds.
-    pub t_ms: i64,
+    /// How moments become wall times in this tick.
+    pub stamps: Stamps,
+    t_ms: i64,
     /// What the tick has said so far, for the panel and the power model.
     pub status: Status,
     /// From when and to when the first meter's totals in this tick count.
@@ -81,21 +83,21 @@ pub struct Tick<'a> {
 
 impl<'a> Tick<'a> {
     /// A round at this moment.
-    pub fn new(now: Duration, t_ms: i64, writer: &'a mut LineWriter) -> Self {
-        Self { now, t_ms, status: Status::default(), metered: None, writer }
+    pub fn new(now: Duration, stamps: Stamps, writer: &'a mut LineWriter) -> Self {
+        Self { now, stamps, t_ms: stamps.stamp_ms(now), status: Status::default(), metered: None, writer }
     }
 
     /// One point; all metrics are of one measurement.
     pub fn point(&mut self, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
-        self.point_at(self.t_ms, tags, fields);
+        self.point_at(self.now, tags, fields);
     }
 
     /// One point whose moment is not the tick's.
-    pub fn point_at(&mut self, t_ms: i64, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
+    pub fn point_at(&mut self, at: Duration, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
         for (metric, value) in fields {
             self.note(metric, tags, value.as_f64());
         }
-        self.writer.point(t_ms, tags, fields);
+        self.writer.point(self.stamps.stamp_ms(at), tags, fields);
     }
 
     /// Why the metrics of this measurement have no value.
@@ -125,6 +127,7 @@ impl<'a> Tick<'a> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::clock::Clock;
     use picollect_telemetry::catalogue;
     use picollect_telemetry::line::{Precision, decode};
     use std::path::Path;
@@ -149,7 +152,7 @@ pub(crate) mod tests {
     /// catalogue.
     pub(crate) fn lines(sensor: &mut dyn Sensor) -> Vec<String> {
         let mut writer = LineWriter::new(&[]);
-        sensor.sample(&mut Tick::new(Duration::ZERO, 1, &mut writer));
+        sensor.sample(&mut Tick::new(Duration::ZERO, Clock::start().stamps(), &mut writer));
         let text = String::from_utf8(writer.take().0).unwrap();
         for point in decode(text.as_bytes(), Precision::Nanoseconds, 0).points {
             for (field, _) in point.fields.iter().filter(|(field, _)| field != catalogue::NO_DATA) {

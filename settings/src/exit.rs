@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+/// Exit code of a check that found something.
+pub const FINDING: u8 = 1;
 /// Exit code of a wrong command line or configuration.
 pub const USAGE: u8 = 2;
 /// Exit code of everything that the world did not allow.
@@ -16,6 +18,8 @@ pub enum Failure {
     Usage(anyhow::Error),
     /// The world did not allow it.
     Runtime(anyhow::Error),
+    /// A check found so many things, which it has printed.
+    Finding(usize),
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -35,6 +39,7 @@ pub fn code(program: &str, result: Result<(), Failure>) -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => (error, USAGE),
         Err(Failure::Runtime(error)) => (error, RUNTIME),
+        Err(Failure::Finding(_)) => return ExitCode::from(FINDING),
     };
     eprintln!("{program}: {error:#}");
     ExitCode::from(code)

@@ -113,7 +113,7 @@ metrics! {
     THROTTLED = "throttle"."throttled", "1", State, ["origin"], "The firmware throttles now, by heat or low voltage.";
     SOFT_LIMIT = "throttle"."soft_limit", "1", State, ["origin"], "The soft temperature limit acts now.";
 
-    NODE_INFO = "node"."info", "1", State, ["model", "serial", "version"], "Always 1; board, serial and agent version are in the tags.";
+    NODE_INFO = "node"."info", "1", State, ["clock", "model", "serial", "version"], "Always 1; board, serial, agent version and whose clock the times follow (`node` or `collector`) are in the tags.";
 
     INTERVAL_S = "agent"."interval_s", "s", Gauge, [], "Time between two samples of this agent.";
     SAMPLES = "agent"."samples", "1", Counter, [], "Samples taken since the agent started.";

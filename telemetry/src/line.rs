@@ -12,6 +12,11 @@ pub use encode::{LineWriter, escape_tag};
 
 use crate::Value;
 
+/// How many lines these are; each has to be ended by a line feed.
+pub fn count_lines(lines: &[u8]) -> usize {
+    lines.split(|&byte| byte == b'\n').count() - 1
+}
+
 /// What one line says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {

@@ -88,7 +88,7 @@ fn a_command_that_cannot_do_its_work_says_why_and_ends_with_the_documented_code(
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
 
     let config = path("agent.toml");
-    fs::write(&config, "name = \"a\"\n  [collector]\n  tokenfile = \"t\"\n").unwrap();
+    fs::write(&config, "name = \"a\"\n  [[collector]]\n  tokenfile = \"t\"\n").unwrap();
     let (code, message) = failure(&["agent", "check", "--config", &config]);
     assert_eq!(code, Some(exit::USAGE.into()));
     assert!(

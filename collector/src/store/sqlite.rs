@@ -239,6 +239,7 @@ fn insert(
     let mut outcome = Appended::default();
     let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO sample VALUES (?1, ?2, ?3)")?;
     for point in points {
+        let before = outcome.written;
         for (field, value) in &point.fields {
             let (measurement, tags) = (point.measurement.clone(), point.tags.clone());
             let key = SeriesKey { measurement, field: field.clone(), tags };
@@ -256,6 +257,7 @@ fn insert(
                 outcome.conflicts.push(Conflict { measurement, field: field.clone(), holds, got });
             }
         }
+        outcome.refused_points += usize::from(outcome.written - before < point.fields.len());
     }
     Ok(outcome)
 }

@@ -10,17 +10,16 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::{Boundary, NoData, Reading, Source};
 
 use super::{CONVERSION_STEPS, CORES, Conversion, MAX_HZ, Scenario, SimulatedBoard};
-use crate::clock::Clock;
 use crate::metering::{MeterName, PowerMeter};
 use crate::sensors::{Sensor, Tick};
 
 type Shared = Arc<Mutex<SimulatedBoard>>;
 
 /// A new board's sensors and meter.
-pub fn attach(scenario: Scenario, clock: Clock) -> (Box<dyn Sensor>, Box<dyn PowerMeter>) {
+pub fn attach(scenario: Scenario) -> (Box<dyn Sensor>, Box<dyn PowerMeter>) {
     let board = Arc::new(Mutex::new(SimulatedBoard::new(scenario)));
     let meter = SimulatedMeter(Arc::clone(&board));
-    (Box::new(SimulatedSensors { board, clock, epoch: None }), Box::new(meter))
+    (Box::new(SimulatedSensors { board, epoch: None }), Box::new(meter))
 }
 
 fn lock(board: &Shared) -> MutexGuard<'_, SimulatedBoard> {
@@ -50,7 +49,6 @@ impl PowerMeter for SimulatedMeter {
 
 struct SimulatedSensors {
     board: Shared,
-    clock: Clock,
     epoch: Option<Conversion>,
 }
 
@@ -102,12 +100,13 @@ impl SimulatedSensors {
             },
         };
         let Some(now) = find(at) else { return };
+        let since_ms = tick.stamps.epoch_ms(epoch.middle);
         tick.point_at(
-            self.clock.stamp_ms(at),
+            at,
             &[],
             &[
                 (&SIM_JOULES, (now.exact_joules - epoch.exact_joules).into()),
-                (&SIM_SINCE_MS, self.clock.stamp_ms(epoch.middle).into()),
+                (&SIM_SINCE_MS, since_ms.into()),
                 (&SIM_FLOP, (now.flop - epoch.flop).into()),
             ],
         );

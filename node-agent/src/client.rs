@@ -1,0 +1,233 @@
+//! The agent's side of HTTP: one collector, asked and answered. What the answers mean for the lines is
+//! `push`'s business.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rustls::crypto::ring;
+use ureq::http::{HeaderMap, Response};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+use crate::clock::Exchange;
+
+/// Time for one delivery, from connecting to the answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// So much of a refusal's text is read.
+const MAX_ANSWER_BYTES: u64 = 4096;
+/// The version of the protocol between agent and collector; a different first number may not understand.
+pub const PROTOCOL: &str = "1.0";
+/// Where Linux distributions keep the certificates that they trust.
+const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Where to deliver.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The collector's address, `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Where the token comes from.
+    pub token: Token,
+    /// Trust only certificates signed by the ones in this file; else those that the system trusts.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where the token comes from; a file is read again at each delivery, so that it can be renewed.
+#[derive(Debug, Clone)]
+pub enum Token {
+    /// None: the collector needs none.
+    None,
+    /// The text itself, from the environment.
+    Given(String),
+    /// A file that holds it.
+    File(PathBuf),
+}
+
+impl Token {
+    /// The token's text, or why it cannot be had.
+    pub fn read(&self) -> anyhow::Result<Option<String>> {
+        match self {
+            Self::None => Ok(None),
+            Self::Given(text) => Ok(Some(text.clone())),
+            Self::File(path) => {
+                let text = fs::read_to_string(path);
+                let text =
+                    text.with_context(|| format!("cannot read the token file `{}`", path.display()))?;
+                Ok(Some(text.trim().to_owned()))
+            }
+        }
+    }
+}
+
+/// A collector's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP's status.
+    pub status: u16,
+    /// The beginning of its text.
+    pub text: String,
+    /// When it wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// What it says of its clock.
+    pub exchange: Option<Exchange>,
+    /// What tells its store from others.
+    pub store: Option<String>,
+    /// The version of the protocol that it speaks.
+    pub protocol: Option<String>,
+}
+
+/// A client of one collector; it keeps its connection.
+#[derive(Debug)]
+pub struct Client {
+    http: ureq::Agent,
+    target: Target,
+}
+
+impl Client {
+    /// Reads the certificates if the address is `https`; connects to nothing yet.
+    pub fn new(target: Target) -> anyhow::Result<Self> {
+        let agent = concat!("picollect-agent/", env!("CARGO_PKG_VERSION"));
+        let mut config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .max_idle_connections(1)
+            .user_agent(agent);
+        if target.url.starts_with("https://") {
+            config = config.tls_config(tls(target.ca_file.as_deref())?);
+        }
+        Ok(Self { http: config.build().into(), target })
+    }
+
+    /// The collector's address.
+    pub fn url(&self) -> &str {
+        &self.target.url
+    }
+
+    /// Asks for nothing but an answer: is it there, what time does it have, which store does it serve.
+    /// Any status will do: other servers than ours have no such page and still tell the time.
+    pub fn hello(&self) -> anyhow::Result<Answer> {
+        let url = format!("{}/healthz", self.target.url.trim_end_matches('/'));
+        let asked = Instant::now();
+        let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call()?;
+        Ok(read(answer, asked.elapsed()))
+    }
+
+    /// Delivers lines, gzipped.
+    pub fn post(&self, lines: &[u8]) -> anyhow::Result<Answer> {
+        let url = format!("{}/api/v2/write?precision=ns", self.target.url.trim_end_matches('/'));
+        let mut request = self
+            .http
+            .post(&url)
+            .header("Content-Encoding", "gzip")
+            .header("X-Picollect-Protocol", PROTOCOL)
+            .content_type("text/plain; charset=utf-8");
+        if let Some(token) = self.target.token.read()? {
+            request = request.header("Authorization", format!("Token {token}"));
+        }
+        let asked = Instant::now();
+        let answer = request.send(&gzip(lines)?[..])?;
+        Ok(read(answer, asked.elapsed()))
+    }
+}
+
+fn read(mut answer: Response<ureq::Body>, round_trip: Duration) -> Answer {
+    let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+    let headers = answer.headers();
+    let seconds = header(headers, "retry-after").and_then(|text| text.parse().ok());
+    Answer {
+        status: answer.status().as_u16(),
+        text: text.unwrap_or_default().trim().to_owned(),
+        retry_after: seconds.map(Duration::from_secs),
+        exchange: time_of(headers).map(|collector_ms| Exchange::now(collector_ms, round_trip)),
+        store: header(headers, "x-picollect-store").map(ToOwned::to_owned),
+        protocol: header(headers, "x-picollect-protocol").map(ToOwned::to_owned),
+    }
+}
+
+/// Our collector tells milliseconds, every other server the second.
+fn time_of(headers: &HeaderMap) -> Option<i64> {
+    if let Some(ms) = header(headers, "x-picollect-time-ms") {
+        return ms.parse().ok();
+    }
+    let date = httpdate::parse_http_date(header(headers, "date")?).ok()?;
+    let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    // Somewhere in that second: its middle is at most half a second off.
+    i64::try_from(since_epoch.as_millis()).ok().map(|ms| ms + 500)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn tls(ca_file: Option<&Path>) -> anyhow::Result<TlsConfig> {
+    let path = ca_file.unwrap_or(Path::new(SYSTEM_ROOTS));
+    let pem =
+        fs::read(path).with_context(|| format!("cannot read the certificates in `{}`", path.display()))?;
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    };
+    let roots: Vec<Certificate<'static>> = parse_pem(&pem).filter_map(certificate).collect();
+    ensure!(!roots.is_empty(), "there is no certificate in `{}`", path.display());
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .build())
+}
+
+/// Checks an address as it is written in a configuration.
+pub fn checked_url(url: String) -> anyhow::Result<String> {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.is_empty() => Ok(url),
+        _ => Err(anyhow!("the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT")),
+    }
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_file_that_is_missing_says_its_name() {
+        let error = Token::File("/nowhere/token".into()).read().unwrap_err();
+        assert!(error.to_string().starts_with("cannot read the token file `/nowhere/token`"), "{error}");
+    }
+
+    #[test]
+    fn the_time_comes_from_our_header_or_from_the_date() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(time_of(&headers), None);
+        headers.insert("date", "Mon, 23 Nov 2026 14:11:57 GMT".parse().unwrap());
+        assert_eq!(time_of(&headers), Some(1_795_443_117_500));
+        headers.insert("x-picollect-time-ms", "1795443117043".parse().unwrap());
+        assert_eq!(time_of(&headers), Some(1_795_443_117_043));
+    }
+
+    #[test]
+    fn an_address_is_http_or_https() {
+        assert!(checked_url("https://head:8650".into()).is_ok());
+        for wrong in ["head:8650", "ftp://head", "http://"] {
+            assert!(checked_url(wrong.into()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        fs::write(&path, "nothing").unwrap();
+        let error = tls(Some(&path)).unwrap_err().to_string();
+        assert!(error.starts_with("there is no certificate in") && error.contains("ca.pem"), "{error}");
+    }
+}
