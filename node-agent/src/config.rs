@@ -56,7 +56,7 @@ struct CollectorSection {
 #[serde(deny_unknown_fields, default)]
 struct SpoolSection {
     dir: Option<PathBuf>,
-    max_mib: Option<u64>,
+    max_kib: Option<u64>,
     #[serde(deserialize_with = "duration")]
     max_age: Option<Duration>,
 }
@@ -172,10 +172,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
         targets: targets(file.collector, on_line).map_err(usage)?,
         spool: SpoolSettings {
             directory: spool_directory,
-            max_bytes: file
-                .spool
-                .max_mib
-                .map_or(spool::DEFAULT_MAX_BYTES, |mib| mib.saturating_mul(1024 * 1024)),
+            max_bytes: file.spool.max_kib.map_or(spool::DEFAULT_MAX_BYTES, |kib| kib.saturating_mul(1024)),
             max_age: file.spool.max_age.unwrap_or(spool::DEFAULT_MAX_AGE),
         },
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,

@@ -19,7 +19,8 @@ use std::time::{Duration, SystemTime};
 
 use picollect_telemetry::line::count_lines;
 
-/// A segment is closed at this size: it is delivered as one batch.
+/// A segment is closed at this size: it is delivered as one batch. A small spool has smaller ones, so
+/// that making room costs an eighth of it at most.
 const SEGMENT_BYTES: u64 = 256 * 1024;
 /// Most bytes in the spool, unless configured otherwise: on a board's tmpfs memory is what it costs.
 pub const DEFAULT_MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -130,7 +131,10 @@ impl Spool {
         lines: usize,
         in_use: Option<u64>,
     ) -> io::Result<usize> {
-        let full = self.segments.back().is_some_and(|segment| segment.bytes >= SEGMENT_BYTES);
+        let full = self
+            .segments
+            .back()
+            .is_some_and(|segment| segment.bytes >= SEGMENT_BYTES.min(self.max_bytes / 8));
         let other = self.open.as_ref().is_some_and(|(_, open)| open != header);
         if self.open.is_none() || full || other {
             self.begin(header)?;
