@@ -1,6 +1,7 @@
 //! The main job over real processes.
 
 mod bad_input;
+mod chaos;
 mod delivery;
 mod demo;
 mod up;

@@ -5,4 +5,5 @@ mod end_to_end;
 mod golden;
 mod invariants;
 mod process;
+mod proxy;
 mod reports;

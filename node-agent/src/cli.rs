@@ -1,10 +1,12 @@
 //! The agent's command line. `picollect agent …` and `picollect-agent …` are the same.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::{Parser, Subcommand, ValueEnum};
 use picollect_lcd::Size;
 use picollect_settings::exit::{self, Failure, usage};
@@ -14,6 +16,7 @@ use serde_json::{Map, json};
 
 use crate::client::Client;
 use crate::config::{Delivery, Options, TargetOptions, settings};
+use crate::probe;
 use crate::queue::Counts;
 use crate::run::{self, Agent};
 
@@ -54,6 +57,18 @@ pub enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Line)]
         format: Format,
+    },
+    /// Show each sensor: whether it is there, its value, its cost, and what to do to enable it
+    Probe {
+        /// What to sample.
+        #[command(flatten)]
+        options: Options,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Also write a configuration with comments of what was found
+        #[arg(long, value_name = "FILE")]
+        write_config: Option<PathBuf>,
     },
     /// Check the configuration and print what holds
     Check {
@@ -97,6 +112,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             run::run(&settings, until_stdin_closes)
         }
         Command::Once { options, format } => once(&options, format),
+        Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Check { options, target } => check(&options, &target),
     }
 }
@@ -133,6 +149,24 @@ fn json_point(point: &Point) -> serde_json::Value {
     let tags: Map<_, _> = point.tags.iter().map(|(key, text)| (key.clone(), json!(text))).collect();
     let fields: Map<_, _> = point.fields.iter().map(|(key, field)| (key.clone(), value(field))).collect();
     json!({ "measurement": point.measurement, "tags": tags, "fields": fields, "t_ms": point.t_ms })
+}
+
+/// Exit code 1 if a sensor that was configured has no value; one that was merely looked for may be
+/// missing.
+fn probe(options: &Options, json: bool, write_config: Option<&Path>) -> Result<(), Failure> {
+    let settings = settings(options, &TargetOptions::default())?;
+    let (name, findings) = run::probe(&settings);
+    let text = if json { serde_json::to_string_pretty(&findings)? + "\n" } else { probe::table(&findings) };
+    io::stdout().write_all(text.as_bytes())?;
+    if let Some(path) = write_config {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path);
+        let written = file.as_mut().map_err(|error| anyhow!("{error}")).and_then(|file| {
+            Ok(file.write_all(probe::configuration(&name, settings.interval, &findings).as_bytes())?)
+        });
+        written.with_context(|| format!("cannot write the configuration to `{}`", path.display()))?;
+    }
+    let failing = findings.iter().filter(|finding| finding.configured && !finding.ok()).count();
+    if failing > 0 { Err(Failure::Finding(failing)) } else { Ok(()) }
 }
 
 /// Prints what holds, and asks each collector; exit code 1 if one of them cannot be used.

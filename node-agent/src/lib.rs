@@ -13,6 +13,7 @@ pub mod display;
 pub mod energy;
 pub mod metering;
 pub mod power_model;
+pub mod probe;
 pub mod push;
 pub mod queue;
 pub mod run;

@@ -26,6 +26,11 @@ pub struct MeterName {
 pub trait PowerMeter: Send {
     /// Its name and the meaning of its figures.
     fn name(&self) -> MeterName;
+    /// Whether the configuration names it; else it was found.
+    fn configured(&self) -> bool {
+        false
+    }
+
     /// Time between two readings that are worth taking.
     fn period(&self) -> Duration;
     /// The power in watts, and the moment for which it stands (the middle of the conversion where the

@@ -21,12 +21,13 @@ use crate::client::{Client, Target};
 use crate::clock::Clock;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::display;
-use crate::metering::Metered;
+use crate::metering::{Metered, PowerMeter};
 use crate::power_model::{PowerModel, Watts};
+use crate::probe::{self, Finding};
 use crate::push::Push;
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
 use crate::sampler::Sampler;
-use crate::sensors::{self, Status};
+use crate::sensors::{self, Sensor, Status};
 use crate::simulated::{self, Scenario};
 use crate::spool::Spool;
 use crate::stop::Stop;
@@ -77,13 +78,7 @@ impl Agent {
     fn discover(&mut self) -> Result<(), Failure> {
         self.stop_meters.order();
         self.stop_meters = Stop::default();
-        let (sensors, meters) = match self.simulate {
-            Some(scenario) => {
-                let (sensor, meter) = simulated::attach(scenario);
-                (vec![sensor], vec![meter])
-            }
-            None => (sensors::discover(&self.root), sensors::discover_meters(&self.root)),
-        };
+        let (sensors, meters) = find(&self.root, self.simulate);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let choose = || PowerModel::choose(self.power_model, &self.sampler.board, cores);
         self.sampler.model = if meters.is_empty() { choose() } else { None };
@@ -169,6 +164,31 @@ fn on_this_clock(scenario: Scenario, clock: &Clock) -> Scenario {
         busy_from_ms: scenario.busy_from_ms.saturating_sub(started_ms),
         busy_until_ms: scenario.busy_until_ms.saturating_sub(started_ms),
         ..scenario
+    }
+}
+
+/// The node's name and what each of its sensors and meters says, for the probe's table.
+pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
+    let (clock, root) = (Clock::start(), Root::new(&settings.root));
+    let name = settings.name.clone().unwrap_or_else(|| Board::read(&root).host_name);
+    let (mut sensors, mut meters) = find(&root, settings.simulate);
+    let sensors = sensors.iter_mut().map(|sensor| probe::sensor(sensor.as_mut(), &clock));
+    let mut findings: Vec<_> = sensors.collect();
+    findings.extend(meters.iter_mut().map(|meter| probe::meter(meter.as_mut(), &clock)));
+    (name, findings)
+}
+
+/// What a board has.
+type Found = (Vec<Box<dyn Sensor>>, Vec<Box<dyn PowerMeter>>);
+
+/// The sensors and meters of the board, or of the simulated one.
+fn find(root: &Root, simulate: Option<Scenario>) -> Found {
+    match simulate {
+        Some(scenario) => {
+            let (sensor, meter) = simulated::attach(scenario);
+            (vec![sensor], vec![meter])
+        }
+        None => (sensors::discover(root), sensors::discover_meters(root)),
     }
 }
 
