@@ -4,4 +4,7 @@ mod bad_input;
 mod chaos;
 mod delivery;
 mod demo;
+mod several;
+mod time;
+mod tls;
 mod up;

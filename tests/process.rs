@@ -120,8 +120,13 @@ pub(crate) struct Collector {
 impl Collector {
     /// Starts on any free port.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more options.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (process, url) = serve(directory.path(), "127.0.0.1:0");
+        let (process, url) = serve(directory.path(), "127.0.0.1:0", options);
         Self { process: Some(process), directory, url }
     }
 
@@ -145,7 +150,7 @@ impl Collector {
 
     /// Starts again on the same address.
     pub(crate) fn restart(&mut self) {
-        let (process, _) = serve(self.directory.path(), self.url.trim_start_matches("http://"));
+        let (process, _) = serve(self.directory.path(), self.url.trim_start_matches("http://"), &[]);
         self.process = Some(process);
     }
 
@@ -179,9 +184,9 @@ impl Collector {
     }
 }
 
-fn serve(data: &Path, listen: &str) -> (Process, String) {
+fn serve(data: &Path, listen: &str, options: &[&str]) -> (Process, String) {
     let mut command = picollect(&["serve", "--listen", listen, "--data"]);
-    command.arg(data).stdout(Stdio::piped());
+    command.arg(data).args(options).stdout(Stdio::piped());
     let mut process = Process::start(command);
     let output = process.0.stdout.take().expect("it is piped");
     let mut line = String::new();

@@ -14,7 +14,7 @@ use crate::process::{run, stdout};
 fn store_with(lines: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let ingest = Ingest::new(Arc::new(store::open(directory.path()).expect("the store opens")));
-    let outcome = ingest.body(lines.as_bytes(), Precision::Milliseconds, 0).expect("the store writes");
+    let outcome = ingest.body(lines.as_bytes(), Precision::Milliseconds, 0, None).expect("the store writes");
     assert_eq!(outcome.reasons, [""; 0]);
     directory
 }

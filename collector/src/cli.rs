@@ -22,7 +22,14 @@ pub enum Command {
     Up(ServeOptions),
     /// Start the collector alone
     #[command(after_help = "Example:\n  picollect serve --data /var/lib/picollect --listen 0.0.0.0:8650")]
-    Serve(ServeOptions),
+    Serve {
+        /// What and where.
+        #[command(flatten)]
+        options: ServeOptions,
+        /// How to encrypt.
+        #[command(flatten)]
+        tls: TlsOptions,
+    },
     /// Show a whole cluster on this machine: one real node, four simulated ones, a load and the report
     Demo(DemoOptions),
     /// What the nodes did in a window: energy, efficiency, throttling
@@ -84,6 +91,17 @@ pub struct ServeOptions {
     retention: Option<Duration>,
 }
 
+/// How to encrypt.
+#[derive(Debug, Clone, Args)]
+pub struct TlsOptions {
+    /// Serve https with the certificate (and its chain) in this file
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "PICOLLECT_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "PICOLLECT_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+}
+
 /// How to show the demo.
 #[derive(Debug, Clone, Args)]
 pub struct DemoOptions {
@@ -143,6 +161,9 @@ pub enum TokenCommand {
         /// What it allows
         #[arg(long, value_enum)]
         scope: Scope,
+        /// Only this node's samples may be pushed with it
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
     },
 }
 
@@ -153,9 +174,9 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             picollect_settings::log::start();
             Ok(runtime()?.block_on(up::up(&options.data.path()?, &options.listen, options.retention))?)
         }
-        Command::Serve(options) => {
+        Command::Serve { options, tls } => {
             picollect_settings::log::start();
-            Ok(runtime()?.block_on(serve(&options))?)
+            Ok(runtime()?.block_on(serve(&options, tls))?)
         }
         Command::Demo(options) => run_demo(options),
         Command::Report(options) => {
@@ -164,8 +185,8 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             print(&report::build(&store, window)?, options.format)
         }
         Command::Nodes { data, json } => list_nodes(&data, json),
-        Command::Token(TokenCommand::Create { data, name, scope }) => {
-            println!("{}", Tokens::of(&data.path()?).create(&name, scope)?);
+        Command::Token(TokenCommand::Create { data, name, scope, node }) => {
+            println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
             Ok(())
         }
     }
@@ -175,9 +196,10 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-async fn serve(options: &ServeOptions) -> anyhow::Result<()> {
-    let (server, collector) =
-        server::start(&options.data.path()?, &options.listen, options.retention).await?;
+async fn serve(options: &ServeOptions, tls: TlsOptions) -> anyhow::Result<()> {
+    let tls = tls.tls_cert.zip(tls.tls_key).map(|(certificate, key)| server::Tls { certificate, key });
+    let how = server::Options { keep: options.retention, tls };
+    let (server, collector) = server::start(&options.data.path()?, &options.listen, &how).await?;
     println!("listening on {}", server.url());
     io::stdout().flush()?;
     if !collector.tokens.any()? {

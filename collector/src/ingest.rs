@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use picollect_telemetry::line::{Precision, decode};
+use picollect_telemetry::catalogue::HOST;
+use picollect_telemetry::line::{Point, Precision, decode};
 
 use crate::store::{Store, StoreError};
 
@@ -21,6 +22,22 @@ pub struct Counters {
     pub samples: AtomicU64,
     /// Lines and fields refused.
     pub refused: AtomicU64,
+}
+
+/// Why nothing of a body was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The token is bound to another node.
+    #[error("this token is bound to the node `{node}`, but a line is of `{said}`")]
+    OtherNode {
+        /// The node it is bound to.
+        node: String,
+        /// The node that a line names.
+        said: String,
+    },
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What became of a body.
@@ -72,8 +89,21 @@ impl Ingest {
     }
 
     /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was.
-    pub fn body(&self, body: &[u8], precision: Precision, now_ms: i64) -> Result<Outcome, StoreError> {
+    /// With `only_node`, nothing is stored if any line is of another node.
+    pub fn body(
+        &self,
+        body: &[u8],
+        precision: Precision,
+        now_ms: i64,
+        only_node: Option<&str>,
+    ) -> Result<Outcome, IngestError> {
         let batch = decode(body, precision, now_ms);
+        if let Some(node) = only_node {
+            let said = |point: &Point| point.tag(HOST).unwrap_or_default().to_owned();
+            if let Some(said) = batch.points.iter().map(said).find(|said| said != node) {
+                return Err(IngestError::OtherNode { node: node.to_owned(), said });
+            }
+        }
         let appended = self.store.append(&batch.points)?;
         let conflicts = appended.conflicts.iter().map(|conflict| {
             let crate::store::Conflict { measurement, field, holds, got } = conflict;
@@ -109,7 +139,8 @@ mod tests {
     fn ingest(bodies: &[&str]) -> Outcome {
         let directory = tempfile::tempdir().unwrap();
         let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
-        let outcomes = bodies.iter().map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7).unwrap());
+        let outcomes =
+            bodies.iter().map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7, None).unwrap());
         outcomes.last().expect("at least one body")
     }
 

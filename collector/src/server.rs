@@ -1,13 +1,14 @@
 //! The collector at work: opens the data directory and answers on a listener until told to stop.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::data_dir::{self, Lock};
@@ -16,12 +17,34 @@ use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
 use crate::web::{Collector, router};
 
+/// How to serve, beside what and where.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Delete what is older.
+    pub keep: Option<Duration>,
+    /// Serve https.
+    pub tls: Option<Tls>,
+}
+
+/// The files for https.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// PEM: the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+}
+
+/// Requests under way get so long to finish.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A collector that runs in this process.
 #[derive(Debug)]
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    scheme: &'static str,
+    handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
     _lock: Lock,
@@ -30,37 +53,53 @@ pub struct Server {
 impl Server {
     /// The address that other programs on this machine use.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops taking connections, finishes the requests under way and gives the directory up.
     pub async fn stop(self) -> anyhow::Result<()> {
-        // The other side has gone only if the server has failed, and then the task says why.
-        let _ = self.stop.send(());
+        self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
         self.task.await?.context("the server failed")
     }
 }
 
-/// Opens the store in `data` and listens; port 0 is any free port. With `keep`, older data is deleted.
-pub async fn start(
-    data: &Path,
-    listen: &str,
-    keep: Option<Duration>,
-) -> anyhow::Result<(Server, Arc<Collector>)> {
+/// Opens the store in `data` and listens; port 0 is any free port.
+pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let store = Arc::new(store::open(data)?);
     let collector = Arc::new(Collector::new(store, Tokens::of(data))?);
+    let tls = match &options.tls {
+        Some(tls) => Some(load(tls).await?),
+        None => None,
+    };
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    let address = listener.local_addr()?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let app = router(Arc::clone(&collector));
-    let task = tokio::spawn(async move {
-        let stopped = async move { drop(stopped.await) };
-        axum::serve(listener, app).with_graceful_shutdown(stopped).await
-    });
-    let retention = keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
-    Ok((Server { address, stop, task, retention, _lock: lock }, collector))
+    let (address, listener) = (listener.local_addr()?, listener.into_std()?);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let app = router(Arc::clone(&collector)).into_make_service();
+    let handle = Handle::new();
+    let task_handle = handle.clone();
+    let task = match tls {
+        Some(tls) => {
+            let server = axum_server::from_tcp_rustls(listener, tls)?.handle(task_handle);
+            tokio::spawn(server.serve(app))
+        }
+        None => tokio::spawn(axum_server::from_tcp(listener)?.handle(task_handle).serve(app)),
+    };
+    let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
+    Ok((Server { address, scheme, handle, task, retention, _lock: lock }, collector))
+}
+
+async fn load(tls: &Tls) -> anyhow::Result<RustlsConfig> {
+    // Fails only if a provider was chosen before, and then that one is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.with_context(|| {
+        format!(
+            "cannot use the certificate `{}` with the key `{}`",
+            tls.certificate.display(),
+            tls.key.display()
+        )
+    })
 }
 
 /// Old data is looked for so often.

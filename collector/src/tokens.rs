@@ -32,12 +32,22 @@ pub enum Scope {
 struct Entry {
     name: String,
     scope: Scope,
+    /// The only node whose samples it may push; none means any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
     sha256: String,
     created: String,
 }
 
 /// Inode and time of change: a file that was replaced differs in one of them.
 type Version = (u64, i64, i64);
+
+/// What a token opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The only node whose samples may be pushed with it; none means any.
+    pub node: Option<String>,
+}
 
 /// The tokens of a data directory.
 #[derive(Debug)]
@@ -53,8 +63,9 @@ impl Tokens {
         Self { path: directory.join(FILE), read: Mutex::new((None, Vec::new())) }
     }
 
-    /// Makes a token and gives its text, which is kept nowhere. Names are unique.
-    pub fn create(&self, name: &str, scope: Scope) -> anyhow::Result<String> {
+    /// Makes a token and gives its text, which is kept nowhere. Names are unique. With `node`, only that
+    /// node's samples can be pushed with it.
+    pub fn create(&self, name: &str, scope: Scope, node: Option<&str>) -> anyhow::Result<String> {
         let mut entries = self.entries()?;
         ensure!(!name.is_empty(), "a token needs a name");
         ensure!(entries.iter().all(|entry| entry.name != name), "there is a token named `{name}` already");
@@ -62,7 +73,8 @@ impl Tokens {
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         let token = format!("pc_{}", hex(&random));
         let created = time::rfc3339(time::now_ms());
-        entries.push(Entry { name: name.to_owned(), scope, sha256: hash(&token), created });
+        let node = node.map(ToOwned::to_owned);
+        entries.push(Entry { name: name.to_owned(), scope, node, sha256: hash(&token), created });
         self.write(&entries)?;
         Ok(token)
     }
@@ -72,11 +84,12 @@ impl Tokens {
         Ok(!self.entries()?.is_empty())
     }
 
-    /// Whether this token may do that.
-    pub fn allows(&self, token: &str, scope: Scope) -> anyhow::Result<bool> {
+    /// What this token opens in that scope, if anything.
+    pub fn grant(&self, token: &str, scope: Scope) -> anyhow::Result<Option<Grant>> {
         let hash = hash(token);
         let same = |entry: &Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
-        Ok(self.entries()?.iter().any(|entry| same(entry) && entry.scope == scope))
+        let found = self.entries()?.into_iter().find(|entry| same(entry) && entry.scope == scope);
+        Ok(found.map(|entry| Grant { node: entry.node }))
     }
 
     fn entries(&self) -> anyhow::Result<Vec<Entry>> {
@@ -127,10 +140,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(directory.path());
         assert!(!tokens.any().unwrap());
-        let token = tokens.create("pi-1", Scope::Write).unwrap();
-        assert!(tokens.allows(&token, Scope::Write).unwrap());
-        assert!(!tokens.allows(&token, Scope::Read).unwrap());
-        assert!(!tokens.allows("pc_0", Scope::Write).unwrap());
+        let token = tokens.create("pi-1", Scope::Write, Some("pi-1")).unwrap();
+        let grant = tokens.grant(&token, Scope::Write).unwrap();
+        assert_eq!(grant, Some(Grant { node: Some("pi-1".into()) }));
+        assert_eq!(tokens.grant(&token, Scope::Read).unwrap(), None);
+        assert_eq!(tokens.grant("pc_0", Scope::Write).unwrap(), None);
         let file = fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(!file.contains(&token[3..]));
         // The hash of FIPS 180-2's example "abc".
@@ -141,10 +155,10 @@ mod tests {
     fn a_token_made_by_another_process_works_at_once_and_a_name_stands_once() {
         let directory = tempfile::tempdir().unwrap();
         let (serving, command) = (Tokens::of(directory.path()), Tokens::of(directory.path()));
-        let first = command.create("a", Scope::Write).unwrap();
-        assert!(serving.allows(&first, Scope::Write).unwrap());
-        let second = command.create("b", Scope::Write).unwrap();
-        assert!(serving.allows(&second, Scope::Write).unwrap());
-        assert!(command.create("a", Scope::Read).unwrap_err().to_string().contains("named `a`"));
+        let first = command.create("a", Scope::Write, None).unwrap();
+        assert!(serving.grant(&first, Scope::Write).unwrap().is_some());
+        let second = command.create("b", Scope::Write, None).unwrap();
+        assert!(serving.grant(&second, Scope::Write).unwrap().is_some());
+        assert!(command.create("a", Scope::Read, None).unwrap_err().to_string().contains("named `a`"));
     }
 }

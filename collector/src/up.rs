@@ -32,10 +32,10 @@ pub struct Site {
 impl Site {
     /// Starts the collector on this directory and makes the agents' token if there is none yet.
     pub async fn start(data: &Path, listen: &str, keep: Option<Duration>) -> anyhow::Result<Self> {
-        let (server, collector) = server::start(data, listen, keep).await?;
+        let (server, collector) = server::start(data, listen, &server::Options { keep, tls: None }).await?;
         let token_file = data.join("agent.token");
         if !token_file.exists() {
-            let token = collector.tokens.create("agents", Scope::Write)?;
+            let token = collector.tokens.create("agents", Scope::Write, None)?;
             let mut file =
                 fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&token_file)?;
             file.write_all(format!("{token}\n").as_bytes())?;

@@ -20,11 +20,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, IngestError};
 use crate::nodes;
 use crate::store::{Store, StoreError};
 use crate::time::now_ms;
-use crate::tokens::{Scope, Tokens};
+use crate::tokens::{Grant, Scope, Tokens};
 
 /// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
 /// several at once fit into a small board's memory.
@@ -133,7 +133,7 @@ async fn write(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    authorize(&collector.tokens, &headers, Scope::Write)?;
+    let grant = authorize(&collector.tokens, &headers, Scope::Write)?;
     let name = query.precision.as_deref().unwrap_or("ns");
     let precision = Precision::from_name(name).ok_or_else(|| {
         Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("precision `{name}` is not ns, us, ms or s"))
@@ -147,7 +147,7 @@ async fn write(
     let shared = Arc::clone(&collector);
     let outcome = tokio::task::spawn_blocking(move || {
         let plain = if gzipped { gunzip(&received)? } else { received };
-        shared.ingest.body(&plain, precision, now_ms()).map_err(|error| Refusal::internal(&error.into()))
+        shared.ingest.body(&plain, precision, now_ms(), grant.node.as_deref()).map_err(not_ingested)
     });
     let outcome = outcome.await.map_err(|error| Refusal::internal(&error.into()))??;
     if outcome.bad_lines == 0 && outcome.refused_fields == 0 {
@@ -165,16 +165,23 @@ async fn write(
     })
 }
 
+fn not_ingested(error: IngestError) -> Refusal {
+    match error {
+        IngestError::OtherNode { .. } => Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
+        IngestError::Store(error) => Refusal::internal(&error.into()),
+    }
+}
+
 /// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`.
-fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<(), Refusal> {
+fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<Grant, Refusal> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = given.strip_prefix("Token ").or_else(|| given.strip_prefix("Bearer "));
-    let allowed = match token {
-        Some(token) => tokens.allows(token.trim(), scope).map_err(|error| Refusal::internal(&error))?,
-        None => false,
+    let grant = match token {
+        Some(token) => tokens.grant(token.trim(), scope).map_err(|error| Refusal::internal(&error))?,
+        None => None,
     };
-    if allowed {
-        return Ok(());
+    if let Some(grant) = grant {
+        return Ok(grant);
     }
     let message = match token {
         Some(_) => "unauthorized access: this token is not known here, or not for this",
