@@ -36,7 +36,7 @@ impl Board {
 }
 
 /// FNV-1a, 64 bits: the same on every machine and in every version, and not to be undone.
-fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

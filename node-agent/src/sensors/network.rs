@@ -136,7 +136,7 @@ fn is_up(state: &str) -> Option<bool> {
 /// Old kernels print the unknown speed as 4294967295; the fastest link there is has 800 Gbit/s.
 fn bit_per_s(text: &str) -> Option<f64> {
     let megabit: i64 = text.trim().parse().ok()?;
-    (1..=800_000).contains(&megabit).then(|| megabit as f64 * 1e6)
+    (1..=800_000).contains(&megabit).then_some(megabit as f64 * 1e6)
 }
 
 fn parse(text: &str) -> Option<[i64; 16]> {
