@@ -8,8 +8,10 @@ use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
+use crate::gpio::PinSettings;
 use crate::power_model::Watts;
 use crate::push::{Target, Token};
+use crate::sensors::ambient::AmbientSensor;
 use crate::simulated::Scenario;
 
 /// Sampling more often than this costs more than it shows.
@@ -27,6 +29,8 @@ struct File {
     interval: Option<Duration>,
     collector: CollectorSection,
     power_model: Option<PowerModelSection>,
+    ambient: AmbientSection,
+    gpio: PinSettings,
     simulate: Option<SimulateSection>,
 }
 
@@ -43,6 +47,13 @@ struct CollectorSection {
 struct PowerModelSection {
     idle_w: f64,
     busy_w: f64,
+}
+
+/// The thermometer of the air around the node.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AmbientSection {
+    sensor: Option<String>,
 }
 
 /// A simulated board in place of this machine.
@@ -104,6 +115,10 @@ pub struct Settings {
     pub target: Option<Target>,
     /// The user's own figures for the power model.
     pub power_model: Option<Watts>,
+    /// The thermometer of the air around the node, if there is one.
+    pub ambient: Option<AmbientSensor>,
+    /// What hangs on the board's pins.
+    pub gpio: PinSettings,
     /// The simulated board, its load still in Unix milliseconds.
     pub simulate: Option<Scenario>,
     /// Where the board's files are.
@@ -131,6 +146,8 @@ pub fn settings(options: &Options, target: &TargetOptions) -> Result<Settings, F
         interval,
         target,
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
+        ambient: file.ambient.sensor.map(|text| checked_ambient(&text)).transpose().map_err(usage)?,
+        gpio: file.gpio.checked().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         root: options.root.clone(),
     })
@@ -166,6 +183,10 @@ fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> any
         "[power_model] wants 0 <= idle_w <= busy_w"
     );
     Ok(Watts { idle: idle_w, busy: busy_w })
+}
+
+fn checked_ambient(text: &str) -> anyhow::Result<AmbientSensor> {
+    text.parse().map_err(|why: String| anyhow!(why))
 }
 
 fn checked_scenario(section: SimulateSection) -> anyhow::Result<Scenario> {
@@ -213,5 +234,8 @@ mod tests {
             "[power_model] wants 0 <= idle_w <= busy_w"
         );
         assert!(error("[collector]\nurl = \"head:8650\"").contains("is not http://HOST:PORT"));
+        assert!(error("[ambient]\nsensor = \"dht22\"").contains("`dht22` is not `w1`, `lm75`"));
+        assert!(error("[gpio]\nalarm_led = 2").contains("alarm_led = 2 is a pin of the I2C buses"));
+        assert!(error("[gpio]\nfan_pwm = 18").contains("unknown key"), "the agent controls no fan");
     }
 }

@@ -1,6 +1,7 @@
 //! The agent at work: who it is, its threads, and how it stops.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,11 +18,13 @@ use crate::attr::Root;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::gpio::Gpio;
 use crate::metering::Metered;
 use crate::power_model::PowerModel;
 use crate::push::{self, Target};
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
 use crate::sampler::Sampler;
+use crate::sensors::ambient::Ambient;
 use crate::sensors::{self, Status};
 use crate::simulated;
 use crate::stop::Stop;
@@ -32,6 +35,7 @@ pub struct Agent {
     name: String,
     simulated: bool,
     sampler: Sampler,
+    gpio: Option<Gpio>,
     writer: LineWriter,
     stop: Stop,
     counts: Counts,
@@ -45,13 +49,21 @@ impl Agent {
         let simulated = settings.simulate.is_some();
         let board = if simulated { simulated_board() } else { Board::read(&root) };
         let name = settings.name.unwrap_or_else(|| board.host_name.clone());
-        let (sensors, meters) = match settings.simulate {
+        let (mut sensors, meters) = match settings.simulate {
             Some(scenario) => {
                 let (sensor, meter) = simulated::attach(on_this_clock(scenario, clock), clock);
                 (vec![sensor], vec![meter])
             }
             None => (sensors::discover(&root), sensors::discover_meters(&root)),
         };
+        if let Some(sensor) = settings.ambient.filter(|_| !simulated) {
+            let ambient =
+                Ambient::start(&root, sensor).context("cannot start the ambient sensor's thread")?;
+            sensors.push(Box::new(ambient));
+        }
+        // Pins belong to this machine: neither a fixture board nor a simulated one has them.
+        let this_machine = !simulated && root.directory() == Path::new("/");
+        let gpio = if this_machine { Gpio::start(settings.gpio, &mut sensors) } else { None };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let model =
             if meters.is_empty() { PowerModel::choose(settings.power_model, &board, cores) } else { None };
@@ -63,13 +75,16 @@ impl Agent {
         let writer = LineWriter::new(&tags);
         let interval = settings.interval;
         let sampler = Sampler { clock, interval, board, meters, model, sensors, samples: 0 };
-        Ok(Self { name, simulated, sampler, writer, stop, counts: Counts::default() })
+        Ok(Self { name, simulated, sampler, gpio, writer, stop, counts: Counts::default() })
     }
 
     /// Takes a sample now.
     pub fn sample(&mut self) -> (Lines, Status) {
         let now = self.sampler.clock.now();
         let status = self.sampler.sample(now, self.counts, &mut self.writer);
+        if let Some(gpio) = &mut self.gpio {
+            gpio.show_alarm(&status);
+        }
         let (bytes, count) = self.writer.take();
         (Lines { bytes, count }, status)
     }
