@@ -41,14 +41,19 @@ impl AttrError {
     /// What the collector is told; the full chain is for the local log only.
     pub fn no_data(&self) -> NoData {
         let Self::Read { source, .. } = self else { return NoData::Garbled };
-        match source.kind() {
-            io::ErrorKind::NotFound => NoData::Absent,
-            io::ErrorKind::PermissionDenied => NoData::Denied,
-            io::ErrorKind::TimedOut => NoData::TimedOut,
-            io::ErrorKind::InvalidData => NoData::Garbled,
-            _ if source.raw_os_error() == Some(ENODEV) => NoData::Absent,
-            _ => NoData::Failed,
-        }
+        no_data(source)
+    }
+}
+
+/// What the collector is told of the kernel's refusal.
+pub fn no_data(error: &io::Error) -> NoData {
+    match error.kind() {
+        io::ErrorKind::NotFound => NoData::Absent,
+        io::ErrorKind::PermissionDenied => NoData::Denied,
+        io::ErrorKind::TimedOut => NoData::TimedOut,
+        io::ErrorKind::InvalidData => NoData::Garbled,
+        _ if error.raw_os_error() == Some(ENODEV) => NoData::Absent,
+        _ => NoData::Failed,
     }
 }
 

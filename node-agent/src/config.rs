@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
 use crate::client::{Target, Token, checked_url};
+use crate::gpio::PinSettings;
 use crate::power_model::Watts;
+use crate::sensors::ambient::AmbientSensor;
 use crate::simulated::Scenario;
 use crate::spool;
 
@@ -30,6 +32,8 @@ struct File {
     collector: Vec<CollectorSection>,
     spool: SpoolSection,
     power_model: Option<PowerModelSection>,
+    ambient: AmbientSection,
+    gpio: PinSettings,
     simulate: Option<SimulateSection>,
 }
 
@@ -67,6 +71,13 @@ struct SpoolSection {
 struct PowerModelSection {
     idle_w: f64,
     busy_w: f64,
+}
+
+/// The thermometer of the air around the node.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AmbientSection {
+    sensor: Option<String>,
 }
 
 /// A simulated board in place of this machine.
@@ -138,6 +149,10 @@ pub struct Settings {
     pub spool: SpoolSettings,
     /// The user's own figures for the power model.
     pub power_model: Option<Watts>,
+    /// The thermometer of the air around the node, if there is one.
+    pub ambient: Option<AmbientSensor>,
+    /// What hangs on the board's pins.
+    pub gpio: PinSettings,
     /// The simulated board, its load still in Unix milliseconds.
     pub simulate: Option<Scenario>,
     /// Where the board's files are.
@@ -176,6 +191,8 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
             max_age: file.spool.max_age.unwrap_or(spool::DEFAULT_MAX_AGE),
         },
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
+        ambient: file.ambient.sensor.map(|text| checked_ambient(&text)).transpose().map_err(usage)?,
+        gpio: file.gpio.checked().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         root: options.root.clone(),
     })
@@ -230,6 +247,10 @@ fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> any
     Ok(Watts { idle: idle_w, busy: busy_w })
 }
 
+fn checked_ambient(text: &str) -> anyhow::Result<AmbientSensor> {
+    text.parse().map_err(|why: String| anyhow!(why))
+}
+
 fn checked_scenario(section: SimulateSection) -> anyhow::Result<Scenario> {
     let SimulateSection { cooling_k_per_w, busy_from_ms, busy_until_ms } = section;
     ensure!((0.1..=100.0).contains(&cooling_k_per_w), "[simulate] wants cooling_k_per_w between 0.1 and 100");
@@ -281,5 +302,8 @@ mod tests {
             "[power_model] wants 0 <= idle_w <= busy_w"
         );
         assert!(error("[[collector]]\nurl = \"head:8650\"").contains("is not http://HOST:PORT"));
+        assert!(error("[ambient]\nsensor = \"dht22\"").contains("`dht22` is not `w1`, `lm75`"));
+        assert!(error("[gpio]\nalarm_led = 2").contains("alarm_led = 2 is a pin of the I2C buses"));
+        assert!(error("[gpio]\nfan_pwm = 18").contains("unknown key"), "the agent controls no fan");
     }
 }

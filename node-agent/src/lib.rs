@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod display;
 pub mod energy;
+pub mod gpio;
 pub mod metering;
 pub mod power_model;
 pub mod probe;

@@ -21,25 +21,72 @@ use crate::client::{Client, Target};
 use crate::clock::Clock;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::display;
+use crate::gpio::{Gpio, PinSettings};
 use crate::metering::{Metered, PowerMeter};
 use crate::power_model::{PowerModel, Watts};
 use crate::probe::{self, Finding};
 use crate::push::Push;
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
 use crate::sampler::Sampler;
+use crate::sensors::ambient::{Ambient, AmbientSensor};
+use crate::sensors::clock_state::kernel_clock;
 use crate::sensors::{self, Sensor, Status};
 use crate::simulated::{self, Scenario};
 use crate::spool::Spool;
 use crate::stop::Stop;
 
+/// Where readings come from: what the configuration says of the board.
+struct Sources {
+    root: Root,
+    simulate: Option<Scenario>,
+    ambient: Option<AmbientSensor>,
+    gpio: PinSettings,
+}
+
+/// What a board has.
+type Found = (Vec<Box<dyn Sensor>>, Vec<Box<dyn PowerMeter>>);
+
+impl Sources {
+    fn of(settings: &Settings, clock: &Clock) -> Self {
+        Self {
+            root: Root::new(&settings.root),
+            simulate: settings.simulate.map(|scenario| on_this_clock(scenario, clock)),
+            ambient: settings.ambient.clone(),
+            gpio: settings.gpio,
+        }
+    }
+
+    /// The sensors and meters of the board, or of the simulated one.
+    fn find(&self) -> Found {
+        if let Some(scenario) = self.simulate {
+            let (sensor, meter) = simulated::attach(scenario);
+            return (vec![sensor], vec![meter]);
+        }
+        let mut sensors = sensors::discover(&self.root);
+        if let Some(ambient) = &self.ambient {
+            match Ambient::start(&self.root, ambient.clone()) {
+                Ok(ambient) => sensors.push(Box::new(ambient)),
+                Err(error) => tracing::error!("cannot start the ambient sensor's thread: {error}"),
+            }
+        }
+        (sensors, sensors::discover_meters(&self.root))
+    }
+
+    /// Pins belong to this machine: neither a fixture board nor a simulated one has them.
+    fn pins(&self, sensors: &mut Vec<Box<dyn Sensor>>) -> Option<Gpio> {
+        let this_machine = self.simulate.is_none() && self.root.directory() == Path::new("/");
+        if this_machine { Gpio::start(self.gpio, sensors) } else { None }
+    }
+}
+
 /// A node's sensors, ready to be sampled.
 pub struct Agent {
     name: String,
-    root: Root,
-    simulate: Option<Scenario>,
+    sources: Sources,
     power_model: Option<Watts>,
     clock: Clock,
     sampler: Sampler,
+    gpio: Option<Gpio>,
     writer: LineWriter,
     stop: Stop,
     /// Ends the threads of the meters of the last discovery.
@@ -50,8 +97,8 @@ impl Agent {
     /// Discovers the board, or makes the simulated one, and starts the meters' threads.
     pub fn new(settings: &Settings) -> Result<Self, Failure> {
         let clock = Clock::start();
-        let root = Root::new(&settings.root);
-        let board = if settings.simulate.is_some() { simulated_board() } else { Board::read(&root) };
+        let sources = Sources::of(settings, &clock);
+        let board = if settings.simulate.is_some() { simulated_board() } else { Board::read(&sources.root) };
         let name = settings.name.clone().unwrap_or_else(|| board.host_name.clone());
         let simulated_tag = if settings.simulate.is_some() { "true" } else { "" };
         let tags = [(CLUSTER, settings.cluster.as_str()), (HOST, &name), (SIMULATED, simulated_tag)];
@@ -61,11 +108,11 @@ impl Agent {
             Sampler { interval: settings.interval, board, meters, model: None, sensors, samples: 0 };
         let mut agent = Self {
             name,
-            root,
-            simulate: settings.simulate.map(|scenario| on_this_clock(scenario, &clock)),
+            sources,
             power_model: settings.power_model,
             clock,
             sampler,
+            gpio: None,
             writer,
             stop: Stop::default(),
             stop_meters: Stop::default(),
@@ -78,7 +125,10 @@ impl Agent {
     fn discover(&mut self) -> Result<(), Failure> {
         self.stop_meters.order();
         self.stop_meters = Stop::default();
-        let (sensors, meters) = find(&self.root, self.simulate);
+        let (mut sensors, meters) = self.sources.find();
+        // The pins that were held are given back before they are taken again.
+        drop(self.gpio.take());
+        self.gpio = self.sources.pins(&mut sensors);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let choose = || PowerModel::choose(self.power_model, &self.sampler.board, cores);
         self.sampler.model = if meters.is_empty() { choose() } else { None };
@@ -95,13 +145,16 @@ impl Agent {
     pub fn sample(&mut self, counts: Counts) -> (Lines, Status) {
         let stamps = self.clock.stamps();
         let status = self.sampler.sample(self.clock.now(), stamps, counts, &mut self.writer);
+        if let Some(gpio) = &mut self.gpio {
+            gpio.show_alarm(&status);
+        }
         let (bytes, count) = self.writer.take();
         (Lines { bytes, count, stamps }, status)
     }
 
     /// What the panel shows.
     pub fn frame(&self, status: &Status, size: Size) -> Frame {
-        display::frame(&self.name, self.simulate.is_some(), status, size)
+        display::frame(&self.name, self.sources.simulate.is_some(), status, size)
     }
 
     /// The order to stop that its threads wait for.
@@ -169,27 +222,15 @@ fn on_this_clock(scenario: Scenario, clock: &Clock) -> Scenario {
 
 /// The node's name and what each of its sensors and meters says, for the probe's table.
 pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
-    let (clock, root) = (Clock::start(), Root::new(&settings.root));
-    let name = settings.name.clone().unwrap_or_else(|| Board::read(&root).host_name);
-    let (mut sensors, mut meters) = find(&root, settings.simulate);
+    let clock = Clock::start();
+    let sources = Sources::of(settings, &clock);
+    let name = settings.name.clone().unwrap_or_else(|| Board::read(&sources.root).host_name);
+    let (mut sensors, mut meters) = sources.find();
+    let _pins = sources.pins(&mut sensors);
     let sensors = sensors.iter_mut().map(|sensor| probe::sensor(sensor.as_mut(), &clock));
     let mut findings: Vec<_> = sensors.collect();
     findings.extend(meters.iter_mut().map(|meter| probe::meter(meter.as_mut(), &clock)));
     (name, findings)
-}
-
-/// What a board has.
-type Found = (Vec<Box<dyn Sensor>>, Vec<Box<dyn PowerMeter>>);
-
-/// The sensors and meters of the board, or of the simulated one.
-fn find(root: &Root, simulate: Option<Scenario>) -> Found {
-    match simulate {
-        Some(scenario) => {
-            let (sensor, meter) = simulated::attach(scenario);
-            (vec![sensor], vec![meter])
-        }
-        None => (sensors::discover(root), sensors::discover_meters(root)),
-    }
 }
 
 /// Samples and pushes until a signal or the end of standard input.
@@ -201,7 +242,7 @@ pub fn run(settings: &Settings, until_stdin_closes: bool) -> Result<(), Failure>
     if until_stdin_closes {
         stop_on_end_of_stdin(agent.stop())?;
     }
-    let simulated = agent.simulate.is_some();
+    let simulated = agent.sources.simulate.is_some();
     tracing::info!(node = agent.name, simulated, "sampling");
     agent.log_power();
     let (queues, pushes): (Vec<_>, Vec<_>) = start_pushes(settings, &agent)?.into_iter().unzip();
@@ -224,16 +265,21 @@ fn start_pushes(settings: &Settings, agent: &Agent) -> Result<Vec<Pushing>, Fail
         Delivery::All => settings.targets.chunks(1).collect(),
         Delivery::First => vec![&settings.targets],
     };
-    let boot = agent.root.text("proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let boot = agent.sources.root.text("proc/sys/kernel/random/boot_id").unwrap_or_default();
     let start = |targets: &[Target]| {
         let spool = open_spool(&settings.spool, &agent.name, &targets[0].url);
         let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES, spool, digest(&boot)));
         let clients = targets.iter().cloned().map(Client::new).collect::<anyhow::Result<Vec<_>>>()?;
-        let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), || false);
+        let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), synchronised);
         let thread = thread::Builder::new().name("push".into()).spawn(move || push.run())?;
         Ok((queue, thread))
     };
     groups.into_iter().map(start).collect()
+}
+
+/// A kernel that does not say is not believed to be synchronised.
+fn synchronised() -> bool {
+    kernel_clock().is_ok_and(|clock| clock.synchronised)
 }
 
 /// A directory for each node and collector. Without a spool the agent works too, so it only says so.

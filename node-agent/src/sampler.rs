@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn a_board_without_a_meter_gets_the_models_figure_labelled_estimated() {
         let (_dir, root) = tree(&[
-            ("proc/stat", "cpu  1 0 0 9 0 0 0\ncpu0 1 0 0 9 0 0 0\n"),
+            ("proc/stat", "cpu  1 0 0 9 0 0 0 0\ncpu0 1 0 0 9 0 0 0 0\n"),
             ("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
         ]);
         let text = two_ticks(&root, |dir| {
-            std::fs::write(dir.join("proc/stat"), "cpu  11 0 0 9 0 0 0\ncpu0 11 0 0 9 0 0 0\n").unwrap();
+            std::fs::write(dir.join("proc/stat"), "cpu  11 0 0 9 0 0 0 0\ncpu0 11 0 0 9 0 0 0 0\n").unwrap();
         });
         assert!(text.contains("source=estimated"), "{text}");
         assert!(text.contains(" joules=6.4,metered_s=1,"), "{text}");

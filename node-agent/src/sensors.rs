@@ -1,16 +1,26 @@
 //! The list of sensors: one file each, discovered at start.
 
+pub mod ambient;
+pub mod clock_state;
 mod cpu_clock;
 mod cpu_time;
+mod disk_io;
+mod disk_space;
+mod fan;
 mod hwmon_power;
 mod load_average;
 mod memory;
 mod network;
+mod own_process;
+mod pressure;
 mod thermal_zone;
+mod uptime;
 
 use std::time::Duration;
 
-use picollect_telemetry::catalogue::{BUSY, CORES, MEASURED_HZ, Metric, REQUESTED_HZ, TEMP, THROTTLED};
+use picollect_telemetry::catalogue::{
+    BUSY, CORES, MEASURED_HZ, Metric, REQUESTED_HZ, TEMP, THROTTLED, UNDER_VOLTAGE,
+};
 use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{NoData, Value};
 
@@ -36,9 +46,16 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(thermal_zone::ThermalZones::discover(root)),
         Box::new(cpu_time::CpuTime::new(root)),
         Box::new(load_average::LoadAverage::new(root)),
+        Box::new(pressure::Pressure::discover(root)),
         Box::new(memory::Memory::new(root)),
+        Box::new(disk_io::DiskIo::new(root)),
+        Box::new(disk_space::DiskSpace::discover(root)),
         Box::new(network::Network::new(root)),
         Box::new(cpu_clock::CpuClock::discover(root)),
+        Box::new(fan::Fans::discover(root)),
+        Box::new(uptime::Uptime::new(root)),
+        Box::new(clock_state::ClockState::new()),
+        Box::new(own_process::OwnProcess::discover(root)),
     ]
 }
 
@@ -64,6 +81,8 @@ pub struct Status {
     pub estimated: bool,
     /// Whether the firmware throttles.
     pub throttled: Option<bool>,
+    /// Whether the supply voltage is too low.
+    pub under_voltage: Option<bool>,
 }
 
 /// One round of sampling: where sensors put their points.
@@ -108,7 +127,7 @@ impl<'a> Tick<'a> {
     fn note(&mut self, metric: &'static Metric, tags: &[(&str, &str)], value: Option<f64>) {
         let status = &mut self.status;
         let of_all_cores = tags.contains(&("core", "all"));
-        if std::ptr::eq(metric, &raw const TEMP) {
+        if std::ptr::eq(metric, &raw const TEMP) && !tags.contains(&("zone", ambient::ZONE)) {
             status.temp_c = status.temp_c.or(value);
         } else if std::ptr::eq(metric, &raw const BUSY) && of_all_cores {
             status.busy = value;
@@ -120,6 +139,8 @@ impl<'a> Tick<'a> {
             status.clock_hz = status.clock_hz.or(value);
         } else if std::ptr::eq(metric, &raw const THROTTLED) {
             status.throttled = value.map(|value| value > 0.0);
+        } else if std::ptr::eq(metric, &raw const UNDER_VOLTAGE) {
+            status.under_voltage = value.map(|value| value > 0.0);
         }
     }
 }

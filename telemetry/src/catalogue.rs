@@ -75,7 +75,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor.";
+    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor, zone `ambient` the air around it.";
 
     LOAD_1 = "load"."load1", "1", Gauge, [], "Load average over one minute.";
     LOAD_5 = "load"."load5", "1", Gauge, [], "Load average over five minutes.";
@@ -84,6 +84,14 @@ metrics! {
 
     BUSY = "cpu"."busy_ratio", "1", Gauge, ["core"], "Share of the time since the last sample in which the core worked; core `all` is the mean.";
     CORES = "cpu"."cores", "1", Gauge, ["core"], "Number of cores that are online; only on core `all`.";
+    CPU_USER = "cpu"."user_ratio", "1", Gauge, ["core"], "Share of all time since the last sample, stolen time included, in programs, niced ones too; this and the next four only on core `all`.";
+    CPU_SYSTEM = "cpu"."system_ratio", "1", Gauge, ["core"], "Share of all time since the last sample in the kernel.";
+    CPU_IOWAIT = "cpu"."iowait_ratio", "1", Gauge, ["core"], "Share of all time since the last sample idle while a disk was waited for.";
+    CPU_IRQ = "cpu"."irq_ratio", "1", Gauge, ["core"], "Share of all time since the last sample in interrupts and soft interrupts.";
+    CPU_STEAL = "cpu"."steal_ratio", "1", Gauge, ["core"], "Share of all time since the last sample that a hypervisor gave to others.";
+
+    PRESSURE_SOME = "pressure"."some_s", "s", Counter, ["resource"], "Time since boot in which at least one task waited for the resource (cpu, memory, io).";
+    PRESSURE_FULL = "pressure"."full_s", "s", Counter, ["resource"], "Time since boot in which every task that had work waited for the resource; not of cpu.";
 
     REQUESTED_HZ = "clock"."requested_hz", "Hz", Gauge, ["core"], "Clock that the kernel asked for; the firmware may give less without telling it.";
     MEASURED_HZ = "clock"."measured_hz", "Hz", Gauge, ["core"], "Clock that the core really runs at.";
@@ -93,6 +101,16 @@ metrics! {
     MEM_AVAILABLE = "memory"."available_bytes", "B", Gauge, [], "Memory that programs could still get without swapping.";
     SWAP_TOTAL = "memory"."swap_total_bytes", "B", Gauge, [], "Swap space.";
     SWAP_FREE = "memory"."swap_free_bytes", "B", Gauge, [], "Swap space that is free.";
+    OOM_KILLS = "memory"."oom_kills", "1", Counter, [], "Programs that the kernel killed for want of memory since boot.";
+
+    DISK_READ_BYTES = "disk"."read_bytes", "B", Counter, ["disk"], "Bytes read from a whole disk since boot.";
+    DISK_WRITTEN_BYTES = "disk"."written_bytes", "B", Counter, ["disk"], "Bytes written to a whole disk since boot.";
+    DISK_READS = "disk"."reads", "1", Counter, ["disk"], "Read operations completed since boot.";
+    DISK_WRITES = "disk"."writes", "1", Counter, ["disk"], "Write operations completed since boot.";
+    DISK_BUSY = "disk"."busy_s", "s", Counter, ["disk"], "Time since boot in which the disk had something to do.";
+
+    FS_SIZE = "filesystem"."size_bytes", "B", Gauge, ["mount"], "Size of the file system.";
+    FS_AVAILABLE = "filesystem"."available_bytes", "B", Gauge, ["mount"], "Space that an ordinary user could still fill.";
 
     NET_RX_BYTES = "network"."rx_bytes", "B", Counter, ["interface"], "Bytes received since boot.";
     NET_TX_BYTES = "network"."tx_bytes", "B", Counter, ["interface"], "Bytes sent since boot.";
@@ -100,6 +118,8 @@ metrics! {
     NET_TX_ERRORS = "network"."tx_errors", "1", Counter, ["interface"], "Frames that could not be sent since boot.";
     NET_RX_DROPPED = "network"."rx_dropped", "1", Counter, ["interface"], "Received frames dropped since boot.";
     NET_TX_DROPPED = "network"."tx_dropped", "1", Counter, ["interface"], "Frames dropped before sending since boot.";
+    NET_LINK = "network"."link", "1", State, ["interface"], "The interface has a link: cable and peer, or an access point.";
+    NET_LINK_SPEED = "network"."link_bit_per_s", "bit/s", Gauge, ["interface"], "Speed of the link, where the driver knows it and while there is a link.";
 
     JOULES = "power"."joules", "J", Counter, ["boundary", "meter", "source"], "Energy since the epoch `since_ms`, integrated on the node at the meter's own rate.";
     METERED_S = "power"."metered_s", "s", Counter, ["boundary", "meter", "source"], "Seconds that `joules` covers.";
@@ -114,12 +134,23 @@ metrics! {
     SOFT_LIMIT = "throttle"."soft_limit", "1", State, ["origin"], "The soft temperature limit acts now.";
 
     NODE_INFO = "node"."info", "1", State, ["clock", "model", "serial", "version"], "Always 1; board, serial, agent version and whose clock the times follow (`node` or `collector`) are in the tags.";
+    FAN_RPM = "fan"."rpm", "1/min", Gauge, ["fan"], "Speed of a fan.";
+
+    UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";
+    BOOT_INFO = "boot"."info", "1", State, ["boot"], "Always 1; the tag is a digest of the boot id and new at each boot.";
+
+    CLOCK_SYNCHRONISED = "time"."synchronised", "1", State, [], "The kernel calls its clock synchronised.";
+    CLOCK_OFFSET = "time"."offset_s", "s", Gauge, [], "What the kernel has still to add to its clock; only while it is synchronised.";
+    CLOCK_MAX_ERROR = "time"."max_error_s", "s", Gauge, [], "The kernel's bound on its clock's error; only while it is synchronised.";
+
 
     INTERVAL_S = "agent"."interval_s", "s", Gauge, [], "Time between two samples of this agent.";
     SAMPLES = "agent"."samples", "1", Counter, [], "Samples taken since the agent started.";
     QUEUED_LINES = "agent"."queued_lines", "1", Gauge, [], "Lines that wait to be delivered.";
     DROPPED_LINES = "agent"."dropped_lines", "1", Counter, [], "Lines given up since the agent started: queue full, or refused by the collector.";
     PUSH_FAILURES = "agent"."push_failures", "1", Counter, [], "Deliveries that failed and were tried again, since the agent started.";
+    AGENT_CPU = "agent"."cpu_s", "s", Counter, [], "Processor time of this agent since it started.";
+    AGENT_RSS = "agent"."rss_bytes", "B", Gauge, [], "Memory of this agent that is resident.";
 
     RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run began on this node.";
     RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended on this node.";
