@@ -40,15 +40,22 @@ pub enum AttrError {
 impl AttrError {
     /// What the collector is told; the full chain is for the local log only.
     pub fn no_data(&self) -> NoData {
-        let Self::Read { source, .. } = self else { return NoData::Garbled };
-        match source.kind() {
-            io::ErrorKind::NotFound => NoData::Absent,
-            io::ErrorKind::PermissionDenied => NoData::Denied,
-            io::ErrorKind::TimedOut => NoData::TimedOut,
-            io::ErrorKind::InvalidData => NoData::Garbled,
-            _ if source.raw_os_error() == Some(ENODEV) => NoData::Absent,
-            _ => NoData::Failed,
+        match self {
+            Self::Read { source, .. } => no_data_of(source),
+            Self::Parse { .. } => NoData::Garbled,
         }
+    }
+}
+
+/// Why there is no value, from what the kernel said.
+pub(crate) fn no_data_of(error: &io::Error) -> NoData {
+    match error.kind() {
+        io::ErrorKind::NotFound => NoData::Absent,
+        io::ErrorKind::PermissionDenied => NoData::Denied,
+        io::ErrorKind::TimedOut => NoData::TimedOut,
+        io::ErrorKind::InvalidData => NoData::Garbled,
+        _ if error.raw_os_error() == Some(ENODEV) => NoData::Absent,
+        _ => NoData::Failed,
     }
 }
 
