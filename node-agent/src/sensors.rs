@@ -2,11 +2,14 @@
 
 mod cpu_clock;
 mod cpu_time;
+mod firmware;
 mod hwmon_power;
 mod load_average;
 mod memory;
 mod network;
+pub mod pmic;
 mod thermal_zone;
+mod throttle_fallback;
 
 use std::time::Duration;
 
@@ -38,12 +41,13 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(memory::Memory::new(root)),
         Box::new(network::Network::new(root)),
         Box::new(cpu_clock::CpuClock::discover(root)),
+        Box::new(firmware::Firmware::discover(root)),
     ]
 }
 
 /// The power meters that the board has.
 pub fn discover_meters(root: &Root) -> Vec<Box<dyn PowerMeter>> {
-    hwmon_power::discover(root)
+    [hwmon_power::discover(root), pmic::discover(root)].into_iter().flatten().collect()
 }
 
 /// What the panel, the power model and the log want to know of the last tick.
