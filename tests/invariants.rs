@@ -122,6 +122,12 @@ fn no_file_names_the_kernels_directories_from_the_top() {
 }
 
 #[test]
+fn only_the_mailbox_leaves_safe_rust() {
+    let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
+    assert_eq!(naming(&ROOMS, &words, &["mailbox/vcio.rs"]), [""; 0]);
+}
+
+#[test]
 fn only_push_and_web_know_http() {
     assert_eq!(naming(&["node-agent/src"], &["ureq"], &["push.rs"]), [""; 0]);
     assert_eq!(naming(&["collector/src"], &["axum"], &["web.rs", "server.rs"]), [""; 0]);

@@ -63,6 +63,15 @@ impl Board {
     }
 }
 
+/// How many cores the kernel lists as online in `proc/stat`; at least one.
+pub fn cores(root: &Root) -> usize {
+    let stat = root.text("proc/stat").unwrap_or_default();
+    let numbered = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    stat.lines().filter(numbered).count().max(1)
+}
+
 /// A line `Key : value` of `proc/cpuinfo`.
 fn of_processor(text: &str, key: &str) -> Option<String> {
     let mut lines = text.lines();
@@ -126,6 +135,14 @@ mod tests {
         firmware.set(|state| state.failure = Some(Failure::Errno(13)));
         let board = Board::read_asking(&root, &mut firmware);
         assert_eq!((board.model.as_str(), board.serial.as_str()), ("", ""));
+    }
+
+    #[test]
+    fn the_cores_are_the_boards_and_not_those_of_the_machine_that_reads_it() {
+        let (_dir, root) = tree(&[("proc/stat", "cpu  2 0 0 0\ncpu0 1 0 0 0\ncpu1 1 0 0 0\nintr 5\n")]);
+        assert_eq!(cores(&root), 2);
+        let (_dir, empty) = tree(&[]);
+        assert_eq!(cores(&empty), 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::attr::Root;
-use crate::board::Board;
+use crate::board::{self, Board};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::metering::Metered;
@@ -52,7 +52,7 @@ impl Agent {
             }
             None => (sensors::discover(&root), sensors::discover_meters(&root)),
         };
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = board::cores(&root);
         let model =
             if meters.is_empty() { PowerModel::choose(settings.power_model, &board, cores) } else { None };
         let start =
