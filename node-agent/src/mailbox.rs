@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 pub(crate) mod double;
+mod throttled;
 mod vcio;
 
 use std::io;
@@ -19,6 +20,7 @@ use picollect_telemetry::NoData;
 
 use crate::attr::no_data_of;
 
+pub use throttled::Throttled;
 pub use vcio::Vcio;
 
 /// Something that takes property buffers to the firmware.
@@ -127,32 +129,6 @@ impl MailboxError {
 }
 
 type Result<T> = std::result::Result<T, MailboxError>;
-
-/// The throttle flags: the answer of GET_THROTTLED, and what the kernel's `get_throttled` file holds
-/// (<https://www.raspberrypi.com/documentation/computers/os.html#get_throttled>).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Throttled(pub u32);
-
-impl Throttled {
-    /// Under-voltage now, a shift history of 3.2 s.
-    pub const UNDER_VOLTAGE: u32 = 0;
-    /// The Arm clock is capped now.
-    pub const FREQ_CAPPED: u32 = 1;
-    /// Throttled now, by heat or by low voltage.
-    pub const THROTTLED: u32 = 2;
-    /// The soft temperature limit acts now.
-    pub const SOFT_LIMIT: u32 = 3;
-
-    /// The condition holds now.
-    pub fn now(self, bit: u32) -> bool {
-        self.0 >> bit & 1 == 1
-    }
-
-    /// The condition held at some time since boot, or since somebody cleared its bit.
-    pub fn since_boot(self, bit: u32) -> bool {
-        self.now(bit + 16)
-    }
-}
 
 /// The processor's temperature, m°C.
 pub fn temperature_millicelsius(mailbox: &mut dyn Mailbox) -> Result<i32> {
@@ -323,15 +299,6 @@ mod tests {
             assert_eq!(throttled(&mut pi).unwrap(), Throttled(0xf_000f));
         }
         assert_eq!(pi.get(|state| state.throttled), 0xf_000f);
-    }
-
-    #[test]
-    fn flags_now_and_since_boot_are_different_bits() {
-        let flags = Throttled(1 << 2 | 1 << 16);
-        let all =
-            [Throttled::UNDER_VOLTAGE, Throttled::FREQ_CAPPED, Throttled::THROTTLED, Throttled::SOFT_LIMIT];
-        assert_eq!(all.map(|bit| flags.now(bit)), [false, false, true, false]);
-        assert_eq!(all.map(|bit| flags.since_boot(bit)), [true, false, false, false]);
     }
 
     #[test]
