@@ -55,7 +55,7 @@ const ANSWERED: u32 = 0x8000_0000;
 const HEADER_WORDS: usize = 5;
 /// The longest value of a tag that is not text.
 const MAX_VALUE_WORDS: usize = 2;
-/// Room for a command and for its answer, as in the `vcgencmd` program: the rails of a Pi 5 need 1 KiB.
+/// Room for a command and for its answer; the rails of a Pi 5 come near to the 1024 of older programs.
 const TEXT_BYTES: usize = 4096;
 const TEXT_WORDS: usize = TEXT_BYTES / 4;
 /// The command's own code stands before its text.

@@ -16,11 +16,11 @@ use crate::mailbox::{Mailbox, MailboxError, Vcio, gencmd};
 use crate::metering::{MeterName, PowerMeter};
 
 const COMMAND: &str = "pmic_read_adc";
-/// The chip converts when it is asked; an answer takes some milliseconds of the firmware.
+/// How often the chip converts is documented nowhere; each answer takes time of the firmware.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Two meters share a reading: one younger than this is not taken anew.
 const FRESH: Duration = Duration::from_millis(500);
-/// More rails than any chip has: 16 channels of current at most.
+/// A Pi 5 prints 14 rails.
 const MAX_RAILS: usize = 32;
 /// The processor's own supply. A sum without it is not one of the processor's rails.
 const PROCESSOR_RAIL: &str = "VDD_CORE";

@@ -6,7 +6,7 @@
 //! - `sys/devices/platform/soc/soc:firmware/get_throttled`: the flags as a hexadecimal number without
 //!   0x. It is deprecated, and the first read of it makes the kernel log a warning.
 //!
-//! Since the chip's driver exists (Linux 4.19) the second file only repeats what that driver polled last.
+//! Since the chip's driver exists (2018) the second file only repeats what that driver polled last.
 //! Where the driver is there but not loaded nobody polls, the file stands still at what it was at boot, and
 //! it is not used. The sticky bits mean "in the last 2 s" here, because each poll clears them for itself;
 //! they are not published.
