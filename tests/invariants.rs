@@ -122,6 +122,12 @@ fn no_file_names_the_kernels_directories_from_the_top() {
 }
 
 #[test]
+fn only_two_calls_of_the_kernel_leave_safe_rust() {
+    let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
+    assert_eq!(naming(&ROOMS, &words, &["mailbox/vcio.rs", "sensors/clock_state.rs"]), [""; 0]);
+}
+
+#[test]
 fn only_client_and_web_know_http() {
     assert_eq!(naming(&["node-agent/src"], &["ureq"], &["client.rs"]), [""; 0]);
     assert_eq!(naming(&["collector/src"], &["axum"], &["web.rs", "server.rs"]), [""; 0]);

@@ -70,6 +70,34 @@ fn the_report_in_every_format() {
     assert_golden("report.json", &report("json"));
 }
 
+/// The episodes in a report on one node that said these throttle flags, one line a second.
+fn episodes(flags: impl Fn(i64) -> String) -> serde_json::Value {
+    let start_ms = 1_795_435_200_000_i64;
+    let line = |second| {
+        let t = start_ms + second * 1000;
+        format!("agent,host=n interval_s=1 {t}\nthrottle,host=n,{} {t}\n", flags(second))
+    };
+    let directory = store_with(&(0..=10).map(line).collect::<String>());
+    let mut arguments = vec!["report", "--data", text(directory.path()), "--format", "json"];
+    arguments.extend(WINDOW);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
+    report["nodes"][0]["episodes"].clone()
+}
+
+#[test]
+fn flags_of_several_origins_are_joined_and_one_flag_alone_proves_no_rest() {
+    let low = |second: i64| i64::from((3..5).contains(&second));
+    let alarm = episodes(|second| format!("origin=hwmon under_voltage={}i", low(second)));
+    assert_eq!((alarm.as_array().unwrap().len(), &alarm[0]["cause"]), (1, &"under-voltage".into()));
+    let quiet = episodes(|_| "origin=hwmon under_voltage=0i".into());
+    assert!(quiet.is_null(), "a clear alarm says nothing of heat: {quiet}");
+    let taken_over = episodes(|second| match second {
+        0..3 => "origin=firmware under_voltage=0i,freq_capped=0i,throttled=0i,soft_limit=0i".into(),
+        _ => format!("origin=hwmon under_voltage={}i", low(second)),
+    });
+    assert_eq!(taken_over[0]["cause"], "under-voltage");
+}
+
 #[test]
 fn a_report_on_nothing_knows_nothing_and_says_so() {
     let directory = store_with("");

@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::attr::Root;
-use crate::board::{Board, digest};
+use crate::board::{self, Board, digest};
 use crate::client::{Client, Target};
 use crate::clock::Clock;
 use crate::config::{Delivery, Settings, SpoolSettings};
@@ -129,7 +129,7 @@ impl Agent {
         // The pins that were held are given back before they are taken again.
         drop(self.gpio.take());
         self.gpio = self.sources.pins(&mut sensors);
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = board::cores(&self.sources.root);
         let choose = || PowerModel::choose(self.power_model, &self.sampler.board, cores);
         self.sampler.model = if meters.is_empty() { choose() } else { None };
         self.sampler.sensors = sensors;

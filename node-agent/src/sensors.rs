@@ -7,13 +7,16 @@ mod cpu_time;
 mod disk_io;
 mod disk_space;
 mod fan;
+mod firmware;
 mod hwmon_power;
 mod load_average;
 mod memory;
 mod network;
 mod own_process;
+pub mod pmic;
 mod pressure;
 mod thermal_zone;
+mod throttle_fallback;
 mod uptime;
 
 use std::time::Duration;
@@ -56,12 +59,13 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(uptime::Uptime::new(root)),
         Box::new(clock_state::ClockState::new()),
         Box::new(own_process::OwnProcess::discover(root)),
+        Box::new(firmware::Firmware::discover(root)),
     ]
 }
 
 /// The power meters that the board has.
 pub fn discover_meters(root: &Root) -> Vec<Box<dyn PowerMeter>> {
-    hwmon_power::discover(root)
+    [hwmon_power::discover(root), pmic::discover(root)].into_iter().flatten().collect()
 }
 
 /// What the panel, the power model and the log want to know of the last tick.

@@ -75,7 +75,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor, zone `ambient` the air around it.";
+    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor, zone `firmware` what its firmware reads there, zone `ambient` the air around it.";
 
     LOAD_1 = "load"."load1", "1", Gauge, [], "Load average over one minute.";
     LOAD_5 = "load"."load5", "1", Gauge, [], "Load average over five minutes.";
@@ -96,6 +96,8 @@ metrics! {
     REQUESTED_HZ = "clock"."requested_hz", "Hz", Gauge, ["core"], "Clock that the kernel asked for; the firmware may give less without telling it.";
     MEASURED_HZ = "clock"."measured_hz", "Hz", Gauge, ["core"], "Clock that the core really runs at.";
     MAX_HZ = "clock"."max_hz", "Hz", Gauge, ["core"], "Highest clock that the core may run at.";
+
+    VOLTS = "voltage"."volts", "V", Gauge, ["rail"], "Voltage of a supply rail as the firmware states it; rail `core` is what it asks its regulator for, not a measurement.";
 
     MEM_TOTAL = "memory"."total_bytes", "B", Gauge, [], "Memory that the kernel manages.";
     MEM_AVAILABLE = "memory"."available_bytes", "B", Gauge, [], "Memory that programs could still get without swapping.";
@@ -132,6 +134,10 @@ metrics! {
     FREQ_CAPPED = "throttle"."freq_capped", "1", State, ["origin"], "The firmware caps the Arm clock now.";
     THROTTLED = "throttle"."throttled", "1", State, ["origin"], "The firmware throttles now, by heat or low voltage.";
     SOFT_LIMIT = "throttle"."soft_limit", "1", State, ["origin"], "The soft temperature limit acts now.";
+    UNDER_VOLTAGE_SINCE_BOOT = "throttle"."under_voltage_since_boot", "1", State, ["origin"], "Supply voltage was too low at some time since boot, or since somebody cleared the firmware's flag; 0 proves nothing.";
+    FREQ_CAPPED_SINCE_BOOT = "throttle"."freq_capped_since_boot", "1", State, ["origin"], "The firmware capped the Arm clock at some time since boot, or since somebody cleared its flag; 0 proves nothing.";
+    THROTTLED_SINCE_BOOT = "throttle"."throttled_since_boot", "1", State, ["origin"], "The firmware throttled at some time since boot, or since somebody cleared its flag; 0 proves nothing.";
+    SOFT_LIMIT_SINCE_BOOT = "throttle"."soft_limit_since_boot", "1", State, ["origin"], "The soft temperature limit acted at some time since boot, or since somebody cleared the firmware's flag; 0 proves nothing.";
 
     NODE_INFO = "node"."info", "1", State, ["clock", "model", "serial", "version"], "Always 1; board, serial, agent version and whose clock the times follow (`node` or `collector`) are in the tags.";
     FAN_RPM = "fan"."rpm", "1/min", Gauge, ["fan"], "Speed of a fan.";

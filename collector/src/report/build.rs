@@ -110,7 +110,8 @@ fn node(
         max: greatest(samples, window),
     };
     let moments = moments(store, host, window, &temps, &busy)?;
-    let flags_known = moments.iter().any(|moment| moment.flags.is_some());
+    // The kernel's alarm alone knows episodes of low voltage, but never that there were no others.
+    let all_flags = !of_all_origins(store, host, &THROTTLED, window)?.is_empty();
     let found = episodes(&moments, window, interval_s);
     Ok(Node {
         host: host.to_owned(),
@@ -121,7 +122,7 @@ fn node(
         energy: meter.map(|meter| meter.energy_figure(window)).unwrap_or_default(),
         temp_c: mean_max(&temps),
         busy_ratio: mean_max(&busy),
-        episodes: flags_known.then(|| found.iter().map(episode).collect()),
+        episodes: (all_flags || !found.is_empty()).then(|| found.iter().map(episode).collect()),
         missing: missing(store, host, window, heard_ms, interval_s)?,
     })
 }
@@ -141,6 +142,11 @@ fn episode(episode: &picollect_evaluate::throttle::Episode) -> Episode {
 fn processor(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Vec<Sample>> {
     let series = series_of(store, host, metric, window, 0)?;
     Ok(series.into_iter().next().map(|series| series.samples).unwrap_or_default())
+}
+
+/// All series of a flag: which origin speaks may change within a window.
+fn of_all_origins(store: &dyn Store, host: &str, flag: &Metric, window: Window) -> Result<Vec<Sample>> {
+    Ok(series_of(store, host, flag, window, 0)?.into_iter().flat_map(|series| series.samples).collect())
 }
 
 fn of_all_cores(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Vec<Sample>> {
@@ -166,11 +172,11 @@ fn moments(
             set(moment, sample.value);
         }
     };
-    let flag = |metric| processor(store, host, metric, window);
-    put(&flag(&UNDER_VOLTAGE)?, &|moment, value| flags(moment).under_voltage = value > 0.0);
-    put(&flag(&FREQ_CAPPED)?, &|moment, value| flags(moment).freq_capped = value > 0.0);
-    put(&flag(&THROTTLED)?, &|moment, value| flags(moment).throttled = value > 0.0);
-    put(&flag(&SOFT_LIMIT)?, &|moment, value| flags(moment).soft_limit = value > 0.0);
+    let flag = |metric| of_all_origins(store, host, metric, window);
+    put(&flag(&UNDER_VOLTAGE)?, &|moment, value| flags(moment).under_voltage |= value > 0.0);
+    put(&flag(&FREQ_CAPPED)?, &|moment, value| flags(moment).freq_capped |= value > 0.0);
+    put(&flag(&THROTTLED)?, &|moment, value| flags(moment).throttled |= value > 0.0);
+    put(&flag(&SOFT_LIMIT)?, &|moment, value| flags(moment).soft_limit |= value > 0.0);
     put(temps, &|moment, value| moment.temp_c = Some(value));
     put(&processor(store, host, &MEASURED_HZ, window)?, &|moment, value| moment.clock_hz = Some(value));
     put(&processor(store, host, &MAX_HZ, window)?, &|moment, value| moment.max_hz = Some(value));
