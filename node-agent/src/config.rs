@@ -35,6 +35,7 @@ struct File {
     ambient: AmbientSection,
     gpio: PinSettings,
     simulate: Option<SimulateSection>,
+    metrics_listen: Option<String>,
 }
 
 /// To which of several collectors lines go.
@@ -130,6 +131,9 @@ pub struct TargetOptions {
     /// Directory for what cannot be delivered yet [default: in RUNTIME_DIRECTORY or XDG_RUNTIME_DIR]
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,
+    /// Also show the last sample to Prometheus at this address and port, under /metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<String>,
 }
 
 /// What holds in the end.
@@ -157,6 +161,8 @@ pub struct Settings {
     pub simulate: Option<Scenario>,
     /// Where the board's files are.
     pub root: PathBuf,
+    /// Address and port at which Prometheus may scrape; `None` means that it may not.
+    pub metrics_listen: Option<String>,
 }
 
 /// Where and how much is spooled.
@@ -195,6 +201,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
         gpio: file.gpio.checked().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         root: options.root.clone(),
+        metrics_listen: on_line.metrics_listen.clone().or(file.metrics_listen),
     })
 }
 

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod display;
 pub mod energy;
+pub mod exposition;
 pub mod gpio;
 pub mod mailbox;
 pub mod metering;

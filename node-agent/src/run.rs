@@ -21,6 +21,7 @@ use crate::client::{Client, Target};
 use crate::clock::Clock;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::display;
+use crate::exposition::Exposition;
 use crate::gpio::{Gpio, PinSettings};
 use crate::metering::{Metered, PowerMeter};
 use crate::power_model::{PowerModel, Watts};
@@ -87,6 +88,7 @@ pub struct Agent {
     clock: Clock,
     sampler: Sampler,
     gpio: Option<Gpio>,
+    exposition: Option<Exposition>,
     writer: LineWriter,
     stop: Stop,
     /// Ends the threads of the meters of the last discovery.
@@ -113,6 +115,7 @@ impl Agent {
             clock,
             sampler,
             gpio: None,
+            exposition: None,
             writer,
             stop: Stop::default(),
             stop_meters: Stop::default(),
@@ -173,6 +176,9 @@ impl Agent {
         loop {
             let counts = queues.iter().map(|queue| queue.counts()).fold(Counts::default(), Counts::plus);
             let (lines, _) = self.sample(counts);
+            if let Some(exposition) = &self.exposition {
+                exposition.show(&lines.bytes);
+            }
             for queue in queues {
                 queue.put(lines.clone());
             }
@@ -244,6 +250,11 @@ pub fn run(settings: &Settings, until_stdin_closes: bool) -> Result<(), Failure>
     }
     let simulated = agent.sources.simulate.is_some();
     tracing::info!(node = agent.name, simulated, "sampling");
+    if let Some(listen) = &settings.metrics_listen {
+        let exposition = Exposition::start(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        tracing::info!("metrics on http://{}/metrics", exposition.address);
+        agent.exposition = Some(exposition);
+    }
     agent.log_power();
     let (queues, pushes): (Vec<_>, Vec<_>) = start_pushes(settings, &agent)?.into_iter().unzip();
     agent.sample_until_stopped(&queues, &discover_again)?;
