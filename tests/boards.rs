@@ -28,6 +28,21 @@ fn says_what_its_files_say(board: &str) {
     assert_golden(&format!("{board}.lines"), &(lines.join("\n") + "\n"));
     let panel = stdout(&["agent", "once", "--root", &root, "--format", "lcd"]);
     assert_golden(&format!("{board}.lcd"), &panel);
+    let probe = stdout(&["agent", "probe", "--root", &root]);
+    let rows: Vec<_> = probe.lines().map(without_cost_and_moment).collect();
+    assert_golden(&format!("{board}.probe"), &(rows.join("\n") + "\n"));
+}
+
+/// What a reading costs, and the values that are not the board's, are those of the moment.
+fn without_cost_and_moment(row: &str) -> String {
+    let moment = ["disk space", "kernel clock", "the agent itself"];
+    let (head, cost_and_value) = row.split_at(row.char_indices().nth(39).map_or(row.len(), |(at, _)| at));
+    if row.starts_with(' ') || row.starts_with("SENSOR") {
+        return row.to_owned();
+    }
+    let value = cost_and_value.trim_start().split_once("  ").map_or("", |(_cost, value)| value);
+    let value = if moment.iter().any(|name| row.starts_with(name)) { "…" } else { value };
+    format!("{head}       …  {value}").trim_end().to_owned()
 }
 
 #[test]

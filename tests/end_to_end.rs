@@ -8,3 +8,4 @@ mod several;
 mod time;
 mod tls;
 mod up;
+mod vanishing;
