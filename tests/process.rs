@@ -62,6 +62,11 @@ impl Process {
         (self.ended(), text)
     }
 
+    /// SIGHUP: look for the sensors again.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Waits for its end and says whether it was a good one.
     pub(crate) fn succeeds(mut self) -> bool {
         self.ended() == Some(0)

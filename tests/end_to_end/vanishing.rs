@@ -81,3 +81,25 @@ fn the_agent_never_reports_what_nobody_measured_and_recovers_by_itself() {
         );
     }
 }
+
+#[test]
+fn a_meter_that_was_added_is_found_when_the_agent_is_told_to_look_again() {
+    let collector = Collector::start();
+    let board = collector.data().join("board");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boards/pi-4b"), &board);
+    let meter = board.join("sys/class/hwmon/hwmon1");
+    let aside = collector.data().join("hwmon1");
+    fs::rename(&meter, &aside).unwrap();
+    let agent = collector.agent(&["--interval", "100ms", "--root", board.to_str().unwrap()]);
+    let sources = || {
+        let series = series_of(&collector.store(), "pi-4b", &WATTS, ALWAYS, 0).unwrap();
+        series.iter().filter_map(|series| series.key.tag("source").map(ToOwned::to_owned)).collect::<Vec<_>>()
+    };
+    // The fixture's processor times stand still, so the model has no load to estimate from.
+    eventually("it delivers", || samples(&collector, &TEMP).len() > 5);
+    assert!(!sources().contains(&"measured".to_owned()));
+    fs::rename(&aside, &meter).unwrap();
+    agent.hang_up();
+    eventually("the meter is found", || sources().contains(&"measured".to_owned()));
+    assert_eq!(agent.terminate(), Some(0));
+}
