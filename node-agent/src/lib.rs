@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod display;
 pub mod energy;
+pub mod i2c;
 pub mod metering;
 pub mod power_model;
 pub mod push;

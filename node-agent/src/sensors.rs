@@ -3,9 +3,14 @@
 mod cpu_clock;
 mod cpu_time;
 mod hwmon_power;
+mod ina219;
+mod ina226;
+mod ina260;
+mod ina3221;
 mod load_average;
 mod memory;
 mod network;
+pub mod power_chip;
 mod thermal_zone;
 
 use std::time::Duration;
