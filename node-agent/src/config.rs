@@ -1,5 +1,7 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
+pub mod meters;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +10,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
+use self::meters::MeterSettings;
 use crate::power_model::Watts;
 use crate::push::{Target, Token};
 use crate::simulated::Scenario;
@@ -28,6 +31,8 @@ struct File {
     collector: CollectorSection,
     power_model: Option<PowerModelSection>,
     simulate: Option<SimulateSection>,
+    #[serde(deserialize_with = "meters::meters")]
+    meter: Vec<MeterSettings>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,6 +111,8 @@ pub struct Settings {
     pub power_model: Option<Watts>,
     /// The simulated board, its load still in Unix milliseconds.
     pub simulate: Option<Scenario>,
+    /// The meters on I2C buses.
+    pub meters: Vec<MeterSettings>,
     /// Where the board's files are.
     pub root: PathBuf,
 }
@@ -132,6 +139,7 @@ pub fn settings(options: &Options, target: &TargetOptions) -> Result<Settings, F
         target,
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
+        meters: file.meter,
         root: options.root.clone(),
     })
 }

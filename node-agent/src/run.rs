@@ -17,8 +17,9 @@ use crate::attr::Root;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::metering::Metered;
-use crate::power_model::PowerModel;
+use crate::i2c;
+use crate::metering::{self, Metered, bus};
+use crate::power_model::{self, PowerModel};
 use crate::push::{self, Target};
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
 use crate::sampler::Sampler;
@@ -45,7 +46,7 @@ impl Agent {
         let simulated = settings.simulate.is_some();
         let board = if simulated { simulated_board() } else { Board::read(&root) };
         let name = settings.name.unwrap_or_else(|| board.host_name.clone());
-        let (sensors, meters) = match settings.simulate {
+        let (sensors, mut meters) = match settings.simulate {
             Some(scenario) => {
                 let (sensor, meter) = simulated::attach(on_this_clock(scenario, clock), clock);
                 (vec![sensor], vec![meter])
@@ -53,11 +54,16 @@ impl Agent {
             None => (sensors::discover(&root), sensors::discover_meters(&root)),
         };
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let model =
-            if meters.is_empty() { PowerModel::choose(settings.power_model, &board, cores) } else { None };
-        let start =
-            |meter| Metered::start(meter, clock, stop.clone()).context("cannot start a meter's thread");
-        let meters = meters.into_iter().map(start).collect::<Result<_, _>>()?;
+        let on_buses = if simulated { Vec::new() } else { settings.meters };
+        let measured =
+            !on_buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
+        let model = if measured { None } else { PowerModel::choose(settings.power_model, &board, cores) };
+        let buses = bus::group(&on_buses, power_model::usual(&board), |number| {
+            let root = root.clone();
+            Box::new(move || i2c::open(&root, number))
+        });
+        let meters =
+            Metered::start_all(meters, buses, clock, &stop).context("cannot start a meter's thread")?;
         let simulated_tag = if simulated { "true" } else { "" };
         let tags = [(CLUSTER, settings.cluster.as_str()), (HOST, &name), (SIMULATED, simulated_tag)];
         let writer = LineWriter::new(&tags);
