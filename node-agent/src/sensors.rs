@@ -11,6 +11,8 @@ mod load_average;
 mod memory;
 mod network;
 pub mod power_chip;
+mod power_supply;
+mod rapl;
 mod thermal_zone;
 
 use std::time::Duration;
@@ -43,12 +45,17 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(memory::Memory::new(root)),
         Box::new(network::Network::new(root)),
         Box::new(cpu_clock::CpuClock::discover(root)),
+        Box::new(power_supply::Batteries::discover(root)),
     ]
 }
 
-/// The power meters that the board has.
+/// The power meters that the board has as files; those on I2C buses are configuration
+/// ([`metering::bus`](crate::metering::bus)).
 pub fn discover_meters(root: &Root) -> Vec<Box<dyn PowerMeter>> {
-    hwmon_power::discover(root)
+    let mut meters = hwmon_power::discover(root);
+    meters.extend(power_supply::discover(root));
+    meters.extend(rapl::discover(root));
+    meters
 }
 
 /// What the panel, the power model and the log want to know of the last tick.
