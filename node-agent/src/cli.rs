@@ -12,6 +12,9 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::{Map, json};
 
+use crate::attr::Root;
+use crate::calibrate::{self, World};
+use crate::clock::Clock;
 use crate::config::{Options, TargetOptions, settings};
 use crate::run::{self, Agent};
 
@@ -52,6 +55,20 @@ pub enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Line)]
         format: Format,
+    },
+    /// Compare a meter on the I2C bus with a better one and print its gain and offset
+    #[command(after_help = "Stop the agent first: two programs cannot share a meter's conversions.\n\n\
+                            Example:\n  picollect-agent calibrate --config agent.toml --meter ina219-1-40")]
+    Calibrate {
+        /// Where the meter is configured.
+        #[command(flatten)]
+        options: Options,
+        /// The meter's name, such as ina219-1-40
+        #[arg(long, value_name = "NAME")]
+        meter: String,
+        /// How long to average at each load
+        #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+        seconds: u64,
     },
     /// Check the configuration and print what holds
     Check {
@@ -94,8 +111,24 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             run::run(settings, &target, until_stdin_closes)
         }
         Command::Once { options, format } => once(&options, format),
+        Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
         Command::Check { options, target } => check(&options, &target),
     }
+}
+
+fn calibrate(options: &Options, meter: &str, seconds: u64) -> Result<(), Failure> {
+    let settings = settings(options, &TargetOptions::default())?;
+    let (meter, mut bus) = calibrate::open(&Root::new(settings.root), &settings.meters, meter)?;
+    let clock = Clock::start();
+    let mut world = World {
+        input: &mut io::stdin().lock(),
+        output: &mut io::stdout().lock(),
+        bus: bus.as_mut(),
+        now: &|| clock.now(),
+        wait: &std::thread::sleep,
+    };
+    calibrate::run(&mut world, &meter, seconds)?;
+    Ok(())
 }
 
 /// Shares and rates need two readings, this far apart.
@@ -141,6 +174,11 @@ fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
     println!("collector {url}");
     println!("root      {}", settings.root.display());
     println!("simulated {}", settings.simulate.is_some());
+    for meter in &settings.meters {
+        let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
+        let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
+        println!("meter     {key}, {shunt}{boundary}");
+    }
     if let Some(Err(why)) = settings.target.map(|target| target.token.read()) {
         return Err(Failure::Runtime(anyhow!(why)));
     }

@@ -5,6 +5,7 @@
 
 pub mod attr;
 pub mod board;
+pub mod calibrate;
 pub mod cli;
 pub mod clock;
 pub mod config;
