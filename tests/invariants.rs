@@ -20,11 +20,13 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 4] = [
+const ONLY_IN: [(&str, &[&str]); 6] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
     ("ureq", &["picollect-agent"]),
+    ("linux-embedded-hal", &["picollect-agent"]),
+    ("rppal", &["picollect-agent"]),
 ];
 
 /// The longest source file; the tables among them are allowed to be long.
@@ -125,6 +127,11 @@ fn no_file_names_the_kernels_directories_from_the_top() {
 fn only_push_and_web_know_http() {
     assert_eq!(naming(&["node-agent/src"], &["ureq"], &["push.rs"]), [""; 0]);
     assert_eq!(naming(&["collector/src"], &["axum"], &["web.rs", "server.rs"]), [""; 0]);
+}
+
+#[test]
+fn only_one_file_knows_whose_i2c_bus_it_is() {
+    assert_eq!(naming(&["node-agent/src"], &["rppal::i2c", "linux_embedded_hal"], &["i2c.rs"]), [""; 0]);
 }
 
 #[test]
