@@ -20,11 +20,13 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 4] = [
+const ONLY_IN: [(&str, &[&str]); 6] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
     ("ureq", &["picollect-agent"]),
+    ("linux-embedded-hal", &["picollect-agent"]),
+    ("rppal", &["picollect-agent"]),
 ];
 
 /// The longest source file; the tables among them are allowed to be long.
@@ -131,6 +133,11 @@ fn only_two_calls_of_the_kernel_leave_safe_rust() {
 fn only_client_and_web_know_http() {
     assert_eq!(naming(&["node-agent/src"], &["ureq"], &["client.rs"]), [""; 0]);
     assert_eq!(naming(&["collector/src"], &["axum"], &["web.rs", "server.rs"]), [""; 0]);
+}
+
+#[test]
+fn only_one_file_knows_whose_i2c_bus_it_is() {
+    assert_eq!(naming(&["node-agent/src"], &["rppal::i2c", "linux_embedded_hal"], &["i2c.rs"]), [""; 0]);
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn the_energy_corpus_through_ingest_store_and_report() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["up"],
         &["serve"],
@@ -181,6 +181,7 @@ fn the_help_of_every_command() {
         &["agent"],
         &["agent", "run"],
         &["agent", "once"],
+        &["agent", "calibrate"],
         &["agent", "check"],
     ];
     let mut page = String::new();

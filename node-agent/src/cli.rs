@@ -14,7 +14,10 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::{Map, json};
 
+use crate::attr::Root;
+use crate::calibrate::{self, World};
 use crate::client::Client;
+use crate::clock::Clock;
 use crate::config::{Delivery, Options, TargetOptions, settings};
 use crate::probe;
 use crate::queue::Counts;
@@ -70,6 +73,20 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         write_config: Option<PathBuf>,
     },
+    /// Compare a meter on the I2C bus with a better one and print its gain and offset
+    #[command(after_help = "Stop the agent first: two programs cannot share a meter's conversions.\n\n\
+                            Example:\n  picollect-agent calibrate --config agent.toml --meter ina219-1-40")]
+    Calibrate {
+        /// Where the meter is configured.
+        #[command(flatten)]
+        options: Options,
+        /// The meter's name, such as ina219-1-40
+        #[arg(long, value_name = "NAME")]
+        meter: String,
+        /// How long to average at each load
+        #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+        seconds: u64,
+    },
     /// Check the configuration and print what holds
     Check {
         /// What to sample.
@@ -113,8 +130,24 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Once { options, format } => once(&options, format),
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
+        Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
         Command::Check { options, target } => check(&options, &target),
     }
+}
+
+fn calibrate(options: &Options, meter: &str, seconds: u64) -> Result<(), Failure> {
+    let settings = settings(options, &TargetOptions::default())?;
+    let (meter, mut bus) = calibrate::open(&Root::new(settings.root), &settings.meters, meter)?;
+    let clock = Clock::start();
+    let mut world = World {
+        input: &mut io::stdin().lock(),
+        output: &mut io::stdout().lock(),
+        bus: bus.as_mut(),
+        now: &|| clock.now(),
+        wait: &std::thread::sleep,
+    };
+    calibrate::run(&mut world, &meter, seconds)?;
+    Ok(())
 }
 
 /// Shares and rates need two readings, this far apart.
@@ -178,6 +211,11 @@ fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
     println!("interval  {}", humantime::format_duration(settings.interval));
     println!("root      {}", settings.root.display());
     println!("simulated {}", settings.simulate.is_some());
+    for meter in &settings.meters {
+        let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
+        let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
+        println!("meter     {key}, {shunt}{boundary}");
+    }
     println!("spool     {spool}");
     println!("delivery  {:?}", settings.delivery);
     let mut stores = Vec::new();

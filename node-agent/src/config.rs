@@ -1,5 +1,7 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
+pub mod meters;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +10,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
+use self::meters::MeterSettings;
 use crate::client::{Target, Token, checked_url};
 use crate::gpio::PinSettings;
 use crate::power_model::Watts;
@@ -35,6 +38,8 @@ struct File {
     ambient: AmbientSection,
     gpio: PinSettings,
     simulate: Option<SimulateSection>,
+    #[serde(deserialize_with = "meters::meters")]
+    meter: Vec<MeterSettings>,
     metrics_listen: Option<String>,
 }
 
@@ -159,6 +164,8 @@ pub struct Settings {
     pub gpio: PinSettings,
     /// The simulated board, its load still in Unix milliseconds.
     pub simulate: Option<Scenario>,
+    /// The meters on I2C buses.
+    pub meters: Vec<MeterSettings>,
     /// Where the board's files are.
     pub root: PathBuf,
     /// Address and port at which Prometheus may scrape; `None` means that it may not.
@@ -200,6 +207,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
         ambient: file.ambient.sensor.map(|text| checked_ambient(&text)).transpose().map_err(usage)?,
         gpio: file.gpio.checked().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
+        meters: file.meter,
         root: options.root.clone(),
         metrics_listen: on_line.metrics_listen.clone().or(file.metrics_listen),
     })

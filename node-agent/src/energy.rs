@@ -30,6 +30,8 @@ pub struct Integrator {
     period: Duration,
     since: Option<Duration>,
     last: Option<(Duration, f64)>,
+    /// The counter's total at the last reading.
+    total: Option<(Duration, f64)>,
     at: Duration,
     joules: f64,
     metered_s: f64,
@@ -46,6 +48,7 @@ impl Integrator {
             period,
             since: None,
             last: None,
+            total: None,
             at: Duration::ZERO,
             joules: 0.0,
             metered_s: 0.0,
@@ -74,6 +77,31 @@ impl Integrator {
         let Some(watts) = self.accept(to, watts) else { return };
         self.add(to.saturating_sub(from), watts);
         self.last = Some((to, watts));
+    }
+
+    /// So many joules between two moments; the first one begins the epoch.
+    pub fn joules_between(&mut self, from: Duration, to: Duration, joules: Reading<f64>) {
+        let seconds = to.saturating_sub(from).as_secs_f64();
+        if seconds > 0.0 || joules.is_err() {
+            self.mean_between(from, to, joules.map(|joules| joules / seconds));
+        }
+    }
+
+    /// What a counter of joules shows. Late readings lose nothing: the difference is exact however long it
+    /// took. A failed reading is a gap, because the counter may have begun anew meanwhile, and so is a
+    /// counter that went down.
+    pub fn counter(&mut self, at: Duration, total: Reading<f64>) {
+        let before = self.total.take();
+        match total {
+            Ok(total) => {
+                self.total = Some((at, total));
+                if let Some((from, _)) = before.filter(|(_, before)| *before <= total) {
+                    let joules = total - before.map_or(total, |(_, before)| before);
+                    self.joules_between(from, at, Ok(joules));
+                }
+            }
+            Err(why) => self.joules_between(at, at, Err(why)),
+        }
     }
 
     /// The totals, and the watts since the last call; or why there are none.
@@ -182,6 +210,34 @@ mod tests {
         let mut nan = Integrator::new(ms(100));
         nan.reading(ms(0), Ok(f64::NAN));
         assert_eq!(nan.take(), Err(NoData::Garbled));
+    }
+
+    #[test]
+    fn joules_between_two_moments_are_exact_and_their_mean_is_the_power() {
+        let mut meter = Integrator::new(ms(100));
+        meter.joules_between(ms(1000), ms(1500), Ok(2.0));
+        meter.joules_between(ms(1500), ms(1500), Ok(2.0));
+        meter.joules_between(ms(1500), ms(3500), Ok(4.0));
+        let point = meter.take().unwrap();
+        assert_eq!((point.joules, point.metered_s, point.since), (6.0, 2.5, ms(1000)));
+        assert_eq!(point.watts, Some((2.4, 2.0, 4.0)));
+    }
+
+    #[test]
+    fn a_counter_gives_differences_also_late_ones_but_none_over_a_failure_or_a_fresh_start() {
+        let mut meter = Integrator::new(ms(100));
+        for (at, total) in [(0, Ok(1000.0)), (100, Ok(1001.0)), (10_100, Ok(1101.0))] {
+            meter.counter(ms(at), total);
+        }
+        assert_eq!(meter.take().map(|point| (point.joules, point.metered_s)), Ok((101.0, 10.1)));
+        meter.counter(ms(10_200), Err(NoData::Failed));
+        assert_eq!(meter.take(), Err(NoData::Failed));
+        for (at, total) in [(10_300, Ok(5000.0)), (10_400, Ok(5001.0)), (10_500, Ok(3.0)), (10_600, Ok(4.0))]
+        {
+            meter.counter(ms(at), total);
+        }
+        let point = meter.take().unwrap();
+        assert!((point.joules - 103.0).abs() < 1e-9 && (point.metered_s - 10.3).abs() < 1e-9, "{point:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod attr;
 pub mod board;
+pub mod calibrate;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod display;
 pub mod energy;
 pub mod exposition;
 pub mod gpio;
+pub mod i2c;
 pub mod mailbox;
 pub mod metering;
 pub mod power_model;

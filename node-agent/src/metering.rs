@@ -1,12 +1,19 @@
-//! Power meters: what they are to the rest of the agent, and the thread that reads each at its own rate,
-//! independent of the sampling interval.
+//! Power meters: what they are to the rest of the agent, and the threads that read each at its own rate,
+//! independent of the sampling interval. A meter that is a file has a thread of its own; the meters on
+//! one I2C bus share one ([`bus`]).
 
-use std::sync::{Arc, Mutex, PoisonError};
+pub mod bus;
+pub mod calibration;
+mod doubts;
+mod pace;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use picollect_telemetry::{Boundary, Reading, Source};
+use picollect_telemetry::{Boundary, NoData, Reading, Source};
 
+use self::bus::BusMeters;
 use crate::clock::Clock;
 use crate::energy::{EnergyPoint, Integrator};
 use crate::stop::Stop;
@@ -22,6 +29,15 @@ pub struct MeterName {
     pub boundary: Boundary,
 }
 
+/// What a meter's readings are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Power at a moment, watts.
+    Watts,
+    /// Energy since the counter began, joules.
+    Joules,
+}
+
 /// A power meter that has to be read again and again.
 pub trait PowerMeter: Send {
     /// Its name and the meaning of its figures.
@@ -33,9 +49,18 @@ pub trait PowerMeter: Send {
 
     /// Time between two readings that are worth taking.
     fn period(&self) -> Duration;
-    /// The power in watts, and the moment for which it stands (the middle of the conversion where the
-    /// meter tells, else `now`).
+    /// Whether it shows power or counts energy.
+    fn quantity(&self) -> Quantity {
+        Quantity::Watts
+    }
+    /// The power in watts or the total in joules, and the moment for which it stands (the middle of the
+    /// conversion where the meter tells, else `now`).
     fn read(&mut self, now: Duration) -> (Duration, Reading<f64>);
+}
+
+/// Whether this user may read it: a meter that is there for others only does not replace the model.
+pub fn may_be_read(meter: &mut dyn PowerMeter) -> bool {
+    meter.read(Duration::ZERO).1 != Err(NoData::Denied)
 }
 
 /// A meter that is being read by its thread.
@@ -43,11 +68,34 @@ pub trait PowerMeter: Send {
 pub struct Metered {
     /// Its name and the meaning of its figures.
     pub name: MeterName,
-    integrator: Arc<Mutex<Integrator>>,
-    thread: JoinHandle<()>,
+    integrator: Shared,
+    thread: Arc<JoinHandle<()>>,
+}
+
+type Shared = Arc<Mutex<Integrator>>;
+
+fn lock(integrator: &Shared) -> MutexGuard<'_, Integrator> {
+    integrator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Metered {
+    /// Starts all threads; they end with the order to stop.
+    pub fn start_all(
+        meters: Vec<Box<dyn PowerMeter>>,
+        buses: Vec<BusMeters>,
+        clock: &Clock,
+        stop: &Stop,
+    ) -> std::io::Result<Vec<Self>> {
+        let mut started = Vec::new();
+        for bus in buses {
+            started.extend(Self::start_bus(bus, clock.clone(), stop.clone())?);
+        }
+        for meter in meters {
+            started.push(Self::start(meter, clock.clone(), stop.clone())?);
+        }
+        Ok(started)
+    }
+
     /// Starts the meter's thread; it ends with the order to stop.
     pub fn start(mut meter: Box<dyn PowerMeter>, clock: Clock, stop: Stop) -> std::io::Result<Self> {
         let integrator = Arc::new(Mutex::new(Integrator::new(meter.period())));
@@ -56,20 +104,41 @@ impl Metered {
         let thread = thread::Builder::new().name("meter".into()).spawn(move || {
             let mut next = clock.now();
             loop {
-                let (at, watts) = meter.read(clock.now());
-                shared.lock().unwrap_or_else(PoisonError::into_inner).reading(at, watts);
+                let (at, reading) = meter.read(clock.now());
+                match meter.quantity() {
+                    Quantity::Watts => lock(&shared).reading(at, reading),
+                    Quantity::Joules => lock(&shared).counter(at, reading),
+                }
                 next = (next + meter.period()).max(clock.now());
                 if stop.wait_until(clock.instant(next)) {
                     return;
                 }
             }
         })?;
-        Ok(Self { name, integrator, thread })
+        Ok(Self { name, integrator, thread: Arc::new(thread) })
+    }
+
+    /// Starts the thread of a bus; it ends with the order to stop.
+    pub fn start_bus(mut bus: BusMeters, clock: Clock, stop: Stop) -> std::io::Result<Vec<Self>> {
+        let meters = bus.meters();
+        let thread = thread::Builder::new().name(format!("i2c-{}", bus.number())).spawn(move || {
+            loop {
+                bus.read_due(&|| clock.now());
+                // The display of a panel on this bus would be written here: between two meters, if none
+                // is due before it is done.
+                if stop.wait_until(clock.instant(bus.next_due())) {
+                    return;
+                }
+            }
+        })?;
+        let thread = Arc::new(thread);
+        let metered = |(name, integrator)| Self { name, integrator, thread: Arc::clone(&thread) };
+        Ok(meters.into_iter().map(metered).collect())
     }
 
     /// The totals now and the watts since the last call.
     pub fn take(&self) -> Reading<EnergyPoint> {
-        self.integrator.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.integrator).take()
     }
 
     /// Whether its thread has ended.

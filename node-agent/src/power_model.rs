@@ -56,6 +56,11 @@ fn published(board: &Board, cores: usize) -> Option<(String, Watts)> {
     })
 }
 
+/// What boards of this model take, where that was published of the very board.
+pub fn usual(board: &Board) -> Option<Watts> {
+    if board.x86 { None } else { published(board, 0).map(|(_, watts)| watts) }
+}
+
 /// The model at work: load in, energy out.
 #[derive(Debug)]
 pub struct PowerModel {

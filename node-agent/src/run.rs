@@ -19,12 +19,15 @@ use crate::attr::Root;
 use crate::board::{self, Board, digest};
 use crate::client::{Client, Target};
 use crate::clock::Clock;
+use crate::config::meters::MeterSettings;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::display;
 use crate::exposition::Exposition;
 use crate::gpio::{Gpio, PinSettings};
-use crate::metering::{Metered, PowerMeter};
-use crate::power_model::{PowerModel, Watts};
+use crate::i2c;
+use crate::metering::bus::{self, BusMeters};
+use crate::metering::{self, Metered, PowerMeter};
+use crate::power_model::{self, PowerModel, Watts};
 use crate::probe::{self, Finding};
 use crate::push::Push;
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
@@ -42,6 +45,7 @@ struct Sources {
     simulate: Option<Scenario>,
     ambient: Option<AmbientSensor>,
     gpio: PinSettings,
+    meters: Vec<MeterSettings>,
 }
 
 /// What a board has.
@@ -54,7 +58,16 @@ impl Sources {
             simulate: settings.simulate.map(|scenario| on_this_clock(scenario, clock)),
             ambient: settings.ambient.clone(),
             gpio: settings.gpio,
+            meters: if settings.simulate.is_some() { Vec::new() } else { settings.meters.clone() },
         }
+    }
+
+    /// The configured meters by their buses; nothing is opened yet.
+    fn buses(&self, board: &Board) -> Vec<BusMeters> {
+        bus::group(&self.meters, power_model::usual(board), |number| {
+            let root = self.root.clone();
+            Box::new(move || i2c::open(&root, number))
+        })
     }
 
     /// The sensors and meters of the board, or of the simulated one.
@@ -128,19 +141,19 @@ impl Agent {
     fn discover(&mut self) -> Result<(), Failure> {
         self.stop_meters.order();
         self.stop_meters = Stop::default();
-        let (mut sensors, meters) = self.sources.find();
+        let (mut sensors, mut meters) = self.sources.find();
         // The pins that were held are given back before they are taken again.
         drop(self.gpio.take());
         self.gpio = self.sources.pins(&mut sensors);
-        let cores = board::cores(&self.sources.root);
-        let choose = || PowerModel::choose(self.power_model, &self.sampler.board, cores);
-        self.sampler.model = if meters.is_empty() { choose() } else { None };
+        let board = &self.sampler.board;
+        let buses = self.sources.buses(board);
+        let measured =
+            !buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
+        let choose = || PowerModel::choose(self.power_model, board, board::cores(&self.sources.root));
+        self.sampler.model = if measured { None } else { choose() };
         self.sampler.sensors = sensors;
-        let start = |meter| {
-            Metered::start(meter, self.clock.clone(), self.stop_meters.clone())
-                .context("cannot start a meter's thread")
-        };
-        self.sampler.meters = meters.into_iter().map(start).collect::<Result<_, _>>()?;
+        self.sampler.meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
+            .context("cannot start a meter's thread")?;
         Ok(())
     }
 

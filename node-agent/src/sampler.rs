@@ -23,7 +23,7 @@ pub struct Sampler {
     pub interval: Duration,
     /// Who this node is.
     pub board: Board,
-    /// The meters, each read by a thread of its own.
+    /// The meters, read by threads of their own.
     pub meters: Vec<Metered>,
     /// The power model, where nothing measures.
     pub model: Option<PowerModel>,

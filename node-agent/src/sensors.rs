@@ -9,12 +9,19 @@ mod disk_space;
 mod fan;
 mod firmware;
 mod hwmon_power;
+mod ina219;
+mod ina226;
+mod ina260;
+mod ina3221;
 mod load_average;
 mod memory;
 mod network;
 mod own_process;
 pub mod pmic;
+pub mod power_chip;
+mod power_supply;
 mod pressure;
+mod rapl;
 mod thermal_zone;
 mod throttle_fallback;
 mod uptime;
@@ -60,12 +67,18 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(clock_state::ClockState::new()),
         Box::new(own_process::OwnProcess::discover(root)),
         Box::new(firmware::Firmware::discover(root)),
+        Box::new(power_supply::Batteries::discover(root)),
     ]
 }
 
-/// The power meters that the board has.
+/// The power meters that the board has as files; those on I2C buses are configuration
+/// ([`metering::bus`](crate::metering::bus)).
 pub fn discover_meters(root: &Root) -> Vec<Box<dyn PowerMeter>> {
-    [hwmon_power::discover(root), pmic::discover(root)].into_iter().flatten().collect()
+    let mut meters = hwmon_power::discover(root);
+    meters.extend(pmic::discover(root));
+    meters.extend(power_supply::discover(root));
+    meters.extend(rapl::discover(root));
+    meters
 }
 
 /// What the panel, the power model and the log want to know of the last tick.

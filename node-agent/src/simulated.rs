@@ -11,6 +11,8 @@
 //!
 //! The exact energy is the sum of `P · step`: what the metered energy is checked against.
 
+pub mod i2c_bus;
+pub mod ina219_model;
 mod sensors;
 
 use std::collections::VecDeque;

@@ -130,6 +130,10 @@ metrics! {
     WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
 
+    CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
+    DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
+    BATTERY_WATTS = "battery"."watts", "W", Gauge, ["battery"], "Power into or out of the battery; what the node takes only while it is discharging.";
+
     UNDER_VOLTAGE = "throttle"."under_voltage", "1", State, ["origin"], "Supply voltage is too low now.";
     FREQ_CAPPED = "throttle"."freq_capped", "1", State, ["origin"], "The firmware caps the Arm clock now.";
     THROTTLED = "throttle"."throttled", "1", State, ["origin"], "The firmware throttles now, by heat or low voltage.";

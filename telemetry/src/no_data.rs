@@ -16,11 +16,14 @@ pub enum NoData {
     Failed = 4,
     /// It did not answer in time.
     TimedOut = 5,
+    /// The value is beyond what it can show.
+    Overflow = 6,
 }
 
 impl NoData {
     /// Every reason, in the order of their codes.
-    pub const ALL: [Self; 5] = [Self::Absent, Self::Denied, Self::Garbled, Self::Failed, Self::TimedOut];
+    pub const ALL: [Self; 6] =
+        [Self::Absent, Self::Denied, Self::Garbled, Self::Failed, Self::TimedOut, Self::Overflow];
 
     /// The number that travels in the `no_data` field.
     pub fn code(self) -> i64 {
@@ -40,6 +43,7 @@ impl NoData {
             Self::Garbled => "garbled",
             Self::Failed => "failed",
             Self::TimedOut => "timed-out",
+            Self::Overflow => "overflow",
         }
     }
 }
@@ -60,6 +64,6 @@ mod tests {
             assert_eq!(NoData::from_code(reason.code()), Some(reason));
         }
         assert_eq!(NoData::from_code(0), None);
-        assert_eq!(NoData::from_code(6), None);
+        assert_eq!(NoData::from_code(7), None);
     }
 }

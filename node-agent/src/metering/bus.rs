@@ -1,0 +1,218 @@
+//! The meters on one I2C bus, read by one thread in step with each one's conversion time.
+//!
+//! Invariant: only addresses that were configured are read, and only theirs are written.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use picollect_telemetry::{NoData, Reading, Source};
+
+use super::calibration::Calibration;
+use super::doubts::Doubts;
+use super::pace::Pace;
+use super::{MeterName, Shared, lock};
+use crate::config::meters::MeterSettings;
+use crate::energy::Integrator;
+use crate::i2c::{AnyBus, BusError, ENXIO, EREMOTEIO};
+use crate::power_model::Watts;
+use crate::sensors::power_chip::{Answer, Chip, Conversion, MAX_CHANNELS};
+
+/// Opens the bus; called again after it was lost.
+pub type Open = Box<dyn FnMut() -> Result<Box<AnyBus>, BusError> + Send>;
+
+/// One bus with its chips.
+pub struct BusMeters {
+    number: u8,
+    open: Open,
+    bus: Option<Box<AnyBus>>,
+    devices: Vec<Device>,
+}
+
+/// One chip with the channels that are meters.
+struct Device {
+    chip: Chip,
+    address: u8,
+    channels: Vec<Channel>,
+    pace: Pace,
+    due: Duration,
+    /// Whether it was ever seen as it should be: a reset after that is a brown-out or a new plug.
+    configured: bool,
+    complained: Option<NoData>,
+}
+
+struct Channel {
+    /// From 0.
+    number: usize,
+    name: MeterName,
+    shunt_ohm: f64,
+    calibration: Calibration,
+    doubts: Doubts,
+    integrator: Shared,
+}
+
+/// One bus for each that the settings name, with all meters on it. `usual` is what such a board takes.
+pub fn group(
+    settings: &[MeterSettings],
+    usual: Option<Watts>,
+    mut open: impl FnMut(u8) -> Open,
+) -> Vec<BusMeters> {
+    let mut numbers: Vec<u8> = settings.iter().map(|meter| meter.bus).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let bus = |number| {
+        let mut devices: Vec<Device> = Vec::new();
+        for meter in settings.iter().filter(|meter| meter.bus == number) {
+            let channel = Channel::new(meter, usual);
+            match devices.iter_mut().find(|device| device.address == meter.address) {
+                Some(device) => device.channels.push(channel),
+                None => devices.push(Device::new(meter, channel)),
+            }
+        }
+        BusMeters { number, open: open(number), bus: None, devices }
+    };
+    numbers.into_iter().map(bus).collect()
+}
+
+impl BusMeters {
+    /// The bus' number.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// The meters and what integrates them.
+    pub fn meters(&self) -> Vec<(MeterName, Shared)> {
+        let channels = self.devices.iter().flat_map(|device| &device.channels);
+        channels.map(|channel| (channel.name.clone(), Arc::clone(&channel.integrator))).collect()
+    }
+
+    /// When a chip is to be asked next.
+    pub fn next_due(&self) -> Duration {
+        self.devices.iter().map(|device| device.due).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Asks the chips that are due, the longest overdue first.
+    pub fn read_due(&mut self, now: &dyn Fn() -> Duration) {
+        // Each at most once, so that an order to stop is heard.
+        for _ in 0..self.devices.len() {
+            let Some(at) = (0..self.devices.len()).min_by_key(|&at| self.devices[at].due) else { return };
+            if self.devices[at].due > now() {
+                return;
+            }
+            let began = now();
+            let answer = self.ask(at);
+            let ended = now();
+            self.devices[at].take(answer, began, ended);
+        }
+    }
+
+    fn ask(&mut self, at: usize) -> Result<Answer, BusError> {
+        let bus = match &mut self.bus {
+            Some(bus) => bus,
+            none => none.insert((self.open)()?),
+        };
+        let Device { chip, address, .. } = self.devices[at];
+        let answer = chip.read(bus.as_mut(), address).and_then(|answer| {
+            if answer == Answer::NotConfigured {
+                chip.configure(bus.as_mut(), address)?;
+            }
+            Ok(answer)
+        });
+        // An adapter on USB that was replugged needs a new file; a chip that is missing does not.
+        if answer.is_err_and(|error| !matches!(error.errno, Some(EREMOTEIO | ENXIO))) {
+            self.bus = None;
+        }
+        answer
+    }
+}
+
+impl Device {
+    fn new(meter: &MeterSettings, channel: Channel) -> Self {
+        let pace = Pace::new(meter.chip.conversion());
+        let (chip, address) = (meter.chip, meter.address);
+        let channels = vec![channel];
+        Self { chip, address, channels, pace, due: Duration::ZERO, configured: false, complained: None }
+    }
+
+    fn take(&mut self, answer: Result<Answer, BusError>, began: Duration, ended: Duration) {
+        let took = ended.saturating_sub(began);
+        match answer {
+            // What took longer than a conversion may be of any moment in between.
+            Ok(Answer::Ready(_)) if took > self.chip.conversion() => {
+                self.due = self.pace.ready(ended);
+                self.fail(ended, NoData::TimedOut, None);
+            }
+            Ok(Answer::Ready(channels)) => {
+                self.due = self.pace.ready(began);
+                self.configured = true;
+                let middle = began.saturating_sub(self.chip.conversion() / 2);
+                self.give(middle, &channels);
+            }
+            Ok(Answer::NotReady) => {
+                let (due, overdue) = self.pace.not_ready(ended);
+                self.due = due;
+                if overdue {
+                    self.fail(ended, NoData::TimedOut, None);
+                }
+            }
+            Ok(Answer::NotConfigured) => {
+                self.due = self.pace.configured(ended);
+                if std::mem::replace(&mut self.configured, true) {
+                    self.fail(ended, NoData::Garbled, None);
+                }
+            }
+            Err(error) => {
+                let (due, counts) = self.pace.failed(ended, took);
+                self.due = due;
+                if counts {
+                    self.fail(ended, error.no_data(), Some(error));
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, middle: Duration, readings: &[Reading<Conversion>; MAX_CHANNELS]) {
+        if self.complained.take().is_some() {
+            tracing::info!(meter = self.channels[0].name.meter, "answers again");
+        }
+        for channel in &mut self.channels {
+            channel.give(middle, readings[channel.number]);
+        }
+    }
+
+    fn fail(&mut self, at: Duration, why: NoData, error: Option<BusError>) {
+        if self.complained.replace(why) != Some(why) {
+            let meter = &self.channels[0].name.meter;
+            let said = error.map(|error| error.to_string()).unwrap_or_default();
+            let remedy = error.map_or("the chip was reset or does not convert", BusError::remedy);
+            tracing::warn!(meter, %why, said, remedy, "no reading");
+        }
+        for channel in &self.channels {
+            lock(&channel.integrator).reading(at, Err(why));
+        }
+    }
+}
+
+impl Channel {
+    fn new(meter: &MeterSettings, usual: Option<Watts>) -> Self {
+        let name = MeterName { meter: meter.key(), source: Source::Measured, boundary: meter.boundary };
+        Self {
+            number: usize::from(meter.channel.max(1) - 1),
+            doubts: Doubts::new(meter.boundary, usual),
+            name,
+            shunt_ohm: meter.shunt_ohm,
+            calibration: meter.calibration,
+            integrator: Arc::new(Mutex::new(Integrator::new(meter.chip.conversion()))),
+        }
+    }
+
+    fn give(&mut self, middle: Duration, reading: Reading<Conversion>) {
+        let watts = reading.map(|conversion| {
+            let watts = self.calibration.watts(conversion.bus_volts, conversion.amps(self.shunt_ohm));
+            if let Some(doubt) = self.doubts.about(&conversion, watts) {
+                tracing::warn!(meter = self.name.meter, "{doubt}");
+            }
+            watts
+        });
+        lock(&self.integrator).reading(middle, watts);
+    }
+}
