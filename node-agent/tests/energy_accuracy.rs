@@ -136,6 +136,24 @@ fn exact_of(from: Duration, to: Duration) -> f64 {
     at(to) - at(from)
 }
 
+/// How far the chip's own sum is off in stretches of ten seconds, typically, in percent: what its averaging
+/// does not see, if it is configured like this.
+fn unseen(configuration: u16) -> f64 {
+    let mut chip = Ina219Model::new(Box::new(hpl), SHUNT_OHM, Duration::ZERO);
+    let [high, low] = configuration.to_be_bytes();
+    chip.write(&[0, high, low]);
+    let mut before = (0.0, 0.0);
+    let stretch = |n| {
+        chip.advance(Duration::from_secs(10 * n));
+        let now = (chip.converted_joules(), chip.exact_joules_converted());
+        let off = percent_off(now.0 - before.0, now.1 - before.1);
+        before = now;
+        off
+    };
+    let off: Vec<f64> = (1..=RUN_S / 10).map(stretch).collect();
+    (off.iter().map(|off| off * off).sum::<f64>() / off.len() as f64).sqrt()
+}
+
 fn percent_off(joules: f64, of: f64) -> f64 {
     (joules / of - 1.0) * 100.0
 }
@@ -169,7 +187,17 @@ fn joules_do_not_depend_on_the_push_interval_and_polling_is_far_off() {
         "| polling every 15 s | | | | | {least:+.1} % to {greatest:+.1} %, typically ±{typical:.1} % |"
     )
     .unwrap();
+    let (ours, both) = (unseen(0x39ff), unseen(0x3fff));
+    assert!(ours * 3.0 < both, "{ours} {both}");
     page += NOTES;
+    write!(
+        page,
+        "\nThe INA219 averages the shunt first and the bus voltage after it (datasheet SBOS448G, 8.3). With 128 samples \
+         of the shunt and one of the voltage, as the agent sets it, the chip's own sum\nover stretches of ten \
+         seconds is typically {ours:.2} % off; with 128 of both, when the current goes unwatched half of the time, \
+         {both:.2} %.\n"
+    )
+    .unwrap();
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/energy-accuracy.md");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(golden, &page).unwrap();

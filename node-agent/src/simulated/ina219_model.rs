@@ -43,6 +43,7 @@ pub struct Ina219Model {
     sums: (f64, f64),
     exact_joules: f64,
     converted_joules: f64,
+    exact_at_conversion: f64,
     conversion_began: Duration,
 }
 
@@ -69,6 +70,7 @@ impl Ina219Model {
             sums: (0.0, 0.0),
             exact_joules: 0.0,
             converted_joules: 0.0,
+            exact_at_conversion: 0.0,
             conversion_began: now,
         }
     }
@@ -88,6 +90,11 @@ impl Ina219Model {
     /// The sum over all conversions of what the registers showed times the conversion's length.
     pub fn converted_joules(&self) -> f64 {
         self.converted_joules
+    }
+
+    /// The supply's energy up to the end of the last conversion: what `converted_joules` ought to be.
+    pub fn exact_joules_converted(&self) -> f64 {
+        self.exact_at_conversion
     }
 
     /// Everything is at its reset value again.
@@ -186,6 +193,7 @@ impl Ina219Model {
         let seconds = self.now.saturating_sub(self.conversion_began).as_secs_f64();
         let watts = bus * BUS_LSB_VOLTS * (shunt * SHUNT_LSB_VOLTS / self.shunt_ohm);
         self.converted_joules += watts * seconds;
+        self.exact_at_conversion = self.exact_joules;
         self.restart();
         self.ready = true;
     }
