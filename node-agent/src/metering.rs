@@ -42,11 +42,6 @@ pub enum Quantity {
 pub trait PowerMeter: Send {
     /// Its name and the meaning of its figures.
     fn name(&self) -> MeterName;
-    /// Whether the configuration names it; else it was found.
-    fn configured(&self) -> bool {
-        false
-    }
-
     /// Time between two readings that are worth taking.
     fn period(&self) -> Duration;
     /// Whether it shows power or counts energy.

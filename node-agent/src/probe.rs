@@ -5,17 +5,23 @@ use std::time::{Duration, Instant};
 
 use picollect_telemetry::catalogue::NO_DATA;
 use picollect_telemetry::line::{LineWriter, Point, Precision, decode};
-use picollect_telemetry::{NoData, Value};
+use picollect_telemetry::{NoData, Reading, Value};
 use serde::Serialize;
 
+use crate::attr::Root;
 use crate::clock::Clock;
-use crate::metering::PowerMeter;
+use crate::config::meters::MeterSettings;
+use crate::i2c;
+use crate::metering::bus::BusMeters;
+use crate::metering::{MeterName, PowerMeter, Quantity};
 use crate::sensors::{Sensor, Tick};
 
 /// A sensor is read so often; the cost is the median.
 const READINGS: usize = 5;
 /// A meter, whose readings are far apart, less often.
 const METER_READINGS: usize = 2;
+/// The meters of a bus are read for so long: some conversions of the slowest.
+const BUS_TIME: Duration = Duration::from_secs(1);
 /// Shares and rates need some time between two readings.
 const BETWEEN: Duration = Duration::from_millis(50);
 
@@ -85,6 +91,10 @@ pub fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
         std::thread::sleep(BETWEEN.max(meter.period()));
     }
     let name = meter.name();
+    let unit = match meter.quantity() {
+        Quantity::Watts => "W",
+        Quantity::Joules => "J counted",
+    };
     let remedy = match last {
         Ok(_) => None,
         Err(NoData::Denied) => {
@@ -94,15 +104,82 @@ pub fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
     };
     Finding {
         sensor: format!("meter {}", name.meter),
-        configured: meter.configured(),
+        configured: false,
         state: last.map_or_else(|why| why.to_string(), |_| "ok".to_owned()),
         value: last.map_or_else(
             |_| String::new(),
-            |watts| format!("{watts:.3} W at {}, {}", name.boundary, name.source),
+            |value| format!("{value:.3} {unit} at {}, {}", name.boundary, name.source),
         ),
         cost_us: median(costs),
         remedy,
     }
+}
+
+/// The configured meters of a bus, read for a second.
+pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
+    let mut costs = Vec::new();
+    let until = clock.now() + BUS_TIME;
+    while clock.now() < until {
+        if bus.next_due() <= clock.now() {
+            let begun = Instant::now();
+            bus.read_due(&|| clock.now());
+            costs.push(begun.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let cost_us = median(costs);
+    let finding = |(name, watts): (MeterName, Reading<Option<f64>>)| Finding {
+        sensor: format!("meter {}", name.meter),
+        configured: true,
+        state: watts.map_or_else(|why| why.to_string(), |_| "ok".to_owned()),
+        value: match watts {
+            Ok(Some(watts)) => format!("{watts:.3} W at {}, {}", name.boundary, name.source),
+            _ => String::new(),
+        },
+        cost_us,
+        remedy: watts.err().map(|why| match why {
+            NoData::Denied => "add the agent's user to the group i2c".to_owned(),
+            NoData::Overflow => "the shunt is too large for this current".to_owned(),
+            _ => "check wiring, address and whether a kernel driver owns the chip".to_owned(),
+        }),
+    };
+    bus.take_watts().into_iter().map(finding).collect()
+}
+
+/// Addresses that answer and that nobody configured; they are only read, one byte each.
+pub fn candidates(root: &Root, configured: &[MeterSettings]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for number in i2c::buses(root) {
+        let mut open = match i2c::open(root, number) {
+            Ok(open) => open,
+            Err(error) => {
+                found.push(candidate(
+                    format!("i2c bus {number}"),
+                    error.to_string(),
+                    error.remedy().to_owned(),
+                ));
+                continue;
+            }
+        };
+        for (address, answer) in i2c::scan(open.as_mut()) {
+            let known = configured.iter().any(|meter| (meter.bus, meter.address) == (number, address));
+            if !known {
+                let how = format!(
+                    "if it is a power meter: [[meter]] chip = \"ina219\", bus = {number}, address = {address:#x}, shunt_ohm = 0.1"
+                );
+                found.push(candidate(
+                    format!("i2c-{number} {address:#x}"),
+                    answer.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
+                    how,
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn candidate(sensor: String, state: String, remedy: String) -> Finding {
+    Finding { sensor, configured: false, state, value: String::new(), cost_us: 0.0, remedy: Some(remedy) }
 }
 
 fn reason(point: &Point) -> Option<String> {

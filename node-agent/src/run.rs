@@ -249,6 +249,10 @@ pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
     let sensors = sensors.iter_mut().map(|sensor| probe::sensor(sensor.as_mut(), &clock));
     let mut findings: Vec<_> = sensors.collect();
     findings.extend(meters.iter_mut().map(|meter| probe::meter(meter.as_mut(), &clock)));
+    for bus in sources.buses(&Board::read(&sources.root)) {
+        findings.extend(probe::bus(bus, &clock));
+    }
+    findings.extend(probe::candidates(&sources.root, &sources.meters));
     (name, findings)
 }
 

@@ -125,6 +125,25 @@ fn a_command_that_cannot_do_its_work_says_why_and_ends_with_the_documented_code(
 }
 
 #[test]
+fn a_configured_meter_that_does_not_answer_is_a_finding_of_the_probe() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("agent.toml");
+    let meter = "[[meter]]\nchip = \"ina219\"\nbus = 9\naddress = 0x40\nshunt_ohm = 0.1\n";
+    fs::write(&config, meter).unwrap();
+    let board = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boards/pi-4b");
+    let written = directory.path().join("written.toml");
+    let arguments =
+        ["agent", "probe", "--config", config.to_str().unwrap(), "--root", board, "--write-config"];
+    let output = run(&[&arguments[..], &[written.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(exit::FINDING.into()));
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = table.lines().find(|row| row.starts_with("meter ina219-9-40")).expect(&table);
+    assert!(row.contains("absent"), "{row}");
+    let (code, message) = failure(&["agent", "check", "--config", written.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "what the probe wrote is a configuration: {message}");
+}
+
+#[test]
 fn a_data_directory_has_one_collector() {
     let collector = Collector::start();
     let (code, message) = failure(&["serve", "--data", collector.data_text(), "--listen", "127.0.0.1:0"]);

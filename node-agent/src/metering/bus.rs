@@ -85,6 +85,12 @@ impl BusMeters {
         channels.map(|channel| (channel.name.clone(), Arc::clone(&channel.integrator))).collect()
     }
 
+    /// What each meter shows now, in watts; `None` if it has not been read yet.
+    pub fn take_watts(&self) -> Vec<(MeterName, Reading<Option<f64>>)> {
+        let watts = |integrator: &Shared| lock(integrator).take().map(|point| Some(point.watts?.0));
+        self.meters().into_iter().map(|(name, integrator)| (name, watts(&integrator))).collect()
+    }
+
     /// When a chip is to be asked next.
     pub fn next_due(&self) -> Duration {
         self.devices.iter().map(|device| device.due).min().unwrap_or(Duration::MAX)
