@@ -62,6 +62,10 @@ impl Process {
         (self.ended(), text)
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// SIGHUP: look for the sensors again.
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::HUP);
@@ -130,8 +134,15 @@ impl Collector {
 
     /// With more options.
     pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::start_by(|listen, data| {
+            picollect(&[&["serve", "--listen", listen, "--data", data], options].concat())
+        })
+    }
+
+    /// By a command of the test's own, given the address to listen on and the data directory.
+    pub(crate) fn start_by(command: impl Fn(&str, &str) -> Command) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (process, url) = serve(directory.path(), "127.0.0.1:0", options);
+        let (process, url) = first_line(command("127.0.0.1:0", directory.path().to_str().expect("UTF-8")));
         Self { process: Some(process), directory, url }
     }
 
@@ -155,7 +166,8 @@ impl Collector {
 
     /// Starts again on the same address.
     pub(crate) fn restart(&mut self) {
-        let (process, _) = serve(self.directory.path(), self.url.trim_start_matches("http://"), &[]);
+        let listen = self.url.trim_start_matches("http://");
+        let (process, _) = first_line(picollect(&["serve", "--listen", listen, "--data", self.data_text()]));
         self.process = Some(process);
     }
 
@@ -189,9 +201,9 @@ impl Collector {
     }
 }
 
-fn serve(data: &Path, listen: &str, options: &[&str]) -> (Process, String) {
-    let mut command = picollect(&["serve", "--listen", listen, "--data"]);
-    command.arg(data).args(options).stdout(Stdio::piped());
+/// Starts a collector and waits for its address.
+fn first_line(mut command: Command) -> (Process, String) {
+    command.stdout(Stdio::piped());
     let mut process = Process::start(command);
     let output = process.0.stdout.take().expect("it is piped");
     let mut line = String::new();

@@ -32,8 +32,19 @@ pub struct Target {
     pub url: String,
     /// Where the token comes from.
     pub token: Token,
+    /// For an InfluxDB server in place of a collector: its organisation and bucket.
+    pub bucket: Option<Bucket>,
     /// Trust only certificates signed by the ones in this file; else those that the system trusts.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Where an InfluxDB server puts what it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// The organisation's name.
+    pub org: String,
+    /// The bucket's name.
+    pub bucket: String,
 }
 
 /// Where the token comes from; a file is read again at each delivery, so that it can be renewed.
@@ -118,10 +129,12 @@ impl Client {
 
     /// Delivers lines, gzipped.
     pub fn post(&self, lines: &[u8]) -> anyhow::Result<Answer> {
-        let url = format!("{}/api/v2/write?precision=ns", self.target.url.trim_end_matches('/'));
-        let mut request = self
-            .http
-            .post(&url)
+        let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
+        let mut request = self.http.post(&url).query("precision", "ns");
+        if let Some(Bucket { org, bucket }) = &self.target.bucket {
+            request = request.query("org", org).query("bucket", bucket);
+        }
+        let mut request = request
             .header("Content-Encoding", "gzip")
             .header("X-Picollect-Protocol", PROTOCOL)
             .content_type("text/plain; charset=utf-8");

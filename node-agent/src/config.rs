@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
 use self::meters::MeterSettings;
-use crate::client::{Target, Token, checked_url};
+use crate::client::{Bucket, Target, Token, checked_url};
 use crate::gpio::PinSettings;
 use crate::power_model::Watts;
 use crate::sensors::ambient::AmbientSensor;
@@ -60,6 +60,8 @@ struct CollectorSection {
     url: String,
     token_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
+    org: Option<String>,
+    bucket: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -226,7 +228,12 @@ fn targets(mut sections: Vec<CollectorSection>, on_line: &TargetOptions) -> anyh
             None => std::env::var("PICOLLECT_TOKEN").map_or(Token::None, Token::Given),
         };
         let ca_file = on_line.ca_file.clone().or(section.ca_file);
-        Ok(Target { url: checked_url(section.url)?, token, ca_file })
+        let bucket = match (section.org, section.bucket) {
+            (Some(org), Some(bucket)) => Some(Bucket { org, bucket }),
+            (None, None) => None,
+            _ => bail!("[[collector]] {}: org and bucket, which InfluxDB wants, go together", section.url),
+        };
+        Ok(Target { url: checked_url(section.url)?, token, bucket, ca_file })
     };
     sections.into_iter().map(target).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use picollect_collector::query::whole;
@@ -9,13 +10,19 @@ use picollect_collector::store::{Selector, Store};
 use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::{DROPPED_LINES, HOST, QUEUED_LINES, SAMPLES};
 
-use crate::process::{Collector, Process, eventually};
+use crate::process::{Collector, Process, eventually, picollect};
 use crate::proxy::{Fate, Proxy};
 
 const ALWAYS: Window = Window { start_ms: 0, end_ms: i64::MAX / 4 };
 
 /// An agent on a board whose every tick says the same number of lines, each at the tick's own time.
 fn agent(collector: &Collector, url: &str, spool_kib: u64) -> Process {
+    let arguments = agent_config(collector, url, spool_kib);
+    Process::start(picollect(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+/// The arguments with which such an agent is started.
+fn agent_config(collector: &Collector, url: &str, spool_kib: u64) -> Vec<String> {
     let board = collector.data().join("board");
     fs::create_dir_all(board.join("proc")).unwrap();
     fs::write(board.join("proc/loadavg"), "0.1 0.2 0.3 1/2 3\n").unwrap();
@@ -29,8 +36,8 @@ fn agent(collector: &Collector, url: &str, spool_kib: u64) -> Process {
         spool.display(),
     );
     fs::write(&config, text).unwrap();
-    let arguments = ["agent", "run", "--root", board.to_str().unwrap(), "--config", config.to_str().unwrap()];
-    Process::start(crate::process::picollect(&arguments))
+    let (board, config) = (board.to_str().unwrap(), config.to_str().unwrap());
+    ["agent", "run", "--root", board, "--config", config].map(ToOwned::to_owned).to_vec()
 }
 
 /// For each tick that arrived, by its number: how many of its lines did.
@@ -103,6 +110,60 @@ fn an_outage_longer_than_the_spool_holds_drops_the_oldest_and_counts_them() {
     let before = last(&store, SAMPLES.field);
     eventually("the rest arrives", || {
         last(&store, SAMPLES.field) > before + 20 && last(&store, QUEUED_LINES.field) == 0
+    });
+    assert_eq!(agent.terminate(), Some(0));
+    assert_nothing_is_unaccounted_for(&store, 1);
+}
+
+/// A network of its own: a process that holds it, and how to run a command inside. Needs no root.
+struct Network(Process);
+
+impl Network {
+    fn new() -> Self {
+        let mut holder = Command::new("unshare");
+        holder.args(["--map-root-user", "--net", "sleep", "infinity"]);
+        let network = Self(Process::start(holder));
+        eventually("the network is there", || network.link("up"));
+        network
+    }
+
+    /// This program in the network.
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--preserve-credentials", "--user", "--net", "--target", &self.0.id().to_string()]);
+        command.arg(program).args(arguments);
+        command
+    }
+
+    /// Sets the only link up or down; says whether that was possible.
+    fn link(&self, state: &str) -> bool {
+        let mut ip = self.command("ip", &["link", "set", "lo", state]);
+        ip.stderr(Stdio::null())
+            .status()
+            .expect("`nsenter` and `ip` are missing: apt-get install util-linux iproute2")
+            .success()
+    }
+}
+
+#[test]
+fn a_network_that_is_cut_for_longer_than_the_spool_holds_drops_the_oldest_and_counts_them() {
+    let network = Network::new();
+    let picollect = env!("CARGO_BIN_EXE_picollect");
+    let serve =
+        |listen: &str, data: &str| network.command(picollect, &["serve", "--listen", listen, "--data", data]);
+    let collector = Collector::start_by(serve);
+    let config = agent_config(&collector, &collector.url, 24);
+    let agent =
+        Process::start(network.command(picollect, &config.iter().map(String::as_str).collect::<Vec<_>>()));
+    let store = collector.store();
+    eventually("it delivers", || last(&store, SAMPLES.field) > 3);
+    assert!(network.link("down"));
+    // Until the time-out of the delivery under way, and then until the spool is full.
+    std::thread::sleep(Duration::from_secs(20));
+    let before = last(&store, SAMPLES.field);
+    assert!(network.link("up"));
+    eventually("the rest arrives", || {
+        last(&store, SAMPLES.field) > before + 50 && last(&store, QUEUED_LINES.field) == 0
     });
     assert_eq!(agent.terminate(), Some(0));
     assert_nothing_is_unaccounted_for(&store, 1);
