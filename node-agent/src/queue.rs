@@ -206,7 +206,8 @@ impl Queue {
         batch.stamps = now;
     }
 
-    /// Provisional stamps of another boot cannot be moved: nothing is known of that boot's time.
+    /// A segment as a batch. Provisional stamps of another boot cannot be moved: nothing is known of that
+    /// boot's time.
     fn of_segment(&self, segment: u64, content: Content) -> Batch {
         let mut stamps = Stamps::of_spool(content.header.as_ref());
         if content.header.is_some_and(|header| header.boot != self.boot) {

@@ -28,6 +28,8 @@ pub const DEFAULT_MAX_BYTES: u64 = 32 * 1024 * 1024;
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const SUFFIX: &str = ".lines";
+/// Held by the agent whose spool it is.
+const LOCK: &str = "lock";
 
 /// How the lines of a segment are stamped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +91,7 @@ impl Spool {
     /// Opens the directory, which is made if need be, and finds what an earlier agent left.
     pub fn open(directory: &Path, max_bytes: u64, max_age: Duration) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let lock = OpenOptions::new().create(true).append(true).open(directory.join("lock"))?;
+        let lock = OpenOptions::new().create(true).append(true).open(directory.join(LOCK))?;
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         let names = fs::read_dir(directory)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut numbers: Vec<u64> =
@@ -220,6 +222,17 @@ impl Spool {
     }
 }
 
+impl Drop for Spool {
+    /// An agent that leaves nothing behind leaves no directory either. What cannot be removed harms
+    /// nobody.
+    fn drop(&mut self) {
+        if self.segments.is_empty() {
+            let _ = fs::remove_file(self.directory.join(LOCK));
+            let _ = fs::remove_dir(&self.directory);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +279,7 @@ mod tests {
         let first = open(directory.path(), DEFAULT_MAX_BYTES);
         assert!(Spool::open(directory.path(), DEFAULT_MAX_BYTES, DEFAULT_MAX_AGE).is_err());
         drop(first);
+        assert!(!directory.path().exists(), "nothing was left in it");
         open(directory.path(), DEFAULT_MAX_BYTES);
     }
 
