@@ -99,6 +99,14 @@ fn flags_of_several_origins_are_joined_and_one_flag_alone_proves_no_rest() {
 }
 
 #[test]
+fn two_boards_under_one_name_are_an_alarm_and_not_a_merge() {
+    let second = "node,host=pi-1,serial=other,version=0.1.0 info=1i 1795435205000\n";
+    let directory = store_with(&(small_cluster() + second));
+    let report = stdout(&[&["report", "--data", text(directory.path())], &WINDOW[..]].concat());
+    assert!(report.contains("pi-1            2 boards use this name: 1, other"), "{report}");
+}
+
+#[test]
 fn a_report_on_nothing_knows_nothing_and_says_so() {
     let directory = store_with("");
     let mut arguments = vec!["report", "--data", text(directory.path()), "--format", "json"];

@@ -100,6 +100,8 @@ pub struct Node {
     pub host: String,
     /// The board's model.
     pub model: Option<String>,
+    /// The serial numbers of the boards that used this name in the window; more than one is an alarm.
+    pub serials: Vec<String>,
     /// Whether it is simulated.
     pub simulated: bool,
     /// `up`, `late` or `down` at the window's end.

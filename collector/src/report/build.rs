@@ -116,6 +116,7 @@ fn node(
     Ok(Node {
         host: host.to_owned(),
         model: tag("model"),
+        serials: serials(store, host, window)?,
         simulated: tag(SIMULATED).is_some(),
         state: presence(heard_ms, window.end_ms, interval_s).as_str(),
         meter: meter.map(|meter| meter.name.clone()),
@@ -125,6 +126,17 @@ fn node(
         episodes: (all_flags || !found.is_empty()).then(|| found.iter().map(episode).collect()),
         missing: missing(store, host, window, heard_ms, interval_s)?,
     })
+}
+
+/// The boards that called themselves so: nodes cloned from one card share their name.
+fn serials(store: &dyn Store, host: &str, window: Window) -> Result<Vec<String>> {
+    let spoke = series_of(store, host, &NODE_INFO, window, 0)?.into_iter();
+    let spoke = spoke.filter(|series| !series.samples.is_empty());
+    let mut serials: Vec<_> =
+        spoke.filter_map(|series| series.key.tag("serial").map(ToOwned::to_owned)).collect();
+    serials.sort();
+    serials.dedup();
+    Ok(serials)
 }
 
 fn episode(episode: &picollect_evaluate::throttle::Episode) -> Episode {

@@ -12,6 +12,7 @@ pub fn text(report: &Report) -> String {
     page += &throttling(&report.nodes);
     page += &runs(&report.runs);
     page += &missing(&report.nodes);
+    page += &clashes(&report.nodes);
     page
 }
 
@@ -127,6 +128,20 @@ fn missing(nodes: &[Node]) -> String {
         }
     }
     if page.is_empty() { page } else { format!("NOT READABLE\n{page}\n") }
+}
+
+fn clashes(nodes: &[Node]) -> String {
+    let clash = nodes.iter().filter(|node| node.serials.len() > 1);
+    let line = |node: &Node| {
+        format!(
+            "  {:<15} {} boards use this name: {}\n",
+            node.host,
+            node.serials.len(),
+            node.serials.join(", ")
+        )
+    };
+    let page: String = clash.map(line).collect();
+    if page.is_empty() { page } else { format!("ALARM: give each board a name of its own\n{page}\n") }
 }
 
 fn count(number: usize, of: &str) -> String {
