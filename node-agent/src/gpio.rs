@@ -264,6 +264,18 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
 
+    pub(super) fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    pub(super) fn falling(at: Duration) -> Edge {
+        Edge { at, falling: true }
+    }
+
+    pub(super) fn rising(at: Duration) -> Edge {
+        Edge { at, falling: false }
+    }
+
     /// A board on paper: its callbacks can be called, its LED remembers what it was told.
     #[derive(Default)]
     struct PaperPins {

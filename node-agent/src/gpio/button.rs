@@ -42,18 +42,7 @@ impl Debounce {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn falling(at: Duration) -> Edge {
-        Edge { at, falling: true }
-    }
-
-    fn rising(at: Duration) -> Edge {
-        Edge { at, falling: false }
-    }
+    use crate::gpio::tests::{falling, ms, rising};
 
     #[test]
     fn a_bouncing_contact_is_one_press_and_its_release_none() {

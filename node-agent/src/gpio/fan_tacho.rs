@@ -98,18 +98,7 @@ impl Sensor for FanTacho {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn falling(at: Duration) -> Edge {
-        Edge { at, falling: true }
-    }
-
-    fn rising(at: Duration) -> Edge {
-        Edge { at, falling: false }
-    }
+    use crate::gpio::tests::{falling, ms, rising};
 
     #[test]
     fn two_pulses_a_turn_fifty_turns_a_second_and_glitches_between_them() {
