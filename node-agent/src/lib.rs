@@ -12,6 +12,7 @@ pub mod config;
 pub mod display;
 pub mod energy;
 pub mod gpio;
+pub mod gzip;
 pub mod mailbox;
 pub mod metering;
 pub mod power_model;
