@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use picollect_telemetry::NoData;
 
@@ -21,7 +22,7 @@ pub enum AttrError {
     #[error("could not read `{path}`")]
     Read {
         /// The file.
-        path: PathBuf,
+        path: Arc<Path>,
         /// What the kernel said.
         source: io::Error,
     },
@@ -29,7 +30,7 @@ pub enum AttrError {
     #[error("`{path}` holds {text:?}, which is not {wanted}")]
     Parse {
         /// The file.
-        path: PathBuf,
+        path: Arc<Path>,
         /// What it holds, shortened.
         text: String,
         /// What was expected.
@@ -74,7 +75,7 @@ impl Root {
 
     /// An attribute, by its path from the root; nothing is opened yet.
     pub fn attr(&self, path: impl AsRef<Path>) -> Attr {
-        Attr { path: self.0.join(path), file: None, buffer: Vec::new() }
+        Attr { path: self.0.join(path).into(), file: None, buffer: Vec::new() }
     }
 
     /// A file's whole text without the line feeds and NUL bytes around it, if it can be read.
@@ -98,7 +99,8 @@ impl Root {
 /// One file of the kernel.
 #[derive(Debug)]
 pub struct Attr {
-    path: PathBuf,
+    /// Shared with the errors: a file that is missing is missing at every tick.
+    path: Arc<Path>,
     file: Option<File>,
     buffer: Vec<u8>,
 }
@@ -128,14 +130,14 @@ impl Attr {
 
     fn garbled(&self, wanted: &'static str) -> AttrError {
         let text = String::from_utf8_lossy(&self.buffer).chars().take(40).collect();
-        AttrError::Parse { path: self.path.clone(), text, wanted }
+        AttrError::Parse { path: Arc::clone(&self.path), text, wanted }
     }
 
     fn refill(&mut self) -> Result<(), AttrError> {
         self.fill().map_err(|source| {
             // A device that comes back gets a new file.
             self.file = None;
-            AttrError::Read { path: self.path.clone(), source }
+            AttrError::Read { path: Arc::clone(&self.path), source }
         })
     }
 

@@ -2,24 +2,28 @@
 //! `push`'s business.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rustls::crypto::ring;
-use ureq::http::{HeaderMap, Response};
+use ureq::config::Config;
+use ureq::http::uri::Authority as UriAuthority;
+use ureq::http::{HeaderMap, Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::clock::Exchange;
+use crate::gzip::Gzip;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// So much of a refusal's text is read.
 const MAX_ANSWER_BYTES: u64 = 4096;
+/// ureq's buffer in each direction; its own default is eight times as much.
+const BUFFER_BYTES: usize = 16 * 1024;
 /// The version of the protocol between agent and collector; a different first number may not understand.
 pub const PROTOCOL: &str = "1.0";
 /// Where Linux distributions keep the certificates that they trust.
@@ -95,6 +99,8 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Client {
     http: ureq::Agent,
+    addresses: Addresses,
+    gzip: Gzip,
     target: Target,
 }
 
@@ -106,11 +112,15 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .max_idle_connections(1)
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
             .user_agent(agent);
         if target.url.starts_with("https://") {
             config = config.tls_config(tls(target.ca_file.as_deref())?);
         }
-        Ok(Self { http: config.build().into(), target })
+        let addresses = Addresses::default();
+        let http = ureq::Agent::with_parts(config.build(), DefaultConnector::default(), addresses.clone());
+        Ok(Self { http, addresses, gzip: Gzip::new(), target })
     }
 
     /// The collector's address.
@@ -123,12 +133,13 @@ impl Client {
     pub fn hello(&self) -> anyhow::Result<Answer> {
         let url = format!("{}/healthz", self.target.url.trim_end_matches('/'));
         let asked = Instant::now();
-        let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call()?;
+        let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call();
+        let answer = answer.inspect_err(|_| self.addresses.forget())?;
         Ok(read(answer, asked.elapsed()))
     }
 
     /// Delivers lines, gzipped.
-    pub fn post(&self, lines: &[u8]) -> anyhow::Result<Answer> {
+    pub fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
         let mut request = self.http.post(&url).query("precision", "ns");
         if let Some(Bucket { org, bucket }) = &self.target.bucket {
@@ -142,8 +153,38 @@ impl Client {
             request = request.header("Authorization", format!("Token {token}"));
         }
         let asked = Instant::now();
-        let answer = request.send(&gzip(lines)?[..])?;
+        let answer = request.send(self.gzip.compress(lines));
+        let answer = answer.inspect_err(|_| self.addresses.forget())?;
         Ok(read(answer, asked.elapsed()))
+    }
+}
+
+/// The collector's addresses, kept until a delivery fails: ureq asks for them at every request, also over
+/// an open connection, and looks them up in a new thread each time.
+#[derive(Debug, Clone, Default)]
+struct Addresses(Arc<Mutex<Option<(UriAuthority, ResolvedSocketAddrs)>>>);
+
+impl Addresses {
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Resolver for Addresses {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // An answer may lead elsewhere.
+        if let Some((_, addresses)) = kept.as_ref().filter(|(of, _)| Some(of) == uri.authority()) {
+            return Ok(addresses.clone());
+        }
+        let addresses = DefaultResolver::default().resolve(uri, config, timeout)?;
+        *kept = uri.authority().map(|of| (of.clone(), addresses.clone()));
+        Ok(addresses)
     }
 }
 
@@ -199,12 +240,6 @@ pub fn checked_url(url: String) -> anyhow::Result<String> {
         Some(host) if !host.is_empty() => Ok(url),
         _ => Err(anyhow!("the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT")),
     }
-}
-
-fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod display;
 pub mod energy;
 pub mod exposition;
 pub mod gpio;
+pub mod gzip;
 pub mod i2c;
 pub mod mailbox;
 pub mod metering;

@@ -108,6 +108,8 @@ impl Queue {
         } else {
             self.keep(&mut state, lines);
         }
+        // Whoever is woken needs the lock at once.
+        drop(state);
         self.changed.notify_all();
     }
 

@@ -136,7 +136,10 @@ impl SimulatedBoard {
     }
 
     fn power(&self) -> f64 {
-        let ripple = RIPPLE_W * (self.steps as f64 * STEP_S * 7.3 * std::f64::consts::TAU).sin();
+        // A triangle: a sine would be the one call into the maths library, which every real agent would
+        // then hold in its memory.
+        let turn = (self.steps as f64 * STEP_S * 7.3).fract();
+        let ripple = RIPPLE_W * (4.0 * (turn - 0.5).abs() - 1.0);
         let clock = self.clock_hz / MAX_HZ;
         IDLE_W + self.busy() * (DYNAMIC_W * clock * clock + ripple)
     }

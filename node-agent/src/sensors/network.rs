@@ -112,7 +112,7 @@ impl Link {
         if !up {
             (self.bit_per_s, self.ticks_to_speed) = (None, 0);
         } else if self.ticks_to_speed == 0 {
-            self.bit_per_s = self.speed.parse("a speed in Mbit/s", bit_per_s).ok();
+            self.bit_per_s = self.speed.read().ok().and_then(bit_per_s);
             self.ticks_to_speed = TICKS_BETWEEN_SPEEDS;
         } else {
             self.ticks_to_speed -= 1;
