@@ -12,6 +12,8 @@ use picollect_telemetry::NoData;
 
 /// Longest attribute: `/proc/stat` of a machine with some hundred cores and many interrupts.
 const MAX_ATTR_BYTES: usize = 256 * 1024;
+/// Room for an attribute at first: sysfs has none that is longer.
+const FIRST_BYTES: usize = 4096;
 /// Linux' error number for a device that has gone.
 const ENODEV: i32 = 19;
 
@@ -75,7 +77,7 @@ impl Root {
 
     /// An attribute, by its path from the root; nothing is opened yet.
     pub fn attr(&self, path: impl AsRef<Path>) -> Attr {
-        Attr { path: self.0.join(path).into(), file: None, buffer: Vec::new() }
+        Attr { path: self.0.join(path).into(), file: None, buffer: Vec::new(), length: 0 }
     }
 
     /// A file's whole text without the line feeds and NUL bytes around it, if it can be read.
@@ -102,14 +104,16 @@ pub struct Attr {
     /// Shared with the errors: a file that is missing is missing at every tick.
     path: Arc<Path>,
     file: Option<File>,
+    /// As long as the file has ever needed; what it holds now is its first `length` bytes.
     buffer: Vec<u8>,
+    length: usize,
 }
 
 impl Attr {
     /// The file's text as it is now.
     pub fn read(&mut self) -> Result<&str, AttrError> {
         self.refill()?;
-        std::str::from_utf8(&self.buffer).map_err(|_| self.garbled("UTF-8 text"))
+        std::str::from_utf8(self.bytes()).map_err(|_| self.garbled("UTF-8 text"))
     }
 
     /// What `parse` makes of the file's text; `wanted` says what that is.
@@ -119,7 +123,7 @@ impl Attr {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, AttrError> {
         self.refill()?;
-        let text = std::str::from_utf8(&self.buffer).ok();
+        let text = std::str::from_utf8(self.bytes()).ok();
         text.and_then(parse).ok_or_else(|| self.garbled(wanted))
     }
 
@@ -128,8 +132,12 @@ impl Attr {
         self.parse(wanted, |text| text.trim().parse().ok())
     }
 
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
     fn garbled(&self, wanted: &'static str) -> AttrError {
-        let text = String::from_utf8_lossy(&self.buffer).chars().take(40).collect();
+        let text = String::from_utf8_lossy(self.bytes()).chars().take(40).collect();
         AttrError::Parse { path: Arc::clone(&self.path), text, wanted }
     }
 
@@ -146,11 +154,11 @@ impl Attr {
             Some(file) => file,
             none => none.insert(File::open(&self.path)?),
         };
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve(4096);
+        if self.buffer.is_empty() {
+            self.buffer.resize(FIRST_BYTES, 0);
         }
+        self.length = 0;
         let mut length = 0;
-        self.buffer.resize(self.buffer.capacity(), 0);
         loop {
             if length == self.buffer.len() {
                 if length >= MAX_ATTR_BYTES {
@@ -165,7 +173,7 @@ impl Attr {
                 Err(error) => return Err(error),
             }
         }
-        self.buffer.truncate(length);
+        self.length = length;
         Ok(())
     }
 }
