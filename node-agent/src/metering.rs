@@ -131,13 +131,11 @@ impl Metered {
         Ok(meters.into_iter().map(metered).collect())
     }
 
-    /// The totals now and the watts since the last call.
+    /// The totals now and the watts since the last call; a meter whose thread has ended says so.
     pub fn take(&self) -> Reading<EnergyPoint> {
+        if self.thread.is_finished() {
+            return Err(NoData::Failed);
+        }
         lock(&self.integrator).take()
-    }
-
-    /// Whether its thread has ended.
-    pub fn ended(&self) -> bool {
-        self.thread.is_finished()
     }
 }
