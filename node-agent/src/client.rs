@@ -263,6 +263,21 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_kept_for_one_collector_only_and_until_they_are_forgotten() {
+        let addresses = Addresses::default();
+        let config = ureq::Agent::config_builder().build();
+        let ask = |uri: &'static str| {
+            let found = addresses.resolve(&Uri::from_static(uri), &config, NextTimeout::default()).unwrap();
+            found[0].to_string()
+        };
+        assert_eq!(ask("http://127.0.0.1:1/a"), "127.0.0.1:1");
+        assert_eq!(ask("http://127.0.0.1:2/a"), "127.0.0.1:2", "an answer that leads elsewhere");
+        assert!(addresses.0.lock().unwrap().is_some());
+        addresses.forget();
+        assert!(addresses.0.lock().unwrap().is_none());
+    }
+
+    #[test]
     fn an_address_is_http_or_https() {
         assert!(checked_url("https://head:8650".into()).is_ok());
         for wrong in ["head:8650", "ftp://head", "http://"] {
