@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
+use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::line::Precision;
 use serde::Deserialize;
 use serde_json::json;
@@ -34,8 +35,6 @@ pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 /// Bodies in memory at once; more senders are asked to come back.
 const MAX_BODIES: usize = 8;
-/// The version of the protocol between agent and collector.
-const PROTOCOL: &str = "1.0";
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 

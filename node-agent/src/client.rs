@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
+use picollect_telemetry::PROTOCOL;
 use rustls::crypto::ring;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
@@ -24,8 +25,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: u64 = 4096;
 /// ureq's buffer in each direction; its own default is eight times as much.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// The version of the protocol between agent and collector; a different first number may not understand.
-pub const PROTOCOL: &str = "1.0";
 /// Where Linux distributions keep the certificates that they trust.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 

@@ -12,9 +12,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::line::count_lines;
 
-use crate::client::{Answer, Client, PROTOCOL};
+use crate::client::{Answer, Client};
 use crate::clock::{Authority, Clock, alone, choose};
 use crate::queue::{Batch, Queue};
 

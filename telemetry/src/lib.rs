@@ -11,6 +11,9 @@ mod origin;
 pub use no_data::NoData;
 pub use origin::{Boundary, Source};
 
+/// The version of the protocol between agent and collector; a different first number may not understand.
+pub const PROTOCOL: &str = "1.0";
+
 /// A sensor's answer: the value, or the reason why there is none. Never a stand-in number.
 pub type Reading<T> = Result<T, NoData>;
 
