@@ -17,7 +17,8 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::{Boundary, NoData, Source};
 
 use super::{
-    Cluster, EnergyFigure, Episode, MeanMax, Missing, Node, Report, Run, RunNode, SCHEMA, SourcePart, Span,
+    Cluster, EnergyFigure, Episode, MeanMax, Missing, Node, Report, Run, RunNode, RunResult, SCHEMA,
+    SourcePart, Span,
 };
 use crate::nodes::heard;
 use crate::query::{AROUND_MS, Series, energy_points, hosts, latest, numbers, series_of, whole};
@@ -40,7 +41,7 @@ pub fn build(store: &dyn Store, window: Window) -> Result<Report> {
     let runs = runs::ended_in(store, window)?.into_iter();
     let runs = runs.map(|run| self::run(store, run, &nodes)).collect::<Result<_>>()?;
     let cluster = cluster(&nodes, &metered, window);
-    Ok(Report { schema: SCHEMA, window: span(window), cluster, nodes, runs })
+    Ok(Report { schema: SCHEMA, window: span(window), cluster, nodes, runs, ..Report::default() })
 }
 
 fn span(window: Window) -> Span {
@@ -64,6 +65,7 @@ impl Meter {
             energy_j: Some(self.figure.energy.joules),
             mean_w: self.figure.energy.mean_w(),
             peak_w: peak_w(&self.watts_max, window),
+            uncertainty_w: None,
         }
     }
 }
@@ -125,6 +127,7 @@ fn node(
         busy_ratio: mean_max(&busy),
         episodes: (all_flags || !found.is_empty()).then(|| found.iter().map(episode).collect()),
         missing: missing(store, host, window, heard_ms, interval_s)?,
+        ..Node::default()
     })
 }
 
@@ -147,6 +150,7 @@ fn episode(episode: &picollect_evaluate::throttle::Episode) -> Episode {
         peak_c: episode.peak_c,
         lowest_hz: episode.lowest_hz,
         lost_core_s: episode.lost_core_s,
+        lost_share: None,
     }
 }
 
@@ -249,6 +253,7 @@ fn cluster(nodes: &[Node], metered: &BTreeMap<String, (Meter, f64)>, window: Win
                 energy_j: Some(sum.energy.joules),
                 mean_w: Some(sum.mean_w),
                 peak_w: peak_of_sum_w(&watts, window, interval_s),
+                uncertainty_w: None,
             };
             (figure, sum)
         })
@@ -300,10 +305,18 @@ fn run(store: &dyn Store, run: runs::Run, nodes: &[Node]) -> Result<Run> {
         id: run.id,
         name: run.name,
         simulated: run.simulated,
-        flops: rate,
-        flops_per_w: rate.zip(watts).and_then(|(rate, watts)| flops_per_w(rate, watts)),
+        status: "done",
+        result: Some(RunResult {
+            rate,
+            unit: "FLOPS".to_owned(),
+            unit_per_w: "FLOPS/W".to_owned(),
+            verdict: "unchecked",
+            rate_per_w: rate.zip(watts).and_then(|(rate, watts)| flops_per_w(rate, watts)),
+            ..RunResult::default()
+        }),
         energy: together.energy,
         nodes: parts,
+        ..Run::default()
     })
 }
 
