@@ -3,8 +3,8 @@
 //! Agents write through it and the collector reads through it, so a renamed metric is renamed on both
 //! sides at once; the Prometheus names and the documentation page are made from it.
 //!
-//! Beside the tags named here every series carries `host` and `cluster`, and every series of a
-//! simulated node `simulated=true`.
+//! Beside the tags named here every series but those of runs carries `host` and `cluster`, and every
+//! series of a simulated node `simulated=true`.
 
 /// The tag that names the node.
 pub const HOST: &str = "host";
@@ -25,6 +25,8 @@ pub enum Kind {
     Counter,
     /// A number that stands for a condition: 0 no, 1 yes.
     State,
+    /// A text; only where the store can hold one.
+    Text,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::State => "state",
+            Self::Text => "text",
         }
     }
 }
@@ -162,9 +165,9 @@ metrics! {
     AGENT_CPU = "agent"."cpu_s", "s", Counter, [], "Processor time of this agent since it started.";
     AGENT_RSS = "agent"."rss_bytes", "B", Gauge, [], "Memory of this agent that is resident.";
 
-    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run began on this node.";
-    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended on this node.";
-    RUN_FLOP = "run"."flop", "FLOP", Gauge, ["name", "run"], "Floating-point operations done by this node in the run.";
+    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which a run began; stored when it begins. A run is of no host.";
+    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended.";
+    RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
     SIM_SINCE_MS = "simulation"."since_ms", "ms", Gauge, [], "The epoch of the simulator's totals.";
