@@ -8,7 +8,7 @@ use picollect_evaluate::energy::of_epochs;
 use picollect_evaluate::power::{peak_of_sum_w, peak_w};
 use picollect_evaluate::presence::presence;
 use picollect_evaluate::series::{Sample, greatest, mean};
-use picollect_evaluate::throttle::{Flags, Moment, episodes};
+use picollect_evaluate::throttle::{Moment, episodes};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::catalogue::{
     BUSY, CORES, FREQ_CAPPED, HOST, JOULES, MAX_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED,
@@ -189,22 +189,24 @@ fn moments(
         }
     };
     let flag = |metric| of_all_origins(store, host, metric, window);
-    put(&flag(&UNDER_VOLTAGE)?, &|moment, value| flags(moment).under_voltage |= value > 0.0);
-    put(&flag(&FREQ_CAPPED)?, &|moment, value| flags(moment).freq_capped |= value > 0.0);
-    put(&flag(&THROTTLED)?, &|moment, value| flags(moment).throttled |= value > 0.0);
-    put(&flag(&SOFT_LIMIT)?, &|moment, value| flags(moment).soft_limit |= value > 0.0);
+    put(&flag(&UNDER_VOLTAGE)?, &|moment, value| raise(&mut moment.flags.under_voltage, value));
+    put(&flag(&FREQ_CAPPED)?, &|moment, value| raise(&mut moment.flags.freq_capped, value));
+    put(&flag(&THROTTLED)?, &|moment, value| raise(&mut moment.flags.throttled, value));
+    put(&flag(&SOFT_LIMIT)?, &|moment, value| raise(&mut moment.flags.soft_limit, value));
     put(temps, &|moment, value| moment.temp_c = Some(value));
     put(&processor(store, host, &MEASURED_HZ, window)?, &|moment, value| moment.clock_hz = Some(value));
     put(&processor(store, host, &MAX_HZ, window)?, &|moment, value| moment.max_hz = Some(value));
     put(busy, &|moment, value| moment.busy_cores = Some(value));
     put(&of_all_cores(store, host, &CORES, window)?, &|moment, cores| {
         moment.busy_cores = moment.busy_cores.map(|busy| busy * cores);
+        moment.cores = Some(cores);
     });
     Ok(moments.into_values().collect())
 }
 
-fn flags(moment: &mut Moment) -> &mut Flags {
-    moment.flags.get_or_insert_default()
+/// A flag that one origin sets is set, whatever the others say; one that none tells stays unknown.
+fn raise(flag: &mut Option<bool>, value: f64) {
+    *flag = (*flag).max(Some(value > 0.0));
 }
 
 /// What the node still cannot read when it is last heard, with the beginning of that stretch.
