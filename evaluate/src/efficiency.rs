@@ -43,7 +43,7 @@ pub struct ToSolution {
 pub fn to_solution(mean_w: f64, seconds: f64) -> Option<ToSolution> {
     let joules = mean_w * seconds;
     let known = mean_w > 0.0 && seconds > 0.0;
-    known.then(|| ToSolution {
+    known.then_some(ToSolution {
         joules,
         seconds,
         edp_j_s: joules * seconds,

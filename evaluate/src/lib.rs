@@ -7,6 +7,7 @@ pub mod benchmarks;
 pub mod cluster;
 pub mod efficiency;
 pub mod energy;
+pub mod methodology;
 pub mod power;
 pub mod presence;
 pub mod series;

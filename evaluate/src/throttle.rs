@@ -100,7 +100,7 @@ impl Moment {
         let (busy, cores) = (self.busy_cores?, self.cores?);
         let (clock, expected) = (self.clock_hz?, self.max_hz?);
         let busy = cores > 0.0 && busy >= BUSY_SHARE * cores;
-        (busy && expected > 0.0).then(|| clock < EXPECTED_CLOCK * expected)
+        (busy && expected > 0.0).then_some(clock < EXPECTED_CLOCK * expected)
     }
 }
 

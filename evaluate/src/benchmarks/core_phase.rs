@@ -42,18 +42,18 @@ pub struct Placed {
 /// milliseconds. `None` if the output does not tell enough, or tells what cannot be true of this run.
 pub fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<Placed> {
     let seconds = outcome.seconds?;
-    let arrival_s = arrival_ms.map(|ms| ms as f64 / 1000.0);
+    let arrived_s = arrival_ms.map(|ms| ms as f64 / 1000.0);
     match outcome.core_phase {
         CorePhase::Stated { start, end } => {
             let local = Ends::stated(start, end, seconds)?;
-            match arrival_s {
-                Some(arrival_s) => local.in_zone_of(arrival_s)?.in_run(seconds, run),
+            match arrived_s {
+                Some(arrived_s) => local.in_zone_of(arrived_s)?.in_run(seconds, run),
                 None => local.in_only_zone(seconds, run),
             }
         }
         CorePhase::EndsAtLine => {
-            let arrival_s = arrival_s?;
-            let ends = Ends { from_s: arrival_s - OUTPUT_DELAY_S, to_s: arrival_s + OUTPUT_DELAY_S };
+            let arrived_s = arrived_s?;
+            let ends = Ends { from_s: arrived_s - OUTPUT_DELAY_S, to_s: arrived_s + OUTPUT_DELAY_S };
             ends.in_run(seconds, run)
         }
         CorePhase::EndsBefore { unix_s } => {
@@ -89,8 +89,8 @@ impl Ends {
     }
 
     /// The line comes in when the phase has ended, so the zone is what lies between the two.
-    fn in_zone_of(self, arrival_s: f64) -> Option<Self> {
-        let steps = ((self.from_s - arrival_s) / ZONE_STEP_S).round();
+    fn in_zone_of(self, arrived_s: f64) -> Option<Self> {
+        let steps = ((self.from_s - arrived_s) / ZONE_STEP_S).round();
         let exists = (f64::from(MOST_WESTERN)..=f64::from(MOST_EASTERN)).contains(&steps);
         exists.then(|| self.earlier_by(steps * ZONE_STEP_S))
     }
