@@ -8,7 +8,9 @@ pub mod efficiency;
 pub mod energy;
 pub mod power;
 pub mod presence;
+pub mod scaling;
 pub mod series;
+mod statistics;
 pub mod throttle;
 
 /// A time interval that an answer is about: from `start_ms` to `end_ms`, Unix milliseconds.
