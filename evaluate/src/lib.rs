@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure functions. No I/O, no clock; what is unknown comes out as `None`, never as zero.
 
+pub mod balance;
 pub mod benchmarks;
 pub mod cluster;
 pub mod efficiency;
