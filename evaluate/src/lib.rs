@@ -12,6 +12,7 @@ pub mod presence;
 pub mod scaling;
 pub mod series;
 mod statistics;
+pub mod thermal;
 pub mod throttle;
 
 /// A time interval that an answer is about: from `start_ms` to `end_ms`, Unix milliseconds.
