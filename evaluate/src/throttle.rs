@@ -13,7 +13,7 @@ use crate::{GAP_INTERVALS, Window};
 /// Flags must stay clear this long for an episode to be over.
 const CLEAR_MS: i64 = 5_000;
 /// From here on the firmware of every model steps the Arm clock down (its hard limit is 85 °C).
-const HARD_LIMIT_C: f64 = 80.0;
+pub const HARD_LIMIT_C: f64 = 80.0;
 /// The thermometer is read beside the flags, not with them: so much below the limit still counts.
 const TEMP_SLACK_C: f64 = 1.0;
 /// Under this share of the expected clock a busy node counts as throttled. The firmware's smallest steps

@@ -133,6 +133,10 @@ metrics! {
     WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
 
+    GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter that grows with its reading, as a ratio of it; said once a minute.";
+    OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it reads.";
+    CONVERSIONS_PER_S = "meter"."conversions_per_s", "1/s", Gauge, ["boundary", "meter", "source"], "How often the meter itself samples power.";
+
     CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
     DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
     BATTERY_WATTS = "battery"."watts", "W", Gauge, ["battery"], "Power into or out of the battery; what the node takes only while it is discharging.";
@@ -147,6 +151,7 @@ metrics! {
     SOFT_LIMIT_SINCE_BOOT = "throttle"."soft_limit_since_boot", "1", State, ["origin"], "The soft temperature limit acted at some time since boot, or since somebody cleared the firmware's flag; 0 proves nothing.";
 
     NODE_INFO = "node"."info", "1", State, ["clock", "model", "serial", "version"], "Always 1; board, serial, agent version and whose clock the times follow (`node` or `collector`) are in the tags.";
+    SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; releases of kernel and firmware and the governor of the processors' clock are in the tags.";
     FAN_RPM = "fan"."rpm", "1/min", Gauge, ["fan"], "Speed of a fan.";
 
     UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use picollect_evaluate::presence::presence;
 use picollect_evaluate::series::{Sample, greatest, mean};
-use picollect_evaluate::throttle::{Flags, Moment, episodes};
+use picollect_evaluate::throttle::{self, Moment, episodes};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
@@ -12,34 +12,48 @@ use picollect_telemetry::catalogue::{
     TEMP, THROTTLED, UNDER_VOLTAGE,
 };
 
-use super::super::{Episode, MeanMax, Missing, Node};
+use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::Result;
 use super::energy::Meter;
+use crate::nodes::heard;
 use crate::query::{AROUND_MS, Series, latest, numbers, series_of, whole};
 use crate::store::{Selector, SeriesKey, Store};
 use crate::time::rfc3339;
 
-fn node(
+/// From this share of its cores on a node counts as busy when its clock is compared.
+const BUSY_FOR_CLOCK: f64 = 0.5;
+
+/// A node of the report, and the samples behind it that others need.
+pub(super) struct Seen {
+    pub(super) node: Node,
+    pub(super) interval_s: f64,
+    pub(super) temps: Vec<Sample>,
+    pub(super) busy: Vec<Sample>,
+    /// Real clock by the highest, mean over the window.
+    pub(super) clock_ratio: Option<f64>,
+}
+
+/// Looks at a node.
+pub(super) fn see(
     store: &dyn Store,
     host: &str,
     window: Window,
-    heard_ms: i64,
-    interval_s: f64,
+    (heard_ms, interval_s): (i64, f64),
     meter: Option<&Meter>,
-) -> Result<Node> {
+) -> Result<Seen> {
     let info = latest(store, host, &NODE_INFO, window.end_ms, AROUND_MS)?;
     let tag = |name: &str| info.as_ref().and_then(|(key, _)| key.tag(name)).map(ToOwned::to_owned);
     let temps = processor(store, host, &TEMP, window)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;
+    let cores = of_all_cores(store, host, &CORES, window)?;
     let mean_max = |samples: &[Sample]| MeanMax {
         mean: mean(samples, window, interval_s),
         max: greatest(samples, window),
     };
     let moments = moments(store, host, window, &temps, &busy)?;
-    // The kernel's alarm alone knows episodes of low voltage, but never that there were no others.
-    let all_flags = !of_all_origins(store, host, &THROTTLED, window)?.is_empty();
-    let found = episodes(&moments, window, interval_s);
-    Ok(Node {
+    let episodes = known_episodes(store, host, window, interval_s, &moments)?;
+    let core_s = cores.last().map(|cores| cores.value * window.seconds());
+    let node = Node {
         host: host.to_owned(),
         model: tag("model"),
         serials: serials(store, host, window)?,
@@ -49,10 +63,55 @@ fn node(
         energy: meter.map(|meter| meter.energy_figure(window)).unwrap_or_default(),
         temp_c: mean_max(&temps),
         busy_ratio: mean_max(&busy),
-        episodes: (all_flags || !found.is_empty()).then(|| found.iter().map(episode).collect()),
+        episodes: episodes.map(|found| found.iter().map(|one| episode(one, core_s)).collect()),
+        thermal: Thermal::default(),
         missing: missing(store, host, window, heard_ms, interval_s)?,
-        ..Node::default()
-    })
+    };
+    Ok(Seen { node, interval_s, clock_ratio: clock_ratio(&moments), temps, busy })
+}
+
+/// `None` if nothing is known of its flags. The kernel's alarm alone knows episodes of low voltage, but
+/// never that there were no others.
+fn known_episodes(
+    store: &dyn Store,
+    host: &str,
+    window: Window,
+    interval_s: f64,
+    moments: &[Moment],
+) -> Result<Option<Vec<throttle::Episode>>> {
+    let all_flags = !of_all_origins(store, host, &THROTTLED, window)?.is_empty();
+    let found = episodes(moments, window, interval_s);
+    Ok((all_flags || !found.is_empty()).then_some(found))
+}
+
+/// The episodes of a node in a window; `None` if nothing is known of its flags.
+pub(super) fn episodes_in(
+    store: &dyn Store,
+    host: &str,
+    window: Window,
+    interval_s: f64,
+) -> Result<Option<Vec<throttle::Episode>>> {
+    let temps = processor(store, host, &TEMP, window)?;
+    let busy = of_all_cores(store, host, &BUSY, window)?;
+    let moments = moments(store, host, window, &temps, &busy)?;
+    known_episodes(store, host, window, interval_s, &moments)
+}
+
+/// Mean share of the cores that worked.
+pub(super) fn mean_busy(store: &dyn Store, host: &str, window: Window) -> Result<Option<f64>> {
+    let interval_s = heard(store, host, window.end_ms)?.map_or(1.0, |(_, interval_s)| interval_s);
+    Ok(mean(&of_all_cores(store, host, &BUSY, window)?, window, interval_s))
+}
+
+/// While the node is busy: an idle one runs slowly on purpose.
+fn clock_ratio(moments: &[Moment]) -> Option<f64> {
+    let busy = moments.iter().filter(|moment| {
+        moment.busy_cores.zip(moment.cores).is_some_and(|(busy, cores)| busy >= BUSY_FOR_CLOCK * cores)
+    });
+    let ratios: Vec<f64> = busy
+        .filter_map(|moment| Some(moment.clock_hz? / moment.max_hz.filter(|hz| *hz > 0.0)?))
+        .collect();
+    (!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / ratios.len() as f64)
 }
 
 /// The boards that called themselves so: nodes cloned from one card share their name.
@@ -66,7 +125,8 @@ fn serials(store: &dyn Store, host: &str, window: Window) -> Result<Vec<String>>
     Ok(serials)
 }
 
-fn episode(episode: &picollect_evaluate::throttle::Episode) -> Episode {
+/// `core_s`: what all cores could do in the window.
+fn episode(episode: &throttle::Episode, core_s: Option<f64>) -> Episode {
     Episode {
         start: rfc3339(episode.start_ms),
         end: rfc3339(episode.end_ms),
@@ -74,7 +134,7 @@ fn episode(episode: &picollect_evaluate::throttle::Episode) -> Episode {
         peak_c: episode.peak_c,
         lowest_hz: episode.lowest_hz,
         lost_core_s: episode.lost_core_s,
-        lost_share: None,
+        lost_share: episode.lost_core_s.zip(core_s).map(|(lost, all)| lost / all).filter(|share| share.is_finite()),
     }
 }
 
