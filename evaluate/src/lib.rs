@@ -3,13 +3,16 @@
 //! Invariant: pure functions. No I/O, no clock; what is unknown comes out as `None`, never as zero.
 
 pub mod accuracy;
+pub mod advice;
 pub mod benchmarks;
 pub mod cluster;
+pub mod cost;
 pub mod efficiency;
 pub mod energy;
 pub mod methodology;
 pub mod power;
 pub mod presence;
+pub mod references;
 pub mod series;
 pub mod throttle;
 
