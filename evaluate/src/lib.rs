@@ -4,14 +4,17 @@
 
 pub mod accuracy;
 pub mod balance;
+pub mod advice;
 pub mod benchmarks;
 pub mod cluster;
+pub mod cost;
 pub mod efficiency;
 pub mod energy;
 pub mod methodology;
 pub mod power;
 pub mod presence;
 pub mod scaling;
+pub mod references;
 pub mod series;
 mod statistics;
 pub mod thermal;
