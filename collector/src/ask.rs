@@ -150,7 +150,11 @@ impl Source {
     pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::Here(store) => {
-                let batch = picollect_telemetry::line::decode(lines, picollect_telemetry::line::Precision::Nanoseconds, now_ms());
+                let batch = picollect_telemetry::line::decode(
+                    lines,
+                    picollect_telemetry::line::Precision::Nanoseconds,
+                    now_ms(),
+                );
                 store.append(&batch.points)?;
                 Ok(())
             }

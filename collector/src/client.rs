@@ -102,14 +102,12 @@ impl Client {
         self.answer(request.call())
     }
 
-    fn answer(
-        &self,
-        answer: Result<Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Answer, ClientError> {
+    fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, ClientError> {
         let away = |error: ureq::Error| ClientError::Away { url: self.url.clone(), why: error.to_string() };
         let mut answer = answer.map_err(away)?;
         let findings = answer.headers().get(FINDINGS_HEADER).and_then(|value| value.to_str().ok());
-        let findings = findings.map_or_else(Vec::new, |text| text.split("; ").map(ToOwned::to_owned).collect());
+        let findings =
+            findings.map_or_else(Vec::new, |text| text.split("; ").map(ToOwned::to_owned).collect());
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(away)?;
         let status = answer.status();
         if status.is_success() {

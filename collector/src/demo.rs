@@ -121,8 +121,7 @@ async fn load(
         tracing::error!("the load computed a wrong result; it counts no work");
     }
     let shares = vec![Share { host: host.to_owned(), flop }];
-    let (id, name) = (format!("load-{start_ms}"), "built-in load".to_owned());
-    site.record(&Run { id, name, window, simulated: false, shares })?;
+    site.record(&Run::of_load("load", "built-in load", host, window.into(), shares))?;
     Ok(Some(window))
 }
 
@@ -148,8 +147,8 @@ fn record_simulated(site: &Site, window: Window) -> anyhow::Result<()> {
         Ok(Share { host, flop })
     });
     let shares = shares.collect::<Result<Vec<_>, StoreError>>()?;
-    let (id, name) = (format!("sim-{}", window.start_ms), "simulated load".to_owned());
-    site.record(&Run { id, name, window, simulated: true, shares })
+    let run = Run::of_load("sim", "simulated load", "", window.into(), shares);
+    site.record(&Run { simulated: true, ..run })
 }
 
 /// The operations that a simulated node counted in a window.

@@ -3,15 +3,20 @@
 //! Invariants: only `web` knows HTTP; a back end is known only behind [`store::Store`]; what a report
 //! says is computed by `picollect-evaluate`.
 
+pub mod ask;
 pub mod cli;
+pub mod client;
 pub mod data_dir;
 pub mod demo;
 pub mod ingest;
 pub mod live;
 pub mod nodes;
 pub mod query;
+pub mod questions;
 pub mod report;
+pub mod run;
 pub mod runs;
+pub mod scaling;
 pub mod server;
 pub mod store;
 pub mod time;

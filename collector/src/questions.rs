@@ -59,14 +59,18 @@ impl Question for ReportQuestion {
         if let Some((one, other)) = self.compare.as_deref().zip(self.with.as_deref()) {
             let one = report::run(from.store, run(from, one)?)?;
             let other = report::run(from.store, run(from, other)?)?;
-            let text = report::comparison(&one, &other, self.format, self.colour)
-                .ok_or_else(|| AskError::Question("two runs beside each other are text, html or markdown".to_owned()))?;
+            let text = report::comparison(&one, &other, self.format, self.colour).ok_or_else(|| {
+                AskError::Question("two runs beside each other are text, html or markdown".to_owned())
+            })?;
             return Ok(Answer { text, findings: Vec::new() });
         }
         let conditions = fail_on::parse(self.fail_on.as_deref().unwrap_or_default());
         let conditions = conditions.map_err(|error| AskError::Question(error.to_string()))?;
         let report = report::build(from.store, self.window(from)?)?;
-        Ok(Answer { text: written(&report, self.format, self.colour)?, findings: fail_on::findings(&report, &conditions) })
+        Ok(Answer {
+            text: written(&report, self.format, self.colour)?,
+            findings: fail_on::findings(&report, &conditions),
+        })
     }
 
     fn format(&self) -> Format {

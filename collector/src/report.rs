@@ -4,15 +4,18 @@
 //! Invariant: what is unknown is `None` and comes out as `null` or a dash, never as zero.
 
 mod build;
+pub mod fail_on;
 mod json;
+mod standin;
 mod text;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use build::build;
+pub use build::{build, run};
 pub use json::json;
+pub use standin::*;
 pub use text::text;
 
 /// Version of the JSON's structure; a field that changes its meaning raises it.

@@ -25,7 +25,7 @@ use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit}
 use crate::ask::Source;
 use crate::questions::{NodesQuestion, RunQuestion};
 use crate::runs::{self, End, Run, Stretch};
-use crate::time::{millis, now_ms, rfc3339};
+use crate::time::{now_ms, rfc3339};
 
 pub use clocks::restore as restore_clocks;
 pub use delivery::{Sent, deliver_waiting};
@@ -110,7 +110,13 @@ impl Bench {
         io::stderr().write_all(text.as_bytes())
     }
 
-    fn one(&self, plan: &Plan, step: &Step, repetition: usize, idle: Option<Stretch>) -> Result<Run, Failure> {
+    fn one(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        repetition: usize,
+        idle: Option<Stretch>,
+    ) -> Result<Run, Failure> {
         let id = format!("{}-{}", plan.slug, compact(now_ms()));
         let keep_in = self.directory.join(&id);
         fs::create_dir_all(&keep_in).with_context(|| format!("cannot make `{}`", keep_in.display()))?;
@@ -125,13 +131,15 @@ impl Bench {
         })?;
         let written = watched.written()?;
         kept::keep(&keep_in, &written)?;
-        let mut outputs = vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(went.stdout) }];
+        let mut outputs =
+            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(went.stdout) }];
         outputs.extend(written.into_iter().map(|(_, bytes)| Output { bytes, arrivals: None }));
         outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(went.stderr) });
 
         let working = std::env::current_dir().context("the working directory is gone")?;
         let environment = std::env::vars_os();
-        let environment = environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment = environment
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let run = Run {
             schema: runs::SCHEMA,
             labels: plan.labels(step, repetition),
@@ -166,8 +174,12 @@ impl Bench {
             return Ok(self.say(&text)?);
         }
         self.settle(run);
-        let question =
-            RunQuestion { id: run.id.clone(), verdict_only: true, colour: self.colour, ..RunQuestion::default() };
+        let question = RunQuestion {
+            id: run.id.clone(),
+            verdict_only: true,
+            colour: self.colour,
+            ..RunQuestion::default()
+        };
         match self.source.ask(&question) {
             Ok(verdict) => self.say(&verdict.text)?,
             Err(Failure::Runtime(error)) => {
@@ -187,7 +199,8 @@ impl Bench {
             let Ok(answer) = self.source.ask(&question) else { return };
             let nodes: Vec<serde_json::Value> = serde_json::from_str(&answer.text).unwrap_or_default();
             let silent = |node: &&serde_json::Value| {
-                node["state"] == "up" && node["heard_ms"].as_i64().is_some_and(|heard| heard <= run.time.end_ms)
+                node["state"] == "up"
+                    && node["heard_ms"].as_i64().is_some_and(|heard| heard <= run.time.end_ms)
             };
             if nodes.iter().find(silent).is_none() {
                 return;
@@ -223,6 +236,5 @@ mod tests {
     #[test]
     fn an_id_is_made_of_the_moment() {
         assert_eq!(compact(1_795_443_117_043), "20261123-141157-043");
-        assert_eq!(millis(Duration::from_secs(1)), 1000);
     }
 }

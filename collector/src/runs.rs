@@ -61,6 +61,29 @@ pub struct Run {
     pub kept_in: Option<String>,
 }
 
+impl Run {
+    /// A load of picollect's own that each node counted. The id is the kind with the time.
+    pub fn of_load(kind: &str, name: &str, host: &str, time: Stretch, shares: Vec<Share>) -> Self {
+        Self {
+            schema: SCHEMA,
+            id: format!("{kind}-{}", time.start_ms),
+            name: name.to_owned(),
+            labels: BTreeMap::new(),
+            host: host.to_owned(),
+            command: Vec::new(),
+            nodes: Some(shares.iter().map(|share| share.host.clone()).collect()),
+            simulated: false,
+            idle: None,
+            time,
+            end: End::Exit(0),
+            shares,
+            results: Vec::new(),
+            provenance: BTreeMap::new(),
+            kept_in: None,
+        }
+    }
+}
+
 /// A stretch of time, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {

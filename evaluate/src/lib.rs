@@ -3,8 +3,8 @@
 //! Invariant: pure functions. No I/O, no clock; what is unknown comes out as `None`, never as zero.
 
 pub mod accuracy;
-pub mod balance;
 pub mod advice;
+pub mod balance;
 pub mod benchmarks;
 pub mod cluster;
 pub mod cost;
@@ -13,8 +13,8 @@ pub mod energy;
 pub mod methodology;
 pub mod power;
 pub mod presence;
-pub mod scaling;
 pub mod references;
+pub mod scaling;
 pub mod series;
 mod statistics;
 pub mod thermal;

@@ -120,11 +120,13 @@ fn between_runs(
         end_ms: run.time.end_ms.min(window.end_ms),
     });
     let runs = united(clipped.filter(|run| run.start_ms < run.end_ms).collect());
-    let (Some(energy_j), Some(coverage), false) = (cluster.energy_j, cluster.coverage, runs.is_empty()) else {
+    let (Some(energy_j), Some(coverage), false) = (cluster.energy_j, cluster.coverage, runs.is_empty())
+    else {
         return Ok(None);
     };
     let mut in_runs = Energy { joules: 0.0, covered_s: 0.0 };
-    let speaking = metered.iter().filter(|(_, (meter, _))| Some(meter.figure.boundary.as_str()) == cluster.boundary);
+    let speaking =
+        metered.iter().filter(|(_, (meter, _))| Some(meter.figure.boundary.as_str()) == cluster.boundary);
     let hosts: Vec<&String> = speaking.map(|(host, _)| host).collect();
     for (host, run) in hosts.iter().flat_map(|host| runs.iter().map(move |run| (host, run))) {
         let meter = speaking_meter(store, host, *run)?;
@@ -135,7 +137,8 @@ fn between_runs(
     }
     let nodes = hosts.len() as f64;
     let runs_s: f64 = runs.iter().map(|run| run.seconds()).sum();
-    let (rest_s, covered_s) = (window.seconds() - runs_s, coverage * window.seconds() * nodes - in_runs.covered_s);
+    let (rest_s, covered_s) =
+        (window.seconds() - runs_s, coverage * window.seconds() * nodes - in_runs.covered_s);
     let joules = energy_j - in_runs.joules;
     let known = rest_s > 0.0 && covered_s > 0.0;
     Ok(known.then(|| EnergyFigure {

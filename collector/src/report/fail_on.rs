@@ -163,7 +163,10 @@ mod tests {
 
     #[test]
     fn each_condition_names_what_it_found() {
-        assert_eq!(found("throttled, failed,down"), ["hot was throttled", "the run r is failed", "hot is late"]);
+        assert_eq!(
+            found("throttled, failed,down"),
+            ["hot was throttled", "the run r is failed", "hot is late"]
+        );
         assert_eq!(found("not-measured"), ["the energy is estimated"]);
         assert_eq!(found("coverage<0.99"), ["coverage is 0.9500, below 0.99"]);
         assert_eq!(found("coverage<0.95,coverage>0.95"), [""; 0]);

@@ -3,7 +3,7 @@
 use super::{Cluster, EnergyFigure, Episode, Node, Report, Run};
 
 /// The whole report; lines end in line feeds.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &Report, _colour: bool) -> String {
     let window = &report.window;
     let mut page =
         format!("picollect report  {} to {}  ({:.1} s)\n\n", window.start, time(&window.end), window.seconds);

@@ -6,16 +6,16 @@ const MAX_STRETCHES: usize = 1 << 20;
 
 /// For each stretch of an output the number of bytes up to its end and the Unix time at which it came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Arrivals(Vec<(u64, i64)>);
+pub(super) struct Arrivals(Vec<(u64, i64)>);
 
 impl Arrivals {
     /// Bytes that came.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.0.last().map_or(0, |(bytes, _)| *bytes)
     }
 
     /// More bytes came.
-    pub fn add(&mut self, bytes: usize, at_ms: i64) {
+    pub(super) fn add(&mut self, bytes: usize, at_ms: i64) {
         let total = self.bytes() + bytes as u64;
         let full = self.0.len() >= MAX_STRETCHES;
         match self.0.last_mut() {
@@ -25,7 +25,7 @@ impl Arrivals {
     }
 
     /// When the end of a line of the output came, in Unix milliseconds; lines are counted from 1.
-    pub fn of_line(&self, output: &[u8], line: usize) -> Option<i64> {
+    pub(super) fn of_line(&self, output: &[u8], line: usize) -> Option<i64> {
         let end = output.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(line.checked_sub(1)?);
         let needed = end.map_or(output.len(), |(at, _)| at + 1) as u64;
         let stretch = self.0.partition_point(|(bytes, _)| *bytes < needed);

@@ -20,7 +20,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, OutputModes, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    OptionalActions, OutputModes, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use signal_hook::iterator::{Handle, SignalsInfo};
@@ -31,32 +33,31 @@ use crate::runs::{End, Stretch};
 use crate::time::now_ms;
 
 /// So much of each stream is kept; the rest only passes through.
-pub const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
+pub(super) const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
 /// A process that the command left behind may hold its output open; it is listened to for so long.
 const LINGER: Duration = Duration::from_secs(2);
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// How a command went.
 #[derive(Debug)]
-pub struct Went {
+pub(super) struct Went {
     /// From its start to its end.
-    pub time: Stretch,
+    pub(super) time: Stretch,
     /// How it ended.
-    pub end: End,
+    pub(super) end: End,
     /// When its standard output came.
-    pub stdout: Arrivals,
+    pub(super) stdout: Arrivals,
     /// When its standard error came.
-    pub stderr: Arrivals,
+    pub(super) stderr: Arrivals,
 }
 
 /// Runs a command to its end and keeps its output as `stdout.txt` and `stderr.txt` in a directory. An
 /// error means that it could not be started.
-pub fn run(command: &[String], keep_in: &Path) -> io::Result<Went> {
+pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<Went> {
     let stdout = Stream::new(io::stdout().as_fd(), File::create(keep_in.join("stdout.txt"))?)?;
     let stderr = Stream::new(io::stderr().as_fd(), File::create(keep_in.join("stderr.txt"))?)?;
-    let signals = SignalsInfo::<WithOrigin>::new([
-        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
-    ])?;
+    let signals =
+        SignalsInfo::<WithOrigin>::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])?;
     let terminals = [&stdout, &stderr].into_iter().filter_map(Stream::terminal).collect::<io::Result<_>>()?;
 
     let mut process = Command::new(&command[0]);

@@ -23,7 +23,7 @@ const STAND_BY: &str = "restore-clocks";
 
 /// A clock to be set.
 #[derive(Debug)]
-pub struct Clocks {
+pub(super) struct Clocks {
     mhz: u32,
     set_freq: Option<String>,
     root: PathBuf,
@@ -31,14 +31,16 @@ pub struct Clocks {
 
 /// While it lives the clock is set; then it is as it was.
 #[derive(Debug)]
-pub struct Guard(Child);
+pub(super) struct Guard(Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.0.stdin.take());
         match self.0.wait() {
             Ok(status) if status.success() => {}
-            Ok(status) => tracing::error!("the clocks may not be as they were: putting them back ended with {status}"),
+            Ok(status) => {
+                tracing::error!("the clocks may not be as they were: putting them back ended with {status}")
+            }
             Err(error) => tracing::error!("the clocks may not be as they were: {error}"),
         }
     }
@@ -53,12 +55,12 @@ enum Undo {
 
 impl Clocks {
     /// A clock in MHz; on all nodes by the command, or on this machine.
-    pub fn new(mhz: u32, set_freq: Option<&str>, root: &Path) -> Self {
+    pub(super) fn new(mhz: u32, set_freq: Option<&str>, root: &Path) -> Self {
         Self { mhz, set_freq: set_freq.map(ToOwned::to_owned), root: root.to_owned() }
     }
 
     /// Sets it. An error leaves everything as it was.
-    pub fn set(&self, source: &Source) -> anyhow::Result<Guard> {
+    pub(super) fn set(&self, source: &Source) -> anyhow::Result<Guard> {
         match &self.set_freq {
             None => self.set_here(),
             Some(command) => self.set_by(command, source),
@@ -95,16 +97,25 @@ impl Clocks {
             most / 1000,
             policy.display()
         );
-        let Ok(list) = fs::read_to_string(policy.join("scaling_available_frequencies")) else { return Ok(()) };
+        let Ok(list) = fs::read_to_string(policy.join("scaling_available_frequencies")) else {
+            return Ok(());
+        };
         let there = list.split_whitespace().any(|khz| khz.parse() == Ok(wanted));
-        ensure!(there, "{} MHz is not among the clocks of `{}`: {} kHz", self.mhz, policy.display(), list.trim());
+        ensure!(
+            there,
+            "{} MHz is not among the clocks of `{}`: {} kHz",
+            self.mhz,
+            policy.display(),
+            list.trim()
+        );
         Ok(())
     }
 
     fn set_by(&self, command: &str, source: &Source) -> anyhow::Result<Guard> {
         let answer = source.ask(&NodesQuestion { format: Format::Json });
         let answer = answer.map_err(|_| anyhow!("cannot ask for the nodes whose clocks are to be set"))?;
-        let nodes: Vec<serde_json::Value> = serde_json::from_str(&answer.text).context("the nodes are JSON")?;
+        let nodes: Vec<serde_json::Value> =
+            serde_json::from_str(&answer.text).context("the nodes are JSON")?;
         let (mut set, mut undo) = (Vec::new(), Vec::new());
         for node in nodes.iter().filter(|node| node["state"] == "up") {
             let host = node["host"].as_str().unwrap_or_default();
@@ -126,7 +137,8 @@ fn policies(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let none = || format!("this machine's clock cannot be set: `{}` holds no policy", folder.display());
     let entries = fs::read_dir(&folder).with_context(none)?;
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let is_policy = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("policy"));
+    let is_policy =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("policy"));
     let mut policies: Vec<PathBuf> = paths.filter(is_policy).collect();
     policies.sort();
     ensure!(!policies.is_empty(), none());

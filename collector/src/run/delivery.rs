@@ -23,7 +23,7 @@ pub enum Sent {
 
 /// Delivers lines, or keeps them for later if the collector is away. An error is a refusal: wrong address,
 /// wrong token.
-pub fn send_or_keep(source: &Source, run_directory: &Path, lines: &[u8]) -> anyhow::Result<Sent> {
+pub(super) fn send_or_keep(source: &Source, run_directory: &Path, lines: &[u8]) -> anyhow::Result<Sent> {
     let waiting = run_directory.join(WAITING);
     if waiting.exists() {
         append(&waiting, lines)?;
@@ -71,7 +71,8 @@ fn deliver(source: &Source, waiting: &Path) -> anyhow::Result<Sent> {
 
 fn append(path: &Path, lines: &[u8]) -> anyhow::Result<()> {
     let file = OpenOptions::new().create(true).append(true).open(path);
-    file.and_then(|mut file| file.write_all(lines)).with_context(|| format!("cannot write `{}`", path.display()))
+    file.and_then(|mut file| file.write_all(lines))
+        .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn is_away(error: &anyhow::Error) -> bool {

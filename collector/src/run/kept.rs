@@ -15,14 +15,14 @@ const MAX_FILES: usize = 100;
 
 /// Files that a command may write: what of them was there before it ran.
 #[derive(Debug)]
-pub struct Watched {
+pub(super) struct Watched {
     patterns: Vec<String>,
     bytes_before: BTreeMap<PathBuf, u64>,
 }
 
 impl Watched {
     /// Looks at the files that match now. An error is a pattern that is none.
-    pub fn begin(patterns: &[String]) -> anyhow::Result<Self> {
+    pub(super) fn begin(patterns: &[String]) -> anyhow::Result<Self> {
         let mut watched = Self { patterns: patterns.to_vec(), bytes_before: BTreeMap::new() };
         for path in watched.matching()? {
             watched.bytes_before.insert(path.clone(), length(&path));
@@ -43,7 +43,7 @@ impl Watched {
     }
 
     /// What was written since: of a file that grew the bytes added, of a new one or one that shrank all.
-    pub fn written(&self) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+    pub(super) fn written(&self) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
         let mut written = Vec::new();
         for path in self.matching()? {
             let before = self.bytes_before.get(&path).copied().unwrap_or(0);
@@ -71,7 +71,7 @@ fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Keeps what was written beside the output; the names' folders become part of the name.
-pub fn keep(directory: &Path, written: &[(PathBuf, Vec<u8>)]) -> anyhow::Result<()> {
+pub(super) fn keep(directory: &Path, written: &[(PathBuf, Vec<u8>)]) -> anyhow::Result<()> {
     for (path, bytes) in written {
         let name = path.to_string_lossy().trim_start_matches(['/', '.']).replace('/', "_");
         let to = directory.join(format!("file-{name}"));

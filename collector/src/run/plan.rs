@@ -12,15 +12,14 @@ use super::provenance::programs;
 use super::recognise::{Work, parse_work};
 use crate::ask::AskOptions;
 use crate::runs::MAX_NAME_BYTES;
+use crate::scaling::NODES_LABEL;
 
 /// Labels of one run.
 const MAX_LABELS: usize = 32;
 /// Repetitions, and values of a sweep.
 const MAX_STEPS: usize = 1000;
-/// The label that a sweep over nodes sets, and from which `picollect scaling` knows how many there were.
-pub const NODES_LABEL: &str = "nodes";
 /// The label that a sweep over clocks sets, in MHz.
-pub const CLOCK_LABEL: &str = "freq_mhz";
+pub(super) const CLOCK_LABEL: &str = "freq_mhz";
 
 /// What to run and how to measure it.
 #[derive(Debug, Clone, Args)]
@@ -71,31 +70,31 @@ pub struct RunOptions {
 
 /// What is to be done.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// What the user calls it.
-    pub name: String,
+    pub(super) name: String,
     /// The name as part of an id.
-    pub slug: String,
+    pub(super) slug: String,
     /// The nodes whose energy counts; `None` is all.
-    pub nodes: Option<Vec<String>>,
+    pub(super) nodes: Option<Vec<String>>,
     /// Idle time before.
-    pub idle: Duration,
+    pub(super) idle: Duration,
     /// How its work becomes known.
-    pub work: Work,
+    pub(super) work: Work,
     /// Files that may hold results.
-    pub output_files: Vec<String>,
+    pub(super) output_files: Vec<String>,
     /// How often each step is run.
-    pub repeat: usize,
+    pub(super) repeat: usize,
     /// What is swept over.
-    pub sweep: Option<Sweep>,
+    pub(super) sweep: Option<Sweep>,
     /// One step, or one for each value of a sweep.
-    pub steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     labels: BTreeMap<String, String>,
 }
 
 /// What a sweep changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sweep {
+pub(super) enum Sweep {
     /// `{nodes}` in the command.
     Nodes,
     /// The processors' clock.
@@ -104,18 +103,18 @@ pub enum Sweep {
 
 /// One value of a sweep, or the only step of a plain run.
 #[derive(Debug)]
-pub struct Step {
+pub(super) struct Step {
     /// What is run.
-    pub command: Vec<String>,
+    pub(super) command: Vec<String>,
     /// The label that tells it from the others.
     label: Option<(&'static str, String)>,
     /// The clocks to set before.
-    pub clocks: Option<Clocks>,
+    pub(super) clocks: Option<Clocks>,
 }
 
 impl Plan {
     /// Checks the options.
-    pub fn new(options: &RunOptions) -> anyhow::Result<Self> {
+    pub(super) fn new(options: &RunOptions) -> anyhow::Result<Self> {
         let name = options.name.clone().unwrap_or_else(|| name_of(&options.command));
         ensure!(!name.is_empty() && name.len() <= MAX_NAME_BYTES, "--name has 1 to {MAX_NAME_BYTES} bytes");
         let slug = slug(&name);
@@ -142,7 +141,7 @@ impl Plan {
     }
 
     /// The labels of one run.
-    pub fn labels(&self, step: &Step, repetition: usize) -> BTreeMap<String, String> {
+    pub(super) fn labels(&self, step: &Step, repetition: usize) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
         labels.extend(step.label.clone().map(|(name, value)| (name.to_owned(), value)));
         if self.repeat > 1 {
@@ -154,7 +153,7 @@ impl Plan {
 
 impl Step {
     /// The value of the sweep.
-    pub fn value(&self) -> &str {
+    pub(super) fn value(&self) -> &str {
         self.label.as_ref().map_or("", |(_, value)| value)
     }
 }
@@ -218,7 +217,11 @@ fn steps(text: &str, options: &RunOptions) -> anyhow::Result<(Option<Sweep>, Vec
             let place = options.command.iter().any(|word| word.contains("{nodes}"));
             ensure!(place, "write {{nodes}} in the command where the number goes");
             let step = |number: &u32| Step {
-                command: options.command.iter().map(|word| word.replace("{nodes}", &number.to_string())).collect(),
+                command: options
+                    .command
+                    .iter()
+                    .map(|word| word.replace("{nodes}", &number.to_string()))
+                    .collect(),
                 label: Some((NODES_LABEL, number.to_string())),
                 clocks: None,
             };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,8 @@ use sha2::{Digest as _, Sha256};
 use crate::tokens::hex;
 
 /// Variables that change what parallel programs and their libraries do.
-const ENVIRONMENT: [&str; 9] = [
-    "BLIS_", "GOMP_", "KMP_", "LD_LIBRARY_PATH", "LD_PRELOAD", "MKL_", "OMPI_", "OMP_", "OPENBLAS_",
-];
+const ENVIRONMENT: [&str; 9] =
+    ["BLIS_", "GOMP_", "KMP_", "LD_LIBRARY_PATH", "LD_PRELOAD", "MKL_", "OMPI_", "OMP_", "OPENBLAS_"];
 /// Benchmarks that read their parameters from a file of a fixed name in the working directory.
 const INPUTS: [&str; 3] = ["HPL.dat", "hpccinf.txt", "hpcg.dat"];
 /// An input that is longer is known by its hash only.
@@ -24,15 +23,18 @@ const MAX_VALUE_BYTES: usize = 512;
 const MAX_VARIABLES: usize = 60;
 /// Programs of a command line that are hashed.
 const MAX_PROGRAMS: usize = 8;
+const HASH_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Names and values: `environment OMP_NUM_THREADS`, `program /usr/bin/xhpl`, `input HPL.dat`.
-pub fn collect(
+pub(super) fn collect(
     command: &[String],
     environment: impl Iterator<Item = (String, String)>,
     directory: &Path,
 ) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let mut say = |kind: &str, name: &str, value: String| found.insert(format!("{kind} {name}").trim_end().to_owned(), value);
+    let mut say = |kind: &str, name: &str, value: String| {
+        found.insert(format!("{kind} {name}").trim_end().to_owned(), value)
+    };
     say("picollect", "", env!("CARGO_PKG_VERSION").to_owned());
     say("directory", "", directory.display().to_string());
     let uname = rustix::system::uname();
@@ -57,7 +59,7 @@ pub fn collect(
 }
 
 /// The programs that a command line names, itself first: `mpirun` and `xhpl` in `mpirun -np 4 ./xhpl`.
-pub fn programs(command: &[String], directory: &Path) -> Vec<PathBuf> {
+pub(super) fn programs(command: &[String], directory: &Path) -> Vec<PathBuf> {
     let words = command.iter().enumerate().filter(|(at, word)| *at == 0 || !word.starts_with('-'));
     let mut found: Vec<PathBuf> = Vec::new();
     for program in words.filter_map(|(_, word)| program(word, directory)) {
@@ -80,9 +82,14 @@ fn program(word: &str, directory: &Path) -> Option<PathBuf> {
 }
 
 fn hash(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(format!("sha256:{}", hex(&hasher.finalize())))
+    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+    let mut buffer = vec![0; HASH_BUFFER_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(format!("sha256:{}", hex(&hasher.finalize()))),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
 }
 
 fn clip(value: &str) -> String {

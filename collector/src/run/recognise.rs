@@ -1,14 +1,14 @@
 //! From a command's output to its results, each placed in time.
 
+use picollect_evaluate::benchmarks::core_phase::place;
 use picollect_evaluate::benchmarks::{self, Outcome, Pattern, Unit};
-use picollect_evaluate::core_phase::place;
 
 use super::arrivals::Arrivals;
 use crate::runs::{Check, Core, End, RunResult, Stretch};
 
 /// How the work of a run becomes known.
 #[derive(Debug, Clone)]
-pub enum Work {
+pub(super) enum Work {
     /// From the output of a benchmark that we know.
     Benchmark,
     /// From lines that match.
@@ -23,17 +23,17 @@ pub enum Work {
 }
 
 /// A text that may hold results.
-pub struct Output {
+pub(super) struct Output {
     /// What was written.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// When; `None` if nobody saw it coming.
-    pub arrivals: Option<Arrivals>,
+    pub(super) arrivals: Option<Arrivals>,
 }
 
 impl Work {
     /// Every result of a run. Of several outputs the first that holds any counts: a program that writes a
     /// file and echoes it was not run twice.
-    pub fn results(&self, outputs: &[Output], time: Stretch, end: End) -> Vec<RunResult> {
+    pub(super) fn results(&self, outputs: &[Output], time: Stretch, end: End) -> Vec<RunResult> {
         match self {
             Self::Given { amount, unit } => given(*amount, unit, time, end),
             Self::Benchmark => first_of(outputs, time, benchmarks::recognise),
@@ -74,9 +74,10 @@ fn given(amount: f64, unit: &Unit, time: Stretch, end: End) -> Vec<RunResult> {
 }
 
 /// Reads `2.5e12FLOP`, `3TFLOP` or `1000 requests`.
-pub fn parse_work(text: &str) -> Result<Work, String> {
+pub(super) fn parse_work(text: &str) -> Result<Work, String> {
     let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]).rev();
-    let number = |end: usize| text[..end].trim().parse::<f64>().ok().map(|amount| (amount, text[end..].trim()));
+    let number =
+        |end: usize| text[..end].trim().parse::<f64>().ok().map(|amount| (amount, text[end..].trim()));
     let (amount, unit) = ends.into_iter().find_map(number).ok_or("it does not begin with a number")?;
     if unit.is_empty() {
         return Err("say what is counted, such as 2.5e12FLOP".to_owned());

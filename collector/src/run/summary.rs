@@ -6,12 +6,12 @@ use picollect_settings::exit::Failure;
 use super::plan::{CLOCK_LABEL, Plan, Sweep};
 use crate::ask::{Format, Source};
 use crate::questions::RunQuestion;
-use crate::runs::Run;
 use crate::report::numbers::si;
+use crate::runs::Run;
 use crate::scaling::ScalingQuestion;
 
 /// What there is to say beyond each run's own verdict; empty for a single run.
-pub fn of(source: &Source, plan: &Plan, done: &[Run]) -> Result<String, Failure> {
+pub(super) fn of(source: &Source, plan: &Plan, done: &[Run]) -> Result<String, Failure> {
     let mut text = String::new();
     if plan.repeat > 1 {
         for (step, runs) in plan.steps.iter().zip(done.chunks(plan.repeat)) {
@@ -66,7 +66,8 @@ fn figures_of(source: &Source, run: &Run) -> Result<Figures, Failure> {
 fn spread(step: &str, figures: &[Figures]) -> String {
     let of = if step.is_empty() { String::new() } else { format!(" at {step}") };
     let mut text = format!("{} runs{of}, median (least to greatest):\n", figures.len());
-    let (unit, unit_per_w) = figures.first().map_or(("", ""), |it| (it.unit.as_str(), it.unit_per_w.as_str()));
+    let (unit, unit_per_w) =
+        figures.first().map_or(("", ""), |it| (it.unit.as_str(), it.unit_per_w.as_str()));
     let mut line = |name: &str, values: Vec<Option<f64>>, unit: &str| {
         let known: Vec<f64> = values.iter().copied().flatten().collect();
         let missing = values.len() - known.len();
@@ -92,7 +93,8 @@ fn median_and_ends(mut values: Vec<f64>) -> Option<[f64; 3]> {
 /// A line for each clock, and the clock that does most per watt.
 fn clocks(figures: &[Figures]) -> String {
     let mut text = format!("{:>6}  {:>16}  {:>18}  {:>12}\n", "MHz", "rate", "per watt", "energy");
-    let shown = |value: Option<f64>, unit: &str| value.map_or_else(|| "-".to_owned(), |value| si(value, unit));
+    let shown =
+        |value: Option<f64>, unit: &str| value.map_or_else(|| "-".to_owned(), |value| si(value, unit));
     for it in figures {
         let (rate, per_w) = (shown(it.rate, &it.unit), shown(it.rate_per_w, &it.unit_per_w));
         text += &format!("{:>6}  {rate:>16}  {per_w:>18}  {:>12}\n", it.mhz, shown(it.joules, "J"));

@@ -121,8 +121,7 @@ pub(super) fn together(metered: &Metered, window: Window) -> Together {
 }
 
 fn figure(metered: &Metered, sum: &Sum, window: Window) -> EnergyFigure {
-    let parts: Vec<_> =
-        metered.values().filter(|(meter, _)| meter.figure.boundary == sum.boundary).collect();
+    let parts: Vec<_> = metered.values().filter(|(meter, _)| meter.figure.boundary == sum.boundary).collect();
     let watts: Vec<_> = parts.iter().map(|(meter, _)| meter.watts.clone()).collect();
     let interval_s = parts.iter().map(|(_, interval_s)| *interval_s).fold(0.0, f64::max);
     let whole_s = window.seconds() * sum.nodes as f64;

@@ -108,9 +108,8 @@ fn clock_ratio(moments: &[Moment]) -> Option<f64> {
     let busy = moments.iter().filter(|moment| {
         moment.busy_cores.zip(moment.cores).is_some_and(|(busy, cores)| busy >= BUSY_FOR_CLOCK * cores)
     });
-    let ratios: Vec<f64> = busy
-        .filter_map(|moment| Some(moment.clock_hz? / moment.max_hz.filter(|hz| *hz > 0.0)?))
-        .collect();
+    let ratios: Vec<f64> =
+        busy.filter_map(|moment| Some(moment.clock_hz? / moment.max_hz.filter(|hz| *hz > 0.0)?)).collect();
     (!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / ratios.len() as f64)
 }
 
@@ -134,7 +133,11 @@ fn episode(episode: &throttle::Episode, core_s: Option<f64>) -> Episode {
         peak_c: episode.peak_c,
         lowest_hz: episode.lowest_hz,
         lost_core_s: episode.lost_core_s,
-        lost_share: episode.lost_core_s.zip(core_s).map(|(lost, all)| lost / all).filter(|share| share.is_finite()),
+        lost_share: episode
+            .lost_core_s
+            .zip(core_s)
+            .map(|(lost, all)| lost / all)
+            .filter(|share| share.is_finite()),
     }
 }
 
@@ -221,4 +224,3 @@ fn missing(
     }
     Ok(found)
 }
-

@@ -10,10 +10,16 @@ use crate::query::{AROUND_MS, latest};
 use crate::store::Store;
 
 /// Names and values: `node pi-1 kernel`, `node pi-1 model` and the like.
-pub(super) fn of_nodes(store: &dyn Store, nodes: &[String], window: Window) -> Result<BTreeMap<String, String>> {
+pub(super) fn of_nodes(
+    store: &dyn Store,
+    nodes: &[String],
+    window: Window,
+) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for host in nodes {
-        for (metric, tags) in [(&NODE_INFO, &["model", "serial", "version"][..]), (&SOFTWARE_INFO, SOFTWARE_INFO.tags)] {
+        for (metric, tags) in
+            [(&NODE_INFO, &["model", "serial", "version"][..]), (&SOFTWARE_INFO, SOFTWARE_INFO.tags)]
+        {
             let Some((key, _)) = latest(store, host, metric, window.end_ms, AROUND_MS)? else { continue };
             for tag in tags {
                 let name = if *tag == "version" { "picollect" } else { tag };

@@ -1,6 +1,8 @@
 //! A run: what its nodes used, over the whole of it and over each result's core phase, and what the
 //! figure is worth as a measurement.
 
+use std::cell::Cell;
+
 use picollect_evaluate::Window;
 use picollect_evaluate::accuracy::combined_ratio;
 use picollect_evaluate::benchmarks::Unit;
@@ -67,7 +69,11 @@ pub fn run(store: &dyn Store, run: runs::Run) -> Result<Run> {
         share_of_window: None,
         methodology,
         nodes: parts(&run, &nodes, &whole),
-        provenance: run.provenance.into_iter().chain(super::provenance::of_nodes(store, &nodes, whole_time)?).collect(),
+        provenance: run
+            .provenance
+            .into_iter()
+            .chain(super::provenance::of_nodes(store, &nodes, whole_time)?)
+            .collect(),
         id: run.id,
         name: run.name,
         labels: run.labels,
@@ -125,21 +131,20 @@ impl Part {
     /// The meters behind the figure.
     fn speaking(&self) -> impl Iterator<Item = &super::energy::Meter> {
         let speaks = boundary(self.energy());
-        self.metered.values().map(|(meter, _)| meter).filter(move |meter| Some(meter.figure.boundary) == speaks)
+        self.metered
+            .values()
+            .map(|(meter, _)| meter)
+            .filter(move |meter| Some(meter.figure.boundary) == speaks)
     }
 
     fn accuracy_ratio(&self) -> Option<f64> {
-        let parts = self.speaking().map(|meter| (meter.accuracy, meter.figure.energy.mean_w().unwrap_or(0.0)));
+        let parts =
+            self.speaking().map(|meter| (meter.accuracy, meter.figure.energy.mean_w().unwrap_or(0.0)));
         combined_ratio(&parts.collect::<Vec<_>>())
     }
 }
 
-fn result(
-    store: &dyn Store,
-    nodes: &[String],
-    kept: &runs::RunResult,
-    whole: &Part,
-) -> Result<RunResult> {
+fn result(store: &dyn Store, nodes: &[String], kept: &runs::RunResult, whole: &Part) -> Result<RunResult> {
     let unit = Unit::parse(&kept.unit).0;
     let core = kept.core.map(|core| Window::from(core.time));
     let core_part = core.map(|core| Part::of(store, nodes, core)).transpose()?;
@@ -169,18 +174,14 @@ fn result(
 
 /// How far the mean power of the core phase depends on where exactly it lies.
 fn edge(store: &dyn Store, nodes: &[String], placed: Placed) -> Result<Option<f64>> {
-    let mut failure = None;
-    let ratio = edge_ratio(placed, |window| match Part::of(store, nodes, window) {
-        Ok(part) => {
-            let mean_w = part.all_mean_w()?;
-            Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
-        }
-        Err(error) => {
-            failure = Some(error);
-            None
-        }
-    });
-    failure.map_or(Ok(ratio), Err)
+    let failure = Cell::new(None);
+    let energy_of = |window: Window| {
+        let part = Part::of(store, nodes, window).map_err(|error| failure.set(Some(error))).ok()?;
+        let mean_w = part.all_mean_w()?;
+        Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
+    };
+    let ratio = edge_ratio(placed, energy_of);
+    failure.into_inner().map_or(Ok(ratio), Err)
 }
 
 /// The result of a load whose work each node counted.
@@ -211,7 +212,9 @@ fn status(run: &runs::Run) -> (&'static str, Vec<String>) {
     let failed = run.results.iter().find(|result| result.check == Check::Failed);
     let cut = !run.results.is_empty() && run.results.iter().all(|result| result.check == Check::Interrupted);
     match (run.end, failed) {
-        (End::Signal(signal), _) => ("interrupted", vec![format!("the command was ended by signal {signal}")]),
+        (End::Signal(signal), _) => {
+            ("interrupted", vec![format!("the command was ended by signal {signal}")])
+        }
         (_, Some(result)) => {
             let why = result.reason.as_deref().unwrap_or("its own check failed");
             ("failed", vec![format!("{} {}: {why}", result.benchmark, result.label)])
@@ -232,10 +235,15 @@ fn status(run: &runs::Run) -> (&'static str, Vec<String>) {
 /// of HPCC, STREAM's triad before its other kernels, then the highest rate.
 fn headline(results: &[RunResult]) -> Option<usize> {
     let rank = |result: &RunResult| {
-        (result.unit == Unit::FlopPerSecond.name(), result.benchmark != "HPCC", result.label.starts_with("Triad"))
+        (
+            result.unit == Unit::FlopPerSecond.name(),
+            result.benchmark != "HPCC",
+            result.label.starts_with("Triad"),
+        )
     };
     let rated = results.iter().enumerate().filter_map(|(at, result)| Some((at, result, result.rate?)));
-    let best = rated.max_by(|(_, a, rate_a), (_, b, rate_b)| rank(a).cmp(&rank(b)).then(rate_a.total_cmp(rate_b)));
+    let best =
+        rated.max_by(|(_, a, rate_a), (_, b, rate_b)| rank(a).cmp(&rank(b)).then(rate_a.total_cmp(rate_b)));
     best.map(|(at, ..)| at)
 }
 
@@ -244,12 +252,17 @@ fn busy_while_idle(store: &dyn Store, nodes: &[String], run: &runs::Run) -> Resu
     let mut busiest: Option<(f64, &str)> = None;
     for host in nodes {
         let busy = node::mean_busy(store, host, idle.into())?;
-        if let Some(busy) = busy.filter(|busy| *busy > IDLE_BUSY && busiest.is_none_or(|(most, _)| *busy > most)) {
+        if let Some(busy) =
+            busy.filter(|busy| *busy > IDLE_BUSY && busiest.is_none_or(|(most, _)| *busy > most))
+        {
             busiest = Some((busy, host));
         }
     }
     Ok(busiest.map(|(busy, host)| {
-        format!("{host} was {:.0} % busy while idle power was measured: it is not that of idle nodes", busy * 100.0)
+        format!(
+            "{host} was {:.0} % busy while idle power was measured: it is not that of idle nodes",
+            busy * 100.0
+        )
     }))
 }
 

@@ -53,7 +53,9 @@ fn described(fit: &Fit, full: Option<f64>, model: Option<&str>) -> Thermal {
 /// The greatest mean over a minute; of less than a minute the mean.
 fn greatest_mean(samples: &[Sample]) -> Option<f64> {
     let first_ms = samples.first()?.t_ms;
-    let minutes = samples.chunk_by(|a, b| (a.t_ms - first_ms) / FULL_LOAD_MS == (b.t_ms - first_ms) / FULL_LOAD_MS);
-    let mean = |minute: &[Sample]| minute.iter().map(|sample| sample.value).sum::<f64>() / minute.len() as f64;
+    let minutes =
+        samples.chunk_by(|a, b| (a.t_ms - first_ms) / FULL_LOAD_MS == (b.t_ms - first_ms) / FULL_LOAD_MS);
+    let mean =
+        |minute: &[Sample]| minute.iter().map(|sample| sample.value).sum::<f64>() / minute.len() as f64;
     minutes.map(mean).max_by(f64::total_cmp)
 }

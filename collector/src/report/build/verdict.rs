@@ -31,7 +31,9 @@ fn used(report: &Report) -> String {
     let Some((energy_j, mean_w)) = energy.energy_j.zip(energy.mean_w) else {
         return format!("What {nodes} used is not known: none has a meter or a power model.");
     };
-    let covered = energy.coverage.map_or_else(String::new, |coverage| format!(", {:.1} % of the time covered", coverage * 100.0));
+    let covered = energy
+        .coverage
+        .map_or_else(String::new, |coverage| format!(", {:.1} % of the time covered", coverage * 100.0));
     format!(
         "{nodes} used {} ({} on average; {} at the boundary {}{covered}).",
         si(energy_j, "J"),
@@ -46,7 +48,9 @@ fn achieved(run: &Run) -> String {
     let rate = result.rate.map_or_else(|| "an unknown rate".to_owned(), |rate| si(rate, &result.unit));
     let level = match run.methodology.level {
         Some(level) => format!("level {level} of the measurement methodology"),
-        None => format!("below level 1: {}", run.methodology.reasons.first().map_or("nothing known", |why| why)),
+        None => {
+            format!("below level 1: {}", run.methodology.reasons.first().map_or("nothing known", |why| why))
+        }
     };
     match result.rate_per_w {
         Some(per_w) => format!("{} reached {rate}, {} ({level}).", run.name, si(per_w, &result.unit_per_w)),
@@ -64,7 +68,11 @@ fn held_back(report: &Report) -> Option<String> {
         let lost: Option<f64> = episodes.map(|episode| episode.lost_core_s).sum();
         let lost = lost.map_or_else(|| "unknown work".to_owned(), |lost| format!("{lost:.0} core-seconds"));
         let cause = worst.episodes.iter().flatten().next().map_or("", |episode| episode.cause);
-        let who = if hot.len() == 1 { worst.host.clone() } else { format!("{} nodes, first {},", hot.len(), worst.host) };
+        let who = if hot.len() == 1 {
+            worst.host.clone()
+        } else {
+            format!("{} nodes, first {},", hot.len(), worst.host)
+        };
         let were = if hot.len() == 1 { "was" } else { "were" };
         return Some(format!("{who} {were} throttled ({cause}) and lost {lost}."));
     }
@@ -72,7 +80,10 @@ fn held_back(report: &Report) -> Option<String> {
         (0, 0) => None,
         (0, _) => Some("Whether any node was throttled is not known.".to_owned()),
         (_, 0) => Some("No node was throttled.".to_owned()),
-        _ => Some(format!("No node was throttled as far as is known; of {} it is not.", counted(unknown, "node"))),
+        _ => Some(format!(
+            "No node was throttled as far as is known; of {} it is not.",
+            counted(unknown, "node")
+        )),
     }
 }
 
