@@ -73,11 +73,19 @@ fn meter_accuracy(level: Level, facts: &Facts) -> Judged {
 
 /// An energy counter samples by itself, however rarely it is read.
 fn sampling(facts: &Facts) -> Judged {
-    let own = facts.conversions_per_s.filter(|_| facts.integrated == Some(true));
-    let Some(rate) = own.into_iter().chain(facts.meter_reads_per_s).reduce(f64::max) else {
+    let by_itself = match facts.integrated {
+        Some(true) => facts.conversions_per_s,
+        Some(false) => Some(0.0),
+        None => facts.conversions_per_s.filter(|rate| *rate < SAMPLES_PER_S),
+    };
+    let rates = [facts.meter_reads_per_s, by_itself];
+    let Some(rate) = rates.into_iter().flatten().reduce(f64::max) else {
         return not_known("sampling rate");
     };
     let figure = format!("{} per s", short(rate));
+    if rate < SAMPLES_PER_S && rates.contains(&None) {
+        return (Verdict::NotKnown, format!("read {figure}, and what is between is not known to be counted"));
+    }
     let fail = format!("sampled less than once per s: {figure}");
     judged(rate >= SAMPLES_PER_S, format!("sampled {figure}"), fail)
 }
@@ -135,12 +143,19 @@ fn machine_part(level: Level, facts: &Facts) -> Judged {
     if facts.boundary == Some(Boundary::SocRails) {
         return (Verdict::Fail, "only the processors' rails are measured".to_owned());
     }
+    if facts.boundary.is_none() {
+        return not_known("boundary of the power");
+    }
     let nodes = facts.nodes_measured.zip(facts.nodes_total).filter(|(_, total)| *total > 0);
     let Some((measured, total)) = nodes else { return not_known("measured part of the machine") };
     let figure = format!("{measured} of {total} nodes measured");
     let watts = |least: f64| facts.mean_w.map(|watts| watts >= least);
     let part = |share: usize, least_w: f64| {
-        if measured >= PART_NODES && measured * share >= total { watts(least_w) } else { Some(false) }
+        if measured >= PART_NODES && measured.saturating_mul(share) >= total {
+            watts(least_w)
+        } else {
+            Some(false)
+        }
     };
     let kept = match level {
         _ if measured >= total => Some(true),
@@ -360,7 +375,9 @@ mod tests {
         assert_eq!(rates(Some(0.1), Some(5000.0), Some(true), ac, None), "ppp");
         assert_eq!(rates(Some(1.0), Some(4999.0), Some(true), ac, None), "ppf");
         assert_eq!(rates(Some(0.1), Some(5000.0), Some(false), dc, None), "fff");
-        assert_eq!(rates(Some(0.1), Some(5000.0), None, dc, None), "ff?");
+        assert_eq!(rates(Some(0.1), Some(5000.0), None, dc, None), "???");
+        assert_eq!(rates(Some(0.1), None, Some(true), dc, None), "???");
+        assert_eq!(rates(Some(0.1), Some(0.5), None, dc, None), "fff");
         assert_eq!(rates(Some(1.0), None, Some(true), dc, None), "pp?");
         assert_eq!(rates(None, Some(5000.0), Some(false), dc, None), "??f");
     }
