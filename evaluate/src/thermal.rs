@@ -1,10 +1,15 @@
-//! The thermal model of a node: C·dT/dt = P − (T − T_ambient)/R, fitted to its temperatures and power.
+//! The thermal model of a node: C·dT/dt = P − (T − T_ambient)/R for its board, on which the chip is warmer
+//! by R₀·P, fitted to its temperatures and power.
 //!
-//! The solution is T = T_ambient + R·x + D·exp(−t/τ) with τ = R·C, where x is the power behind a
+//! R₀ is there because the thermometer sits in the chip, which follows a load within seconds while the
+//! board takes minutes: a model without it has to put a time constant between the two, and is many
+//! kelvins too low at the end. Where R₀ does not show, it is 0.
+//!
+//! The solution is T = T_ambient + R·x + R₀·P + D·exp(−t/τ) with τ = R·C, where x is the power behind a
 //! first-order filter of time constant τ and D belongs to the beginning of each stretch without a gap.
-//! For a given τ that is linear in T_ambient, R and each D, so the search has one dimension. It compares
-//! whole simulated responses with the readings: fitting each reading to the one before instead would
-//! mistake the thermometer's steps (0.5 K and more on a Pi) for fast cooling.
+//! For a given τ all of that is linear, so the search has one dimension. It compares whole simulated
+//! responses with the readings: fitting each reading to the one before instead would mistake the
+//! thermometer's steps (0.5 K and more on a Pi) for fast cooling.
 //!
 //! Invariant: a bad fit is a reason and never a number; time is samples × a constant.
 
@@ -22,9 +27,9 @@ const MIN_RANGE_K: f64 = 3.0;
 /// What the changes of the drive must move the temperature, root mean square: half a kelvin is one step
 /// of a Pi's thermometer. With less the ambient temperature and the resistance cannot be told apart.
 const MIN_EFFECT_K: f64 = 0.5;
-/// Below this the model misses the temperatures by more than a third of their own scatter (√0.1), for
+/// Below this the model misses the temperatures by more than a fifth of their own scatter (√0.05), for
 /// example because a fan changes the resistance: too much to promise a headroom of a few kelvins.
-const MIN_R2: f64 = 0.9;
+const MIN_R2: f64 = 0.95;
 /// The time constants that are looked for. A chip without any board cools within seconds, a passively
 /// cooled case in most of an hour.
 const TIME_CONSTANT_S: (f64, f64) = (1.0, 7200.0);
@@ -49,9 +54,11 @@ pub enum Drive {
 pub struct Fit {
     /// What the model is driven by, and so the unit of `resistance`.
     pub drive: Drive,
-    /// Rise above ambient by drive: K/W, or K at full load.
+    /// Rise above ambient by drive, in the end: K/W, or K at full load.
     pub resistance: f64,
-    /// Time constant, seconds: after it 63 % of a change has happened.
+    /// The part of `resistance` between the chip and its board, which shows within seconds; 0 if none does.
+    pub prompt: f64,
+    /// Time constant of the rest, seconds: after it 63 % of a change has happened.
     pub time_constant_s: f64,
     /// Temperature without any drive, °C. That is the air around the node only for [`Drive::Watts`]; with
     /// the load as drive it is the temperature of the idle node.
@@ -132,8 +139,8 @@ pub fn fit(temps: &[Sample], drive: Drive, driving: &[Sample], interval_s: f64) 
     if !(shortest_s..=longest_s).contains(&time_constant_s) {
         return Err(NoFit::Unresolved { shortest_s, longest_s });
     }
-    let Linear { resistance, ambient_c, r2, rms_c, .. } = linear;
-    Ok(Fit { drive, resistance, time_constant_s, ambient_c, r2, rms_c })
+    let Linear { resistance, prompt, ambient_c, r2, rms_c, .. } = linear;
+    Ok(Fit { drive, resistance, prompt, time_constant_s, ambient_c, r2, rms_c })
 }
 
 /// Whether the best of all time constants is good enough to be told.
@@ -162,8 +169,8 @@ pub fn headroom(fit: &Fit, limit_c: f64, drive: f64) -> Option<Headroom> {
     headroom_w.is_finite().then_some(Headroom { headroom_k, headroom_w })
 }
 
-/// When the limit is reached from `now_c` under this drive, seconds; 0 where it is already, `None` if
-/// never.
+/// When the limit is reached from `now_c` under this drive, which already acts, in seconds; 0 where it is
+/// reached already, `None` if it never is.
 pub fn seconds_to_limit(fit: &Fit, now_c: f64, drive: f64, limit_c: f64) -> Option<f64> {
     if now_c >= limit_c {
         return Some(0.0);

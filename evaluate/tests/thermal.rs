@@ -73,7 +73,7 @@ fn close(a: f64, b: f64, share: f64) -> bool {
 }
 
 fn nodes() -> impl Strategy<Value = Node> {
-    (2.0..15.0f64, 45.0..900.0f64, -10.0..40.0f64, 1.0..4.0f64, 2.0..6.0f64).prop_map(
+    (2.0..15.0f64, 45.0..300.0f64, -10.0..40.0f64, 1.0..4.0f64, 2.0..6.0f64).prop_map(
         |(resistance, time_constant_s, ambient_c, idle, more)| {
             let load = idle + more.max(8.0 / resistance);
             Node { resistance, time_constant_s, ambient_c, idle, load, ..NODE }
@@ -89,6 +89,9 @@ fn nasty() -> impl Strategy<Value = Vec<Sample>> {
 }
 
 proptest! {
+    // Each case is a fit of some thousand readings, which takes its time without optimisation.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn the_model_of_a_noisy_node_is_found_again(
         node in nodes(),
@@ -102,7 +105,8 @@ proptest! {
         // The ambient temperature is where the line ends that begins at the idle drive.
         let slack_k = 0.3 + 0.1 * node.resistance * node.idle;
         prop_assert!((fit.ambient_c - node.ambient_c).abs() < slack_k, "{fit:?}");
-        prop_assert!(fit.r2 > 0.9 && fit.rms_c < 0.6, "{fit:?}");
+        // The noise of the drive is the thermometer's noise too, times the resistance.
+        prop_assert!(fit.r2 > 0.95 && fit.rms_c < 0.4 + 0.06 * node.resistance, "{fit:?}");
     }
 
     #[test]
@@ -127,7 +131,9 @@ proptest! {
         }
         prop_assert_eq!(fit(&temps, Drive::Watts, &drives, 10.0), want);
     }
+}
 
+proptest! {
     #[test]
     fn nothing_that_comes_in_makes_it_panic_or_give_what_is_no_number(
         temps in nasty(),
@@ -137,7 +143,7 @@ proptest! {
         limit_c in any::<f64>(),
     ) {
         if let Ok(fit) = fit(&temps, Drive::Watts, &drives, interval_s) {
-            let all = [fit.resistance, fit.time_constant_s, fit.ambient_c, fit.r2, fit.rms_c];
+            let all = [fit.resistance, fit.prompt, fit.time_constant_s, fit.ambient_c, fit.r2, fit.rms_c];
             prop_assert!(all.into_iter().all(f64::is_finite), "{fit:?}");
         }
         let fit = NODE.fit(10, 1).unwrap();
@@ -161,6 +167,24 @@ fn a_gap_in_either_series_is_not_bridged_and_does_no_harm() {
     let fit = fit(&temps, Drive::Watts, &drives, 1.0).unwrap();
     assert!(close(fit.resistance, NODE.resistance, 0.05), "{fit:?}");
     assert!(close(fit.time_constant_s, NODE.time_constant_s, 0.1), "{fit:?}");
+}
+
+#[test]
+fn the_end_is_told_right_for_a_chip_that_is_faster_than_its_board() {
+    // 2 K/W between chip and board within 4 s, 6 K/W between board and air: 76 °C at 6.5 W.
+    let board = Node { noise_k: 0.0, time_constant_s: 120.0, ..NODE };
+    for interval_s in [1, 10] {
+        let (mut temps, drives) = board.watch(interval_s, 2);
+        let (mut chip_k, mut random) = (2.0 * board.idle, noise(3));
+        let share = 1.0 - (-f64::from(interval_s) / 4.0).exp();
+        for (temp, drive) in temps.iter_mut().zip(&drives) {
+            chip_k += share * (2.0 * drive.value - chip_k);
+            temp.value = ((temp.value + chip_k + 0.4 * random()) * 2.0).round() / 2.0;
+        }
+        let fit = fit(&temps, Drive::Watts, &drives, f64::from(interval_s)).unwrap();
+        assert!(close(fit.resistance, 8.0, 0.05) && close(fit.prompt, 2.0, 0.2), "{fit:?}");
+        assert!((steady_state_c(&fit, 6.5).unwrap() - 76.0).abs() < 1.0, "{fit:?}");
+    }
 }
 
 #[test]
@@ -230,6 +254,7 @@ fn headroom_is_what_is_left_of_the_limit_in_kelvins_and_in_watts() {
     let fit = Fit {
         drive: Drive::Watts,
         resistance: 8.0,
+        prompt: 0.0,
         time_constant_s: 100.0,
         ambient_c: 24.0,
         r2: 0.99,

@@ -33,8 +33,10 @@ pub(super) struct Step {
 /// The best that a time constant can do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Linear {
-    /// Rise by drive, K/W or K.
+    /// Rise by drive in the end, K/W or K.
     pub(super) resistance: f64,
+    /// The part of it that is there at once.
+    pub(super) prompt: f64,
     /// Temperature without drive, °C.
     pub(super) ambient_c: f64,
     /// Sum of the squares that are left, K².
@@ -54,119 +56,142 @@ impl Readings {
         let temps = in_order(&only(temps, plausible));
         let driving = in_order(&only(driving, |drive| drive.abs() <= MAX_DRIVE));
         let steps = steps(&temps, Held::new(&driving, interval_s));
-        let drives = || steps.iter().filter_map(|step| step.since).map(|(_, drive)| drive);
-        let mean_c = steps.iter().map(|step| step.temp_c).sum::<f64>() / steps.len().max(1) as f64;
-        let mean_drive = drives().sum::<f64>() / drives().count().max(1) as f64;
-        Self { steps, mean_c, mean_drive }
+        let mut readings = Self { steps, mean_c: 0.0, mean_drive: 0.0 };
+        let count = readings.usable().max(1) as f64;
+        readings.mean_c = readings.driven().map(|(_, temp_c)| temp_c).sum::<f64>() / count;
+        readings.mean_drive = readings.driven().map(|(drive, _)| drive).sum::<f64>() / count;
+        readings
     }
 
     /// How many readings have one before them without a gap.
     pub(super) fn usable(&self) -> usize {
-        self.steps.iter().filter(|step| step.since.is_some()).count()
+        self.driven().count()
     }
 
-    /// What is left of the temperatures' scatter with this time constant, and by which resistance and
+    /// Drive and temperature of each such reading.
+    fn driven(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.steps.iter().filter_map(|step| step.since.map(|(_, drive)| (drive, step.temp_c)))
+    }
+
+    /// What is left of the temperatures' scatter with this time constant, and by which resistances and
     /// ambient; `None` if the drive never changed.
     ///
     /// Temperatures and drives are taken against their means, so that large numbers do not drown small
     /// ones.
     pub(super) fn explain(&self, time_constant_s: f64) -> Option<Linear> {
-        let mut all = Sums::default();
-        let mut stretch = Sums::default();
-        let (mut x, mut start, mut stretches) = (0.0, 1.0, 0);
+        let (mut all, mut stretch) = (Products::default(), Products::default());
+        let (mut filtered, mut start, mut stretches) = (0.0, 1.0, 0);
         let (mut seconds_before, mut decay) = (0.0, 1.0);
         for step in &self.steps {
-            if let Some((seconds, drive)) = step.since {
-                if seconds != seconds_before {
-                    (seconds_before, decay) = (seconds, (-seconds / time_constant_s).exp());
-                }
-                x = decay * x + (1.0 - decay) * (drive - self.mean_drive);
-                start *= decay;
-            } else {
-                all.add(&stretch.without_start());
-                (stretch, x, start, stretches) = (Sums::default(), 0.0, 1.0, stretches + 1);
+            let Some((seconds, drive)) = step.since else {
+                all.add(&stretch.without(START));
+                (stretch, filtered, start, stretches) = (Products::default(), 0.0, 1.0, stretches + 1);
+                continue;
+            };
+            if seconds != seconds_before {
+                (seconds_before, decay) = (seconds, (-seconds / time_constant_s).exp());
             }
-            stretch.observe(start, x, step.temp_c - self.mean_c);
+            let drive = drive - self.mean_drive;
+            filtered = decay * filtered + (1.0 - decay) * drive;
+            start *= decay;
+            stretch.observe(start, filtered, drive, step.temp_c - self.mean_c);
         }
-        all.add(&stretch.without_start());
+        all.add(&stretch.without(START));
         self.solve(&all, stretches)
     }
 
-    fn solve(&self, sums: &Sums, stretches: usize) -> Option<Linear> {
-        let determinant = sums.one_one * sums.x_x - sums.one_x * sums.one_x;
-        if determinant <= SINGULAR * sums.one_one * sums.x_x {
-            return None;
-        }
-        let resistance = (sums.one_one * sums.x_t - sums.one_x * sums.one_t) / determinant;
-        let offset = (sums.x_x * sums.one_t - sums.one_x * sums.x_t) / determinant;
-        let left = (sums.t_t - resistance * sums.x_t - offset * sums.one_t).max(0.0);
-        let total: f64 = self.steps.iter().map(|step| (step.temp_c - self.mean_c).powi(2)).sum();
-        // Unknown are the resistance, the ambient, the time constant and the start of each stretch.
-        let count = self.steps.len() as f64;
-        let freedom = (count - 3.0 - stretches as f64).max(1.0);
+    fn solve(&self, sums: &Products, stretches: usize) -> Option<Linear> {
+        let Products(of) = sums.without(ONE);
+        let (slow, prompt) = resistances(&of)?;
+        let offset =
+            (sums.0[ONE][TEMP] - slow * sums.0[ONE][SLOW] - prompt * sums.0[ONE][PROMPT]) / sums.0[ONE][ONE];
+        let left = (of[TEMP][TEMP] - slow * of[SLOW][TEMP] - prompt * of[PROMPT][TEMP]).max(0.0);
+        let effect = slow * slow * of[SLOW][SLOW]
+            + 2.0 * slow * prompt * of[SLOW][PROMPT]
+            + prompt * prompt * of[PROMPT][PROMPT];
+        let total: f64 = self.driven().map(|(_, temp_c)| (temp_c - self.mean_c).powi(2)).sum();
+        // Unknown are two resistances, the ambient, the time constant and the start of each stretch.
+        let count = self.usable() as f64;
+        let freedom = (count - 4.0 - stretches as f64).max(1.0);
         Some(Linear {
-            resistance,
-            ambient_c: self.mean_c + offset - resistance * self.mean_drive,
+            resistance: slow + prompt,
+            prompt,
+            ambient_c: self.mean_c + offset - (slow + prompt) * self.mean_drive,
             left,
             r2: 1.0 - (left / freedom) / (total / (count - 1.0)),
             rms_c: (left / freedom).sqrt(),
-            effect_k: resistance.abs() * (determinant / sums.one_one / count).sqrt(),
+            effect_k: (effect.max(0.0) / count).sqrt(),
         })
     }
 }
 
-/// Sums of products over readings: of the start's decay `s`, of 1, of the filtered drive `x` and of the
-/// temperature `t`.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    s_s: f64,
-    s_one: f64,
-    s_x: f64,
-    s_t: f64,
-    one_one: f64,
-    one_x: f64,
-    one_t: f64,
-    x_x: f64,
-    x_t: f64,
-    t_t: f64,
+/// The slow and the prompt resistance. Both are positive in a real node: where the best pair is not, the
+/// prompt one is none. `None` if the drive never changed.
+fn resistances(of: &[[f64; 5]; 5]) -> Option<(f64, f64)> {
+    let (slow, prompt, both) = (of[SLOW][SLOW], of[PROMPT][PROMPT], of[SLOW][PROMPT]);
+    let determinant = slow * prompt - both * both;
+    if determinant > SINGULAR * slow * prompt {
+        let by_slow = (prompt * of[SLOW][TEMP] - both * of[PROMPT][TEMP]) / determinant;
+        let by_prompt = (slow * of[PROMPT][TEMP] - both * of[SLOW][TEMP]) / determinant;
+        if by_slow > 0.0 && by_prompt > 0.0 {
+            return Some((by_slow, by_prompt));
+        }
+    }
+    (slow > SINGULAR).then(|| (of[SLOW][TEMP] / slow, 0.0))
 }
 
-impl Sums {
-    fn observe(&mut self, s: f64, x: f64, t: f64) {
-        self.s_s += s * s;
-        self.s_one += s;
-        self.s_x += s * x;
-        self.s_t += s * t;
-        self.one_one += 1.0;
-        self.one_x += x;
-        self.one_t += t;
-        self.x_x += x * x;
-        self.x_t += x * t;
-        self.t_t += t * t;
+/// What is multiplied and summed over readings: the decay of the stretch's start, 1, the drive behind the
+/// filter, the drive itself, the temperature.
+const START: usize = 0;
+const ONE: usize = 1;
+const SLOW: usize = 2;
+const PROMPT: usize = 3;
+const TEMP: usize = 4;
+
+/// The sums of the products of each two of them, each pair once: the row's number is never above the
+/// column's, and what stands below the diagonal is never read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Products([[f64; 5]; 5]);
+
+impl Products {
+    /// Written out, because nearly all the time of a fit is spent here.
+    fn observe(&mut self, s: f64, x: f64, y: f64, t: f64) {
+        let [start, one, slow, prompt, temp] = &mut self.0;
+        start[START] += s * s;
+        start[ONE] += s;
+        start[SLOW] += s * x;
+        start[PROMPT] += s * y;
+        start[TEMP] += s * t;
+        one[ONE] += 1.0;
+        one[SLOW] += x;
+        one[PROMPT] += y;
+        one[TEMP] += t;
+        slow[SLOW] += x * x;
+        slow[PROMPT] += x * y;
+        slow[TEMP] += x * t;
+        prompt[PROMPT] += y * y;
+        prompt[TEMP] += y * t;
+        temp[TEMP] += t * t;
     }
 
-    /// The sums after each stretch's own unknown, the temperature that it starts with, has taken what it
-    /// can: everything less its projection on `s`.
-    fn without_start(self) -> Self {
-        let s_s = self.s_s.max(f64::MIN_POSITIVE);
-        Self {
-            one_one: self.one_one - self.s_one * self.s_one / s_s,
-            one_x: self.one_x - self.s_one * self.s_x / s_s,
-            one_t: self.one_t - self.s_one * self.s_t / s_s,
-            x_x: self.x_x - self.s_x * self.s_x / s_s,
-            x_t: self.x_t - self.s_x * self.s_t / s_s,
-            t_t: self.t_t - self.s_t * self.s_t / s_s,
-            ..Self::default()
+    fn add(&mut self, other: &Self) {
+        for (row, more) in self.0.iter_mut().zip(other.0) {
+            for (sum, more) in row.iter_mut().zip(more) {
+                *sum += more;
+            }
         }
     }
 
-    fn add(&mut self, stretch: &Self) {
-        self.one_one += stretch.one_one;
-        self.one_x += stretch.one_x;
-        self.one_t += stretch.one_t;
-        self.x_x += stretch.x_x;
-        self.x_t += stretch.x_t;
-        self.t_t += stretch.t_t;
+    /// The sums of what is left of everything when one of them has explained as much of it as it can.
+    fn without(self, one: usize) -> Self {
+        let by = self.0[one];
+        let mut left = self;
+        for (row, share) in left.0.iter_mut().zip(by) {
+            for (sum, other) in row.iter_mut().zip(by) {
+                *sum -= share * other / by[one].max(f64::MIN_POSITIVE);
+            }
+        }
+        left
     }
 }
 
