@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use picollect_evaluate::Window;
 use picollect_settings::exit::{Failure, usage};
 
+use crate::bench::{self, BenchOptions};
 use crate::report::{self, Report};
 use crate::time::{millis, now_ms, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
@@ -44,6 +45,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure what this machine computes, and how fast its memory is
+    #[command(
+        after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by node picollect bench"
+    )]
+    Bench(BenchOptions),
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -185,6 +191,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             print(&report::build(&store, window)?, options.format)
         }
         Command::Nodes { data, json } => list_nodes(&data, json),
+        Command::Bench(options) => bench::bench(&options),
         Command::Token(TokenCommand::Create { data, name, scope, node }) => {
             println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
             Ok(())

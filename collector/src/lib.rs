@@ -3,6 +3,7 @@
 //! Invariants: only `web` knows HTTP; a back end is known only behind [`store::Store`]; what a report
 //! says is computed by `picollect-evaluate`.
 
+pub mod bench;
 pub mod cli;
 pub mod data_dir;
 pub mod demo;
