@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use picollect_settings::exit::{Failure, usage};
 
 use crate::ask::{Answer, AskOptions, Format};
+use crate::bench::{self, BenchOptions};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::run::RunOptions;
 use crate::scaling::ScalingOptions;
@@ -84,6 +85,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure what this machine computes, and how fast its memory is
+    #[command(
+        after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by node picollect bench"
+    )]
+    Bench(BenchOptions),
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -265,6 +271,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Nodes { ask, json } => {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
         }
+        Command::Bench(options) => bench::bench(&options),
         Command::Token(TokenCommand::Create { data, name, scope, node }) => {
             println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
             Ok(())

@@ -4,6 +4,7 @@
 //! says is computed by `picollect-evaluate`.
 
 pub mod ask;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod data_dir;
