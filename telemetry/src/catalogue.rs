@@ -4,7 +4,8 @@
 //! sides at once; the Prometheus names and the documentation page are made from it.
 //!
 //! Beside the tags named here every series carries `host` and `cluster`, and every series of a
-//! simulated node `simulated=true`.
+//! simulated node `simulated=true`. A wall meter that the collector itself asks or whose log was imported is
+//! no node: its `power` series have no `host`.
 
 /// The tag that names the node.
 pub const HOST: &str = "host";
@@ -129,6 +130,7 @@ metrics! {
     WATTS = "power"."watts", "W", Gauge, ["boundary", "meter", "source"], "Mean power since the last sample.";
     WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
+    COUNTER_J = "power"."counter_joules", "J", Counter, ["boundary", "meter", "source"], "Of a wall meter its own energy counter as it stands, coarse and with a beginning of its own; only to be compared with `joules`.";
 
     CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
     DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
@@ -180,7 +182,7 @@ pub fn find(measurement: &str, field: &str) -> Option<&'static Metric> {
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Metric catalogue\n\nMade from `telemetry/src/catalogue.rs`; every series also carries `host` and \
-         `cluster`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
+         `cluster`; the collector's own wall meters have no `host`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
     );
     for metric in METRICS {
         let Metric { measurement, field, unit, kind, tags, help } = metric;
