@@ -15,7 +15,7 @@ use crate::live;
 use crate::query::{AROUND_MS, numbers, series_of, whole};
 use crate::report::{self, Report};
 use crate::runs::{Run, Share};
-use crate::server::told_to_stop;
+use crate::server::{self, told_to_stop};
 use crate::store::{SeriesKey, Store, StoreError};
 use crate::time::{millis, now_ms};
 use crate::up::Site;
@@ -45,7 +45,7 @@ pub struct Options {
 pub async fn demo(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
-    let mut site = Site::start(data, "127.0.0.1:0", None).await?;
+    let mut site = Site::start(data, "127.0.0.1:0", &server::Options::default()).await?;
     let window = run_cluster(&mut site, options, temporary.path()).await?;
     let report = report::build(site.store().as_ref(), window)?;
     site.stop().await?;

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use picollect_evaluate::cluster::{Figure, speaking_for_node, sums};
 use picollect_evaluate::efficiency::{flops, flops_per_w};
-use picollect_evaluate::energy::of_epochs;
 use picollect_evaluate::power::{peak_of_sum_w, peak_w};
 use picollect_evaluate::presence::presence;
 use picollect_evaluate::series::{Sample, greatest, mean};
 use picollect_evaluate::throttle::{Flags, Moment, episodes};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::catalogue::{
-    BUSY, CORES, FREQ_CAPPED, HOST, JOULES, MAX_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED,
-    SOFT_LIMIT, TEMP, THROTTLED, UNDER_VOLTAGE, WATTS, WATTS_MAX,
+    BUSY, CORES, FREQ_CAPPED, HOST, MAX_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED, SOFT_LIMIT,
+    TEMP, THROTTLED, UNDER_VOLTAGE, WATTS, WATTS_MAX,
 };
 use picollect_telemetry::{Boundary, NoData, Source};
 
@@ -20,7 +19,9 @@ use super::{
     Cluster, EnergyFigure, Episode, MeanMax, Missing, Node, Report, Run, RunNode, SCHEMA, SourcePart, Span,
 };
 use crate::nodes::heard;
-use crate::query::{AROUND_MS, Series, energy_points, hosts, latest, numbers, series_of, whole};
+use crate::query::{
+    AROUND_MS, Series, energy_of, hosts, interval_s, latest, numbers, power_meters, series_of, whole,
+};
 use crate::runs;
 use crate::store::{Selector, SeriesKey, Store, StoreError};
 use crate::time::rfc3339;
@@ -39,7 +40,16 @@ pub fn build(store: &dyn Store, window: Window) -> Result<Report> {
     }
     let runs = runs::ended_in(store, window)?.into_iter();
     let runs = runs.map(|run| self::run(store, run, &nodes)).collect::<Result<_>>()?;
-    let cluster = cluster(&nodes, &metered, window);
+    let at_the_wall = meters(store, None, window)?.into_iter().map(|meter| {
+        let interval_s = interval_s(&meter.watts).unwrap_or(0.0);
+        (meter, interval_s)
+    });
+    let metered: Vec<_> = metered.into_values().chain(at_the_wall).collect();
+    let mut cluster = cluster(&nodes, &metered, window);
+    if cluster.energy.boundary == Some(Boundary::Wall.as_str()) {
+        // What is behind the wall is every node and not one for each meter.
+        cluster.nodes_with_energy = cluster.nodes_with_energy.max(nodes.len());
+    }
     Ok(Report { schema: SCHEMA, window: span(window), cluster, nodes, runs })
 }
 
@@ -70,27 +80,35 @@ impl Meter {
 
 /// The meter that speaks for a node in a window, if any covers some of it.
 fn speaking_meter(store: &dyn Store, host: &str, window: Window) -> Result<Option<Meter>> {
+    let mut meters = meters(store, Some(host), window)?;
+    let figures: Vec<Figure> = meters.iter().map(|meter| meter.figure).collect();
+    Ok(speaking_for_node(&figures).map(|index| meters.swap_remove(index)))
+}
+
+/// The meters of a host, or for `None` those at the wall, that cover some of a window.
+fn meters(store: &dyn Store, host: Option<&str>, window: Window) -> Result<Vec<Meter>> {
     let mut meters = Vec::new();
-    for joules in series_of(store, host, &JOULES, window, AROUND_MS)? {
-        let tag = |name| joules.key.tag(name).unwrap_or_default();
+    for key in power_meters(store, host)? {
+        let tag = |name| key.tag(name).unwrap_or_default();
         let (Some(source), Some(boundary)) =
             (Source::from_name(tag("source")), Boundary::from_name(tag("boundary")))
         else {
             continue;
         };
-        let Some(energy) = of_epochs(&energy_points(store, &joules, window)?, window) else { continue };
+        let Some(energy) = energy_of(store, &key, window)? else { continue };
         let watts = |metric: &Metric| {
-            numbers(store, &SeriesKey { field: metric.field.into(), ..joules.key.clone() }, window, 0)
+            numbers(store, &SeriesKey { field: metric.field.into(), ..key.clone() }, window, 0)
         };
+        let (watts, watts_max) = (watts(&WATTS)?, watts(&WATTS_MAX)?);
         meters.push(Meter {
             name: tag("meter").to_owned(),
             figure: Figure { source, boundary, energy },
-            watts: watts(&WATTS)?,
-            watts_max: watts(&WATTS_MAX)?,
+            // A foreign feed has no maxima: its readings are the best that is known.
+            watts_max: if watts_max.is_empty() { watts.clone() } else { watts_max },
+            watts,
         });
     }
-    let figures: Vec<Figure> = meters.iter().map(|meter| meter.figure).collect();
-    Ok(speaking_for_node(&figures).map(|index| meters.swap_remove(index)))
+    Ok(meters)
 }
 
 fn node(
@@ -232,13 +250,13 @@ fn missing(
     Ok(found)
 }
 
-fn cluster(nodes: &[Node], metered: &BTreeMap<String, (Meter, f64)>, window: Window) -> Cluster {
+fn cluster(nodes: &[Node], metered: &[(Meter, f64)], window: Window) -> Cluster {
     let count = |state| nodes.iter().filter(|node| node.state == state).count();
-    let figures: Vec<Figure> = metered.values().map(|(meter, _)| meter.figure).collect();
+    let figures: Vec<Figure> = metered.iter().map(|(meter, _)| meter.figure).collect();
     let mut sums: Vec<_> = sums(&figures)
         .into_iter()
         .map(|sum| {
-            let of_boundary = || metered.values().filter(|(meter, _)| meter.figure.boundary == sum.boundary);
+            let of_boundary = || metered.iter().filter(|(meter, _)| meter.figure.boundary == sum.boundary);
             let watts: Vec<_> = of_boundary().map(|(meter, _)| meter.watts.clone()).collect();
             let interval_s = of_boundary().map(|(_, interval_s)| *interval_s).fold(0.0, f64::max);
             let whole_s = window.seconds() * sum.nodes as f64;
@@ -276,7 +294,7 @@ fn cluster(nodes: &[Node], metered: &BTreeMap<String, (Meter, f64)>, window: Win
 
 fn run(store: &dyn Store, run: runs::Run, nodes: &[Node]) -> Result<Run> {
     let mut parts = Vec::new();
-    let mut metered = BTreeMap::new();
+    let mut metered = Vec::new();
     let seconds = run.window.seconds();
     for share in &run.shares {
         let meter = speaking_meter(store, &share.host, run.window)?;
@@ -286,7 +304,7 @@ fn run(store: &dyn Store, run: runs::Run, nodes: &[Node]) -> Result<Run> {
         parts.push(RunNode { host: share.host.clone(), flops: rate, flops_per_w: per_w, energy });
         let interval_s =
             heard(store, &share.host, run.window.end_ms)?.map_or(1.0, |(_, interval_s)| interval_s);
-        metered.extend(meter.map(|meter| (share.host.clone(), (meter, interval_s))));
+        metered.extend(meter.map(|meter| (meter, interval_s)));
     }
     let together = cluster(&[], &metered, run.window);
     // Work and power have to be those of the same machines.
