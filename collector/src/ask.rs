@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::DataOptions;
 use crate::client::{Client, Target};
+use crate::config::{Config, ConfigOptions};
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::time::now_ms;
 
@@ -77,6 +78,8 @@ pub enum AskError {
 pub struct Sources<'a> {
     /// What was measured.
     pub store: &'a dyn Store,
+    /// What is configured.
+    pub config: &'a Config,
     /// Unix time, milliseconds.
     pub now_ms: i64,
 }
@@ -98,6 +101,8 @@ pub trait Question: Serialize + DeserializeOwned + Send + 'static {
 pub struct AskOptions {
     #[command(flatten)]
     data: DataOptions,
+    #[command(flatten)]
+    config: ConfigOptions,
     /// Ask the collector at this address instead of reading its data directory
     #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR", conflicts_with = "data")]
     collector: Option<String>,
@@ -112,9 +117,13 @@ pub struct AskOptions {
 impl AskOptions {
     /// Opens the store, or makes a client that connects when it is first asked.
     pub fn open(&self) -> Result<Source, Failure> {
-        let Some(url) = self.collector.clone() else { return Ok(Source::Here(self.data.open()?)) };
+        let Some(url) = self.collector.clone() else { return self.open_here() };
         let (token_file, ca_file) = (self.token_file.clone(), self.ca_file.clone());
         Ok(Source::There(Client::new(&Target { url, token_file, ca_file }).map_err(usage)?))
+    }
+
+    fn open_here(&self) -> Result<Source, Failure> {
+        Ok(Source::Here(self.data.open()?, Box::new(self.config.read(&self.data.path()?)?)))
     }
 
     /// The data directory of this machine; of an asked collector's own nothing is known.
@@ -126,7 +135,7 @@ impl AskOptions {
 /// Where answers come from.
 pub enum Source {
     /// The store of this machine.
-    Here(SqliteStore),
+    Here(SqliteStore, Box<Config>),
     /// A collector.
     There(Client),
 }
@@ -135,8 +144,8 @@ impl Source {
     /// Asks.
     pub fn ask<Q: Question>(&self, question: &Q) -> Result<Answer, Failure> {
         match self {
-            Self::Here(store) => {
-                let sources = Sources { store, now_ms: now_ms() };
+            Self::Here(store, config) => {
+                let sources = Sources { store, config, now_ms: now_ms() };
                 question.answer(&sources).map_err(|error| match error {
                     AskError::Question(_) => usage(error),
                     _ => Failure::Runtime(error.into()),
@@ -149,7 +158,7 @@ impl Source {
     /// Adds lines to the store.
     pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
         match self {
-            Self::Here(store) => {
+            Self::Here(store, _) => {
                 let batch = picollect_telemetry::line::decode(
                     lines,
                     picollect_telemetry::line::Precision::Nanoseconds,

@@ -1,7 +1,7 @@
 //! The collector's command line.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -10,11 +10,14 @@ use picollect_settings::exit::{Failure, usage};
 
 use crate::ask::{Answer, AskOptions, Format};
 use crate::bench::{self, BenchOptions};
+use crate::config::check::{self, Effective};
+use crate::config::{Config, ConfigOptions, DEFAULT_LISTEN, Origin, Setting, lay_over};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::run::RunOptions;
 use crate::scaling::ScalingOptions;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
+use crate::wall::import::{self, ImportOptions};
 use crate::{data_dir, demo, questions, run, scaling, server, store, up};
 
 /// What the collector can do.
@@ -93,6 +96,21 @@ pub enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Take in the log of a meter at the wall
+    #[command(after_help = "Example:\n  picollect import --wall meter.csv --name socket")]
+    Import(ImportOptions),
+    /// Check the configuration and print what holds and where it comes from
+    Check {
+        /// What and where.
+        #[command(flatten)]
+        options: ServeOptions,
+        /// How to encrypt.
+        #[command(flatten)]
+        tls: TlsOptions,
+        /// Also ask each wall meter once
+        #[arg(long)]
+        connect: bool,
+    },
 }
 
 /// Where the data is.
@@ -104,6 +122,7 @@ pub struct DataOptions {
 }
 
 impl DataOptions {
+    /// The directory, which need not be there.
     pub(crate) fn path(&self) -> anyhow::Result<PathBuf> {
         self.data.clone().map_or_else(data_dir::default_path, Ok)
     }
@@ -129,9 +148,11 @@ fn ensure_runtime(holds: bool, otherwise: impl FnOnce() -> anyhow::Error) -> Res
 pub struct ServeOptions {
     #[command(flatten)]
     data: DataOptions,
-    /// Address and port to listen on; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8650", env = "PICOLLECT_LISTEN")]
-    listen: String,
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// Address and port to listen on; port 0 is any free one [default: 127.0.0.1:8650]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
+    listen: Option<String>,
     /// Delete data that is older, such as 90d [default: keep everything]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "PICOLLECT_RETENTION")]
     retention: Option<Duration>,
@@ -253,11 +274,12 @@ pub fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Up(options) => {
             picollect_settings::log::start();
-            Ok(runtime()?.block_on(up::up(&options.data.path()?, &options.listen, options.retention))?)
+            let Serving { data, listen, server } = Serving::of(&options, None)?;
+            Ok(runtime()?.block_on(up::up(&data, &listen, &server))?)
         }
         Command::Serve { options, tls } => {
             picollect_settings::log::start();
-            Ok(runtime()?.block_on(serve(&options, tls))?)
+            Ok(runtime()?.block_on(serve(&Serving::of(&options, Some(tls))?))?)
         }
         Command::Demo(options) => run_demo(options),
         Command::Report(options) => print(&options.ask.open()?.ask(&options.question())?),
@@ -276,6 +298,8 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
             Ok(())
         }
+        Command::Import(options) => import::execute(&options),
+        Command::Check { options, tls, connect } => check(&options, tls, connect),
     }
 }
 
@@ -283,10 +307,46 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-async fn serve(options: &ServeOptions, tls: TlsOptions) -> anyhow::Result<()> {
-    let tls = tls.tls_cert.zip(tls.tls_key).map(|(certificate, key)| server::Tls { certificate, key });
-    let how = server::Options { keep: options.retention, tls };
-    let (server, collector) = server::start(&options.data.path()?, &options.listen, &how).await?;
+/// What flags, variables and file say together.
+struct Serving {
+    data: PathBuf,
+    listen: String,
+    server: server::Options,
+}
+
+impl Serving {
+    /// Without TLS options, what the file says of TLS does not hold either: `up` starts an agent that would
+    /// have to know the certificate.
+    fn of(options: &ServeOptions, tls: Option<TlsOptions>) -> Result<Self, Failure> {
+        let data = options.data.path()?;
+        let config = options.config.read(&data)?;
+        let tls = match tls {
+            Some(tls) => tls.laid_over(&config)?,
+            None => None,
+        };
+        let listen = options
+            .listen
+            .clone()
+            .or_else(|| config.listen.clone())
+            .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
+        let keep = options.retention.or(config.retention);
+        Ok(Self { data, listen, server: server::Options { keep, tls, config } })
+    }
+}
+
+impl TlsOptions {
+    fn laid_over(self, config: &Config) -> Result<Option<server::Tls>, Failure> {
+        let certificate = self.tls_cert.or_else(|| config.tls_cert.clone());
+        match (certificate, self.tls_key.or_else(|| config.tls_key.clone())) {
+            (Some(certificate), Some(key)) => Ok(Some(server::Tls { certificate, key })),
+            (None, None) => Ok(None),
+            _ => Err(usage(anyhow!("`tls_cert` and `tls_key` go together"))),
+        }
+    }
+}
+
+async fn serve(serving: &Serving) -> anyhow::Result<()> {
+    let (server, collector) = server::start(&serving.data, &serving.listen, &serving.server).await?;
     println!("listening on {}", server.url());
     io::stdout().flush()?;
     if !collector.tokens.any()? {
@@ -307,6 +367,58 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     picollect_settings::log::start();
     let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep }))?;
     print(&Answer { text: questions::written(&report, format, colour())?, findings: Vec::new() })
+}
+
+/// Prints what holds; exit code 1 if something that is configured cannot be used.
+fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> Result<(), Failure> {
+    let data = options.data.path()?;
+    let config = options.config.read(&data)?;
+    tls.clone().laid_over(&config)?;
+    let effective = effective(options, tls, &data, &config);
+    let mut findings = check::findings(&config);
+    let mut page = check::page(&effective, &config);
+    if connect {
+        let (answers, silent) = check::connect(&config.wall);
+        page += &answers;
+        findings.extend((silent > 0).then(|| format!("{silent} wall meters give no reading")));
+    }
+    page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
+    io::stdout().write_all(page.as_bytes())?;
+    if findings.is_empty() { Ok(()) } else { Err(Failure::Finding(findings.len())) }
+}
+
+/// The settings that more than the file can say, in the order in which they are printed.
+fn effective(options: &ServeOptions, tls: TlsOptions, data: &Path, config: &Config) -> Effective {
+    let or = |said: Option<Setting<String>>, otherwise: &str| {
+        said.unwrap_or(Setting { value: otherwise.to_owned(), origin: Origin::Default })
+    };
+    let path = |path: PathBuf| path.display().to_string();
+    let time = |time: Duration| humantime::format_duration(time).to_string();
+    let given = |value, flag, variable| lay_over(value, flag, variable, None);
+    let file = given(options.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
+    let found = config.file.clone().map_or_else(|| "none".to_owned(), path);
+    let directory = given(options.data.data.clone().map(path), "--data", "PICOLLECT_DATA");
+    let listen = lay_over(options.listen.clone(), "--listen", "PICOLLECT_LISTEN", config.listen.clone());
+    let retention = lay_over(
+        options.retention.map(time),
+        "--retention",
+        "PICOLLECT_RETENTION",
+        config.retention.map(time),
+    );
+    let certificate = config.tls_cert.clone().map(path);
+    let certificate = lay_over(tls.tls_cert.map(path), "--tls-cert", "PICOLLECT_TLS_CERT", certificate);
+    let key =
+        lay_over(tls.tls_key.map(path), "--tls-key", "PICOLLECT_TLS_KEY", config.tls_key.clone().map(path));
+    Effective {
+        settings: vec![
+            ("config", or(file, &found)),
+            ("data", or(directory, &data.display().to_string())),
+            ("listen", or(listen, DEFAULT_LISTEN)),
+            ("retention", or(retention, "everything is kept")),
+            ("tls_cert", or(certificate, "none")),
+            ("tls_key", or(key, "none")),
+        ],
+    }
 }
 
 fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {

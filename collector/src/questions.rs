@@ -57,8 +57,8 @@ impl Question for ReportQuestion {
 
     fn answer(&self, from: &Sources<'_>) -> Result<Answer, AskError> {
         if let Some((one, other)) = self.compare.as_deref().zip(self.with.as_deref()) {
-            let one = report::run(from.store, run(from, one)?)?;
-            let other = report::run(from.store, run(from, other)?)?;
+            let one = report::run(from, run(from, one)?)?;
+            let other = report::run(from, run(from, other)?)?;
             let text = report::comparison(&one, &other, self.format, self.colour).ok_or_else(|| {
                 AskError::Question("two runs beside each other are text, html or markdown".to_owned())
             })?;
@@ -66,7 +66,7 @@ impl Question for ReportQuestion {
         }
         let conditions = fail_on::parse(self.fail_on.as_deref().unwrap_or_default());
         let conditions = conditions.map_err(|error| AskError::Question(error.to_string()))?;
-        let report = report::build(from.store, self.window(from)?)?;
+        let report = report::build(from, self.window(from)?)?;
         Ok(Answer {
             text: written(&report, self.format, self.colour)?,
             findings: fail_on::findings(&report, &conditions),
@@ -111,7 +111,7 @@ impl Question for RunsQuestion {
     fn answer(&self, from: &Sources<'_>) -> Result<Answer, AskError> {
         let start_ms = self.since_ms.map_or(0, |since_ms| from.now_ms.saturating_sub(since_ms));
         let ended = runs::ended_in(from.store, Window { start_ms, end_ms: i64::MAX })?.into_iter();
-        let runs = ended.map(|run| report::run(from.store, run)).collect::<Result<Vec<_>, _>>()?;
+        let runs = ended.map(|run| report::run(from, run)).collect::<Result<Vec<_>, _>>()?;
         let text = match self.format {
             Format::Json => serde_json::to_string_pretty(&runs)? + "\n",
             _ => report::runs_table(&runs),
@@ -145,7 +145,7 @@ impl Question for RunQuestion {
     const PATH: &'static str = "/api/v1/run";
 
     fn answer(&self, from: &Sources<'_>) -> Result<Answer, AskError> {
-        let run = report::run(from.store, run(from, &self.id)?)?;
+        let run = report::run(from, run(from, &self.id)?)?;
         let text = match self.format {
             Format::Json => serde_json::to_string_pretty(&run)? + "\n",
             _ if self.verdict_only => report::verdict_of_run(&run, self.colour),

@@ -328,6 +328,9 @@ pub struct RunResult {
     pub uncertainty: Option<f64>,
     /// Rate by the mean power of the whole run: shown beside, overstates if idle ends are included.
     pub rate_per_w_whole: Option<f64>,
+    /// The result with the configured power of the switch added and the configured loss of the supply;
+    /// `null` unless a supply's efficiency is configured and the nodes are metered behind it.
+    pub rate_per_w_corrected: Option<f64>,
 }
 
 /// The check against the rules of the EE HPC WG Power Measurement Methodology.

@@ -83,7 +83,7 @@ impl Question for ScalingQuestion {
                     "it is not known on how many nodes the run was; give it --label nodes=N or --nodes";
                 AskError::Question(format!("{text}: `{id}`"))
             })?;
-            let run = crate::report::run(from.store, kept)?;
+            let run = crate::report::run(from, kept)?;
             let result = run.result.as_ref();
             let this_unit = result.map_or("", |result| result.unit.as_str());
             if !unit.is_empty() && !this_unit.is_empty() && unit != this_unit {

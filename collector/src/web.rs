@@ -23,6 +23,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
+use crate::config::Config;
 use crate::ingest::{Ingest, IngestError};
 use crate::nodes;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
@@ -50,16 +51,18 @@ pub struct Collector {
     pub ingest: Ingest,
     /// Who may do what.
     pub tokens: Tokens,
+    /// What is configured.
+    pub config: Config,
     store_identity: String,
     bodies: Semaphore,
 }
 
 impl Collector {
-    /// A collector on this store with these tokens.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens) -> Result<Self, StoreError> {
+    /// A collector on this store with these tokens and this configuration.
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
         let ingest = Ingest::new(Arc::clone(&store));
         let store_identity = store.identity()?;
-        Ok(Self { store, ingest, tokens, store_identity, bodies: Semaphore::new(MAX_BODIES) })
+        Ok(Self { store, ingest, tokens, config, store_identity, bodies: Semaphore::new(MAX_BODIES) })
     }
 }
 
@@ -242,7 +245,8 @@ async fn answer<Q: Question>(
     let Query(question) = question.map_err(wrong)?;
     let format = question.format();
     let answered = tokio::task::spawn_blocking(move || {
-        question.answer(&Sources { store: collector.store.as_ref(), now_ms: now_ms() })
+        let Collector { store, config, .. } = collector.as_ref();
+        question.answer(&Sources { store: store.as_ref(), config, now_ms: now_ms() })
     });
     let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
     let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();

@@ -122,6 +122,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 6] = [
+        Self::UnderVoltage,
+        Self::ThermalHard,
+        Self::ThermalSoft,
+        Self::FirmwareCap,
+        Self::Inferred,
+        Self::Unknown,
+    ];
+
     /// The name in reports and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,8 +3,9 @@
 //! Agents write through it and the collector reads through it, so a renamed metric is renamed on both
 //! sides at once; the Prometheus names and the documentation page are made from it.
 //!
-//! Beside the tags named here every series but those of runs carries `host` and `cluster`, and every
-//! series of a simulated node `simulated=true`.
+//! Beside the tags named here every series carries `host` and `cluster`, and every series of a simulated
+//! node `simulated=true`. Two things are no node, and so their series have no `host`: a run, and a wall
+//! meter that the collector itself asks or whose log was imported.
 
 /// The tag that names the node.
 pub const HOST: &str = "host";
@@ -132,6 +133,7 @@ metrics! {
     WATTS = "power"."watts", "W", Gauge, ["boundary", "meter", "source"], "Mean power since the last sample.";
     WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
+    COUNTER_J = "power"."counter_joules", "J", Counter, ["boundary", "meter", "source"], "Of a wall meter its own energy counter as it stands, coarse and with a beginning of its own; only to be compared with `joules`.";
 
     GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter that grows with its reading, as a ratio of it; said once a minute.";
     OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it reads.";
@@ -188,7 +190,7 @@ pub fn find(measurement: &str, field: &str) -> Option<&'static Metric> {
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Metric catalogue\n\nMade from `telemetry/src/catalogue.rs`; every series also carries `host` and \
-         `cluster`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
+         `cluster`; the collector's own wall meters have no `host`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
     );
     for metric in METRICS {
         let Metric { measurement, field, unit, kind, tags, help } = metric;

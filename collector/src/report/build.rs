@@ -1,6 +1,9 @@
 //! From a window of the store to a report. A file for each of its parts.
 
+mod advice;
+mod cost;
 mod energy;
+mod methodology;
 mod node;
 mod provenance;
 mod run;
@@ -11,69 +14,80 @@ mod verdict;
 use picollect_evaluate::Window;
 use picollect_evaluate::balance::{Peer, outliers};
 use picollect_evaluate::energy::Energy;
+use picollect_evaluate::references::REFERENCES;
 
 pub use run::run;
 
-use self::energy::{Metered, speaking_meter, together};
+use self::cost::Prices;
+use self::energy::{Part, Scope};
 use self::node::Seen;
-use super::{Cluster, EnergyFigure, Outlier, Overhead, Report, SCHEMA, Span};
+use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
+use crate::ask::{AskError, Sources};
 use crate::nodes::heard;
 use crate::query::hosts;
 use crate::runs;
-use crate::store::{Store, StoreError};
 use crate::time::rfc3339;
 
-type Result<T> = std::result::Result<T, StoreError>;
+type Result<T> = std::result::Result<T, AskError>;
 
 /// The report of a window.
-pub fn build(store: &dyn Store, window: Window) -> Result<Report> {
+pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
+    let mut known = Vec::new();
+    for host in hosts(from.store)? {
+        known.extend(heard(from.store, &host, window.end_ms)?.map(|heard| (host, heard)));
+    }
+    let names: Vec<String> = known.iter().map(|(host, _)| host.clone()).collect();
+    let part = Part::of(from, &names, Scope::Cluster, window)?;
     let mut seen = Vec::new();
-    let mut metered = Metered::new();
-    for host in hosts(store)? {
-        let Some((heard_ms, interval_s)) = heard(store, &host, window.end_ms)? else { continue };
-        let meter = speaking_meter(store, &host, window)?;
-        let mut one = node::see(store, &host, window, (heard_ms, interval_s), meter.as_ref())?;
-        one.node.thermal = thermal::model(&one, meter.as_ref());
-        metered.extend(meter.map(|meter| (host, (meter, interval_s))));
+    for (host, heard) in &known {
+        let meter = part.metered.get(host);
+        let mut one = node::see(from.store, host, window, *heard, meter)?;
+        one.node.thermal = thermal::model(&one, meter);
         seen.push(one);
     }
-    let timeline = timeline::timeline(&seen, &metered, window);
+    let kept = runs::ended_in(from.store, window)?;
+    let between_runs = between_runs(from, &kept, &part, &names)?;
+    let runs = kept.into_iter().map(|kept| run(from, kept)).collect::<Result<Vec<_>>>()?;
+    let prices = Prices::read(from)?;
+    let cost = cost::cost(from, &prices, &part, &names)?;
     let balance = balance(&seen);
-    let nodes: Vec<_> = seen.into_iter().map(|seen| seen.node).collect();
-    let together = together(&metered, window);
-    let count = |state| nodes.iter().filter(|node| node.state == state).count();
-    let cluster = Cluster {
-        nodes: nodes.len(),
-        up: count("up"),
-        late: count("late"),
-        down: count("down"),
-        energy: together.energy,
-        nodes_with_energy: together.nodes,
-        by_source: together.by_source,
-        other_boundaries: together.others,
-    };
-    let kept = runs::ended_in(store, window)?;
-    let between_runs = between_runs(store, &kept, &metered, &cluster.energy, window)?;
-    let runs = kept.into_iter().map(|kept| run(store, kept)).collect::<Result<Vec<_>>>()?;
     let mut report = Report {
         schema: SCHEMA,
         window: span(window),
-        overhead: overhead(&cluster),
-        cluster,
-        nodes,
+        verdict: Vec::new(),
+        overhead: overhead(&part),
+        advice: advice::advice(&seen, &balance),
+        affordability: cost::affordability(from, &part, &runs, cost.as_ref()),
+        timeline: timeline::timeline(&seen, &part),
+        cluster: cluster(&seen, part),
+        nodes: seen.into_iter().map(|seen| seen.node).collect(),
+        references: REFERENCES.iter().map(reference).collect(),
         balance,
         runs,
         between_runs,
-        timeline,
-        ..Report::default()
+        cost,
     };
     verdict::shares(&mut report);
     report.verdict = verdict::sentences(&report);
     Ok(report)
 }
 
-pub(super) fn span(window: Window) -> Span {
+fn span(window: Window) -> Span {
     Span { start: rfc3339(window.start_ms), end: rfc3339(window.end_ms), seconds: window.seconds() }
+}
+
+fn cluster(seen: &[Seen], part: Part) -> Cluster {
+    let count = |state| seen.iter().filter(|seen| seen.node.state == state).count();
+    Cluster {
+        nodes: seen.len(),
+        up: count("up"),
+        late: count("late"),
+        down: count("down"),
+        energy: part.energy,
+        nodes_with_energy: part.nodes_with_energy,
+        by_source: part.by_source,
+        other_boundaries: part.others,
+    }
 }
 
 fn balance(seen: &[Seen]) -> Vec<Outlier> {
@@ -94,12 +108,13 @@ fn balance(seen: &[Seen]) -> Vec<Outlier> {
     outliers(&peers).into_iter().map(outlier).collect()
 }
 
-/// What the widest boundary has beyond the sum of the nodes.
-fn overhead(cluster: &Cluster) -> Option<Overhead> {
-    let inner = cluster.other_boundaries.iter().find(|figure| figure.boundary == Some("node"))?;
-    let (outer_w, nodes_w) = (cluster.energy.mean_w?, inner.mean_w?);
-    (outer_w > 0.0).then(|| Overhead {
-        boundary: cluster.energy.boundary.unwrap_or_default(),
+/// What the wall has beyond the sum of the nodes, if every node is in that sum.
+fn overhead(part: &Part) -> Option<Overhead> {
+    let inner = part.others.iter().find(|figure| figure.boundary == Some("node"))?;
+    let all = part.metered.values().filter(|meter| meter.figure.boundary.as_str() == "node").count();
+    let (outer_w, nodes_w) = (part.energy.mean_w?, inner.mean_w?);
+    (outer_w > 0.0 && all == part.nodes).then(|| Overhead {
+        boundary: part.energy.boundary.unwrap_or_default(),
         outer_w,
         nodes_w,
         overhead_w: outer_w - nodes_w,
@@ -107,49 +122,53 @@ fn overhead(cluster: &Cluster) -> Option<Overhead> {
     })
 }
 
+fn reference(reference: &picollect_evaluate::references::Reference) -> Reference {
+    Reference {
+        name: reference.name.to_owned(),
+        year: reference.year,
+        source: reference.source.to_owned(),
+        flops: reference.flops,
+        flops_per_w: reference.flops_per_w,
+    }
+}
+
 /// The window less its runs, at the cluster's own boundary; `None` if there are none.
 fn between_runs(
-    store: &dyn Store,
+    from: &Sources<'_>,
     kept: &[runs::Run],
-    metered: &Metered,
-    cluster: &EnergyFigure,
-    window: Window,
+    whole: &Part,
+    nodes: &[String],
 ) -> Result<Option<EnergyFigure>> {
+    let window = whole.window;
     let clipped = kept.iter().map(|run| Window {
         start_ms: run.time.start_ms.max(window.start_ms),
         end_ms: run.time.end_ms.min(window.end_ms),
     });
     let runs = united(clipped.filter(|run| run.start_ms < run.end_ms).collect());
-    let (Some(energy_j), Some(coverage), false) = (cluster.energy_j, cluster.coverage, runs.is_empty())
-    else {
+    if runs.is_empty() {
         return Ok(None);
-    };
-    let mut in_runs = Energy { joules: 0.0, covered_s: 0.0 };
-    let speaking =
-        metered.iter().filter(|(_, (meter, _))| Some(meter.figure.boundary.as_str()) == cluster.boundary);
-    let hosts: Vec<&String> = speaking.map(|(host, _)| host).collect();
-    for (host, run) in hosts.iter().flat_map(|host| runs.iter().map(move |run| (host, run))) {
-        let meter = speaking_meter(store, host, *run)?;
-        let same = meter.filter(|meter| Some(meter.figure.boundary.as_str()) == cluster.boundary);
-        let energy = same.map_or(Energy { joules: 0.0, covered_s: 0.0 }, |meter| meter.figure.energy);
-        in_runs.joules += energy.joules;
-        in_runs.covered_s += energy.covered_s;
     }
-    let nodes = hosts.len() as f64;
-    let runs_s: f64 = runs.iter().map(|run| run.seconds()).sum();
-    let (rest_s, covered_s) =
-        (window.seconds() - runs_s, coverage * window.seconds() * nodes - in_runs.covered_s);
-    let joules = energy_j - in_runs.joules;
-    let known = rest_s > 0.0 && covered_s > 0.0;
+    let (mut rest, mut rest_s) = (whole.covered_energy(), window.seconds());
+    for run in runs {
+        let part = Part::of(from, nodes, Scope::Cluster, run)?;
+        let energy = if part.boundary() == whole.boundary() { part.covered_energy() } else { NOTHING };
+        rest.joules -= energy.joules;
+        rest.covered_s -= energy.covered_s;
+        rest_s -= run.seconds();
+    }
+    let meters = whole.speaking().count() as f64;
+    let known = rest_s > 0.0 && rest.covered_s > 0.0;
     Ok(known.then(|| EnergyFigure {
-        source: cluster.source,
-        boundary: cluster.boundary,
-        coverage: Some(covered_s / (rest_s * nodes)),
-        energy_j: Some(joules),
-        mean_w: Some(joules / covered_s * nodes),
+        source: whole.energy.source,
+        boundary: whole.energy.boundary,
+        coverage: Some((rest.covered_s / (rest_s * meters)).min(1.0)),
+        energy_j: Some(rest.joules),
+        mean_w: Some(rest.joules / rest.covered_s * meters),
         ..EnergyFigure::default()
     }))
 }
+
+const NOTHING: Energy = Energy { joules: 0.0, covered_s: 0.0 };
 
 /// Windows that overlap or touch become one.
 fn united(mut windows: Vec<Window>) -> Vec<Window> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use picollect_evaluate::presence::presence;
 use picollect_evaluate::series::{Sample, greatest, mean};
-use picollect_evaluate::throttle::{self, Moment, episodes};
+use picollect_evaluate::throttle::{self, Cause, Moment, episodes};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
@@ -31,6 +31,10 @@ pub(super) struct Seen {
     pub(super) busy: Vec<Sample>,
     /// Real clock by the highest, mean over the window.
     pub(super) clock_ratio: Option<f64>,
+    /// The highest clock.
+    pub(super) max_hz: Option<f64>,
+    /// The causes of its episodes.
+    pub(super) causes: Vec<Cause>,
 }
 
 /// Looks at a node.
@@ -52,6 +56,8 @@ pub(super) fn see(
     };
     let moments = moments(store, host, window, &temps, &busy)?;
     let episodes = known_episodes(store, host, window, interval_s, &moments)?;
+    let causes = episodes.iter().flatten().map(|episode| episode.cause).collect();
+    let max_hz = moments.iter().filter_map(|moment| moment.max_hz).reduce(f64::max);
     let core_s = cores.last().map(|cores| cores.value * window.seconds());
     let node = Node {
         host: host.to_owned(),
@@ -67,7 +73,7 @@ pub(super) fn see(
         thermal: Thermal::default(),
         missing: missing(store, host, window, heard_ms, interval_s)?,
     };
-    Ok(Seen { node, interval_s, clock_ratio: clock_ratio(&moments), temps, busy })
+    Ok(Seen { node, interval_s, clock_ratio: clock_ratio(&moments), max_hz, causes, temps, busy })
 }
 
 /// `None` if nothing is known of its flags. The kernel's alarm alone knows episodes of low voltage, but
