@@ -34,6 +34,7 @@ struct ExpectedEnergy {
 #[serde(deny_unknown_fields)]
 struct ThrottleTrace {
     interval_s: f64,
+    cores: Option<f64>,
     window: (i64, i64),
     moments: Vec<(i64, i64, f64, f64, f64)>,
     expect: Vec<ExpectedEpisode>,
@@ -99,7 +100,7 @@ fn every_throttle_trace_gives_its_episodes() {
             clock_hz: Some(clock_hz),
             max_hz: Some(1.5e9),
             busy_cores: Some(busy),
-            cores: None,
+            cores: trace.cores,
         };
         let moments: Vec<_> = trace.moments.iter().map(moment).collect();
         let rounded = |value: Option<f64>| (value.expect("known") * 1e6).round() / 1e6;
