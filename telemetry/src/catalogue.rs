@@ -130,6 +130,10 @@ metrics! {
     WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
 
+    GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter as a share of what it shows, at 25 °C; absent where nobody says.";
+    OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it shows, at 5 V; absent where nobody says.";
+    CONVERSIONS_PER_S = "meter"."conversions_per_s", "1/s", Gauge, ["boundary", "meter", "source"], "How often the meter itself looks at the current, or its energy counter moves; published once a minute, as the two before.";
+
     CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
     DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
     BATTERY_WATTS = "battery"."watts", "W", Gauge, ["battery"], "Power into or out of the battery; what the node takes only while it is discharging.";
@@ -148,6 +152,8 @@ metrics! {
 
     UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";
     BOOT_INFO = "boot"."info", "1", State, ["boot"], "Always 1; the tag is a digest of the boot id and new at each boot.";
+
+    SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; the tags are when a Pi's firmware was built, the governor of the first cores' clock and the kernel's release. What is not there is no tag.";
 
     CLOCK_SYNCHRONISED = "time"."synchronised", "1", State, [], "The kernel calls its clock synchronised.";
     CLOCK_OFFSET = "time"."offset_s", "s", Gauge, [], "What the kernel has still to add to its clock; only while it is synchronised.";
