@@ -163,6 +163,46 @@ mod tests {
         assert!(text.contains("watts=6.4,watts_min=6.4,watts_max=6.4"), "{text}");
     }
 
+    /// A meter that knows one thing about itself.
+    struct Known;
+
+    impl crate::metering::PowerMeter for Known {
+        fn name(&self) -> MeterName {
+            let (source, boundary) = (Source::Measured, picollect_telemetry::Boundary::Node);
+            MeterName { meter: "known".into(), source, boundary }
+        }
+
+        fn period(&self) -> Duration {
+            Duration::from_secs(1)
+        }
+
+        fn accuracy(&self) -> Accuracy {
+            Accuracy { gain_error: Some(0.02), ..Accuracy::default() }
+        }
+
+        fn read(&mut self, now: Duration) -> (Duration, Reading<f64>) {
+            (now, Ok(1.0))
+        }
+    }
+
+    #[test]
+    fn a_meters_errors_are_said_once_a_minute_and_what_is_unknown_is_left_out() {
+        let (_dir, root) = tree(&[]);
+        let (clock, stop) = (crate::clock::Clock::start(), crate::stop::Stop::default());
+        let meters = vec![Metered::start(Box::new(Known), clock.clone(), stop.clone()).unwrap()];
+        let (interval, board) = (Duration::from_secs(1), Board::read(&root));
+        let mut sampler = Sampler { interval, board, meters, model: None, sensors: Vec::new(), samples: 0 };
+        let mut writer = LineWriter::new(&[]);
+        for second in 0..61 {
+            sampler.sample(Duration::from_secs(second), clock.stamps(), Counts::default(), &mut writer);
+        }
+        stop.order();
+        let text = String::from_utf8(writer.take().0).unwrap();
+        let said = text.lines().filter(|line| line.starts_with("meter,"));
+        let wanted = "meter,boundary=node,meter=known,source=measured gain_error=0.02 ";
+        assert_eq!(said.map(|line| line.starts_with(wanted)).collect::<Vec<_>>(), [true, true]);
+    }
+
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
         let board = Board::read(root);
         let model = PowerModel::choose(None, &board, 4);

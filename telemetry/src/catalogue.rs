@@ -96,6 +96,8 @@ metrics! {
     REQUESTED_HZ = "clock"."requested_hz", "Hz", Gauge, ["core"], "Clock that the kernel asked for; the firmware may give less without telling it.";
     MEASURED_HZ = "clock"."measured_hz", "Hz", Gauge, ["core"], "Clock that the core really runs at.";
     MAX_HZ = "clock"."max_hz", "Hz", Gauge, ["core"], "Highest clock that the core may run at.";
+    MIN_LIMIT_HZ = "clock"."min_limit_hz", "Hz", Gauge, ["core"], "Lowest clock that somebody set for the kernel to ask for.";
+    MAX_LIMIT_HZ = "clock"."max_limit_hz", "Hz", Gauge, ["core"], "Highest clock that somebody set for the kernel to ask for; under `max_hz` the core was slowed down on purpose.";
 
     VOLTS = "voltage"."volts", "V", Gauge, ["rail"], "Voltage of a supply rail as the firmware states it; rail `core` is what it asks its regulator for, not a measurement.";
 
