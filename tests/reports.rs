@@ -185,6 +185,7 @@ fn the_help_of_every_command() {
         &["demo"],
         &["report"],
         &["nodes"],
+        &["bench"],
         &["token", "create"],
         &["import"],
         &["check"],

@@ -1,21 +1,24 @@
 //! The collector's command line.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
-use clap::{Args, Subcommand, ValueEnum};
-use picollect_evaluate::Window;
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
 use picollect_settings::exit::{Failure, usage};
 
+use crate::ask::{Answer, AskOptions, Format};
+use crate::bench::{self, BenchOptions};
 use crate::config::check::{self, Effective};
 use crate::config::{Config, ConfigOptions, DEFAULT_LISTEN, Origin, Setting, lay_over};
-use crate::report::{self, Report};
-use crate::time::{millis, now_ms, parse_rfc3339};
+use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
+use crate::run::RunOptions;
+use crate::scaling::ScalingOptions;
+use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
 use crate::wall::import::{self, ImportOptions};
-use crate::{data_dir, demo, nodes, server, store, up};
+use crate::{data_dir, demo, questions, run, scaling, server, store, up};
 
 /// What the collector can do.
 #[derive(Debug, Subcommand)]
@@ -36,17 +39,60 @@ pub enum Command {
     /// Show a whole cluster on this machine: one real node, four simulated ones, a load and the report
     Demo(DemoOptions),
     /// What the nodes did in a window: energy, efficiency, throttling
-    #[command(after_help = "Example:\n  picollect report --since 24h --format json")]
+    #[command(after_help = "Examples:\n  picollect report --since 24h --format html > report.html\n  \
+                            picollect report --run last --fail-on 'throttled,coverage<0.99'\n  \
+                            picollect report --compare hpl-20261123-141157-043 last")]
     Report(ReportOptions),
-    /// The nodes as they are now
-    Nodes {
-        /// Where the data is.
+    /// Run a command and say what it computed per watt
+    #[command(after_help = "Examples:\n  picollect run -- mpirun -np 20 xhpl\n  \
+                            picollect run --repeat 5 --idle 30s --label cooling=fan -- ./xhpl\n  \
+                            picollect run --sweep nodes=1,2,4,5 -- mpirun -np {nodes} xhpl\n  \
+                            picollect run --sweep freq=600,1000,1400 -- ./xhpl\n\n\
+                            Ends with the exit status of the command.")]
+    Run(RunOptions),
+    /// The runs that were measured
+    Runs {
+        /// Whom to ask.
         #[command(flatten)]
-        data: DataOptions,
+        ask: AskOptions,
+        /// What of them; without it a table of all.
+        #[command(subcommand)]
+        command: Option<RunsCommand>,
+        /// Deliver what waits for a collector that was away
+        #[arg(long)]
+        deliver: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// What more nodes bring: speed-up, efficiency, energy
+    #[command(after_help = "Examples:\n  picollect scaling RUN RUN RUN\n  picollect scaling --example\n  \
+                            picollect scaling --table runs.csv --format json")]
+    Scaling(ScalingOptions),
+    /// Wait for the end of standard input, then put clocks back
+    #[command(hide = true)]
+    RestoreClocks {
+        /// A value to write into a file.
+        #[arg(long, value_name = "VALUE:FILE")]
+        write: Vec<String>,
+        /// A command to run.
+        #[arg(long)]
+        shell: Vec<String>,
+    },
+    /// The nodes as they are now
+    Nodes {
+        /// Whom to ask.
+        #[command(flatten)]
+        ask: AskOptions,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure what this machine computes, and how fast its memory is
+    #[command(
+        after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by node picollect bench"
+    )]
+    Bench(BenchOptions),
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -144,28 +190,63 @@ pub struct DemoOptions {
 #[derive(Debug, Clone, Args)]
 pub struct ReportOptions {
     #[command(flatten)]
-    data: DataOptions,
-    /// The last so much time, such as 10m or 24h
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
-    since: Duration,
+    ask: AskOptions,
+    /// The last so much time, such as 10m or 24h [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    since: Option<Duration>,
     /// From this moment (RFC 3339, UTC); instead of --since
     #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, conflicts_with = "since")]
     from: Option<i64>,
     /// To this moment (RFC 3339, UTC) [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
     to: Option<i64>,
+    /// The time of a run, by its id, or `last`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "from", "to"])]
+    run: Option<String>,
+    /// Two runs beside each other
+    #[arg(long, value_name = "ID", num_args = 2, conflicts_with_all = ["since", "from", "to", "run"])]
+    compare: Vec<String>,
+    /// End with status 1 if any of these is so: throttled, failed, down, not-measured, or a bound on coverage,
+    /// temp_c, mean_w, energy_j, rate_per_w or level, such as 'coverage<0.99'
+    #[arg(long, value_name = "CONDITIONS")]
+    fail_on: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
-/// How a report is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For a terminal
-    Text,
-    /// One JSON document
-    Json,
+impl ReportOptions {
+    fn question(&self) -> ReportQuestion {
+        ReportQuestion {
+            since_ms: self.since.map(millis),
+            from_ms: self.from,
+            to_ms: self.to,
+            run: self.run.clone(),
+            compare: self.compare.first().cloned(),
+            with: self.compare.get(1).cloned(),
+            format: self.format,
+            colour: colour(),
+            fail_on: self.fail_on.clone(),
+        }
+    }
+}
+
+/// Whether standard output shows colours (<https://no-color.org>).
+fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What can be done with runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// All that is known of one run
+    Show {
+        /// Its id, or `last`
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What can be done with tokens.
@@ -201,12 +282,18 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             Ok(runtime()?.block_on(serve(&Serving::of(&options, Some(tls))?))?)
         }
         Command::Demo(options) => run_demo(options),
-        Command::Report(options) => {
-            let store = options.data.open()?;
-            let window = window(&options).map_err(usage)?;
-            print(&report::build(&store, window)?, options.format)
+        Command::Report(options) => print(&options.ask.open()?.ask(&options.question())?),
+        Command::Run(options) => {
+            picollect_settings::log::start();
+            run::run(&options)
         }
-        Command::Nodes { data, json } => list_nodes(&data, json),
+        Command::Runs { ask, command, deliver, json } => runs(&ask, command, deliver, json),
+        Command::Scaling(options) => print(&scaling::execute(&options)?),
+        Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
+        Command::Nodes { ask, json } => {
+            print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
+        }
+        Command::Bench(options) => bench::bench(&options),
         Command::Token(TokenCommand::Create { data, name, scope, node }) => {
             println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
             Ok(())
@@ -237,9 +324,13 @@ impl Serving {
             Some(tls) => tls.laid_over(&config)?,
             None => None,
         };
-        let listen = options.listen.clone().or(config.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
+        let listen = options
+            .listen
+            .clone()
+            .or_else(|| config.listen.clone())
+            .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
         let keep = options.retention.or(config.retention);
-        Ok(Self { data, listen, server: server::Options { keep, tls, wall: config.wall } })
+        Ok(Self { data, listen, server: server::Options { keep, tls, config } })
     }
 }
 
@@ -275,7 +366,7 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     }
     picollect_settings::log::start();
     let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep }))?;
-    print(&report, format)
+    print(&Answer { text: questions::written(&report, format, colour())?, findings: Vec::new() })
 }
 
 /// Prints what holds; exit code 1 if something that is configured cannot be used.
@@ -330,24 +421,34 @@ fn effective(options: &ServeOptions, tls: TlsOptions, data: &Path, config: &Conf
     }
 }
 
-fn window(options: &ReportOptions) -> anyhow::Result<Window> {
-    let end_ms = options.to.unwrap_or_else(now_ms);
-    let start_ms = options.from.unwrap_or(end_ms.saturating_sub(millis(options.since)));
-    ensure!(start_ms < end_ms, "the window ends before it begins");
-    Ok(Window { start_ms, end_ms })
+fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
+    let source = ask.open()?;
+    if deliver {
+        let delivered = run::deliver_waiting(&source, &ask.directory()?.join("runs"))?;
+        println!("{delivered} delivered");
+        return Ok(());
+    }
+    match command {
+        None => print(&source.ask(&RunsQuestion { since_ms: None, format: text_or_json(json) })?),
+        Some(RunsCommand::Show { id, json }) => {
+            let (format, colour) = (text_or_json(json), colour());
+            print(&source.ask(&RunQuestion { id, verdict_only: false, format, colour })?)
+        }
+    }
 }
 
-fn print(report: &Report, format: Format) -> Result<(), Failure> {
-    let text = match format {
-        Format::Text => report::text(report),
-        Format::Json => report::json(report)?,
-    };
-    Ok(io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?)
+fn text_or_json(json: bool) -> Format {
+    if json { Format::Json } else { Format::Text }
 }
 
-fn list_nodes(data: &DataOptions, json: bool) -> Result<(), Failure> {
-    let now = now_ms();
-    let nodes = nodes::observe(&data.open()?, now)?;
-    let text = if json { serde_json::to_string_pretty(&nodes)? + "\n" } else { nodes::table(&nodes, now) };
-    Ok(io::stdout().write_all(text.as_bytes())?)
+/// Prints an answer; its findings go to standard error and make the exit code.
+fn print(answer: &Answer) -> Result<(), Failure> {
+    io::stdout().write_all(answer.text.as_bytes()).context("cannot write to standard output")?;
+    if answer.findings.is_empty() {
+        return Ok(());
+    }
+    for finding in &answer.findings {
+        eprintln!("picollect: {finding}");
+    }
+    Err(Failure::Finding(answer.findings.len()))
 }

@@ -11,7 +11,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::config::WallMeter;
+use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::store::{self, Store};
 use crate::time::{millis, now_ms};
@@ -26,8 +26,8 @@ pub struct Options {
     pub keep: Option<Duration>,
     /// Serve https.
     pub tls: Option<Tls>,
-    /// Meters at the wall to ask meanwhile.
-    pub wall: Vec<WallMeter>,
+    /// Meters at the wall to ask meanwhile, and what reports have to know.
+    pub config: Config,
 }
 
 /// The files for https.
@@ -74,7 +74,7 @@ impl Server {
 pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let store = Arc::new(store::open(data)?);
-    let collector = Arc::new(Collector::new(store, Tokens::of(data))?);
+    let collector = Arc::new(Collector::new(store, Tokens::of(data), options.config.clone())?);
     let tls = match &options.tls {
         Some(tls) => Some(load(tls).await?),
         None => None,
@@ -93,7 +93,8 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         None => tokio::spawn(axum_server::from_tcp(listener)?.handle(task_handle).serve(app)),
     };
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
-    let polling = Polling::start(&collector.store, &options.wall).context("cannot start the wall meters")?;
+    let polling =
+        Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
     Ok((Server { address, scheme, handle, task, retention, polling, _lock: lock }, collector))
 }
 

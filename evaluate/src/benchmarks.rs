@@ -7,6 +7,7 @@
 //! output that was cut never says more than the whole one.
 
 mod civil_time;
+pub mod core_phase;
 mod coremark;
 mod graph500;
 mod hpcc;

@@ -3,9 +3,9 @@
 //! Agents write through it and the collector reads through it, so a renamed metric is renamed on both
 //! sides at once; the Prometheus names and the documentation page are made from it.
 //!
-//! Beside the tags named here every series carries `host` and `cluster`, and every series of a
-//! simulated node `simulated=true`. A wall meter that the collector itself asks or whose log was imported is
-//! no node: its `power` series have no `host`.
+//! Beside the tags named here every series carries `host` and `cluster`, and every series of a simulated
+//! node `simulated=true`. Two things are no node, and so their series have no `host`: a run, and a wall
+//! meter that the collector itself asks or whose log was imported.
 
 /// The tag that names the node.
 pub const HOST: &str = "host";
@@ -26,6 +26,8 @@ pub enum Kind {
     Counter,
     /// A number that stands for a condition: 0 no, 1 yes.
     State,
+    /// A text; only where the store can hold one.
+    Text,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::State => "state",
+            Self::Text => "text",
         }
     }
 }
@@ -132,6 +135,10 @@ metrics! {
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
     COUNTER_J = "power"."counter_joules", "J", Counter, ["boundary", "meter", "source"], "Of a wall meter its own energy counter as it stands, coarse and with a beginning of its own; only to be compared with `joules`.";
 
+    GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter that grows with its reading, as a ratio of it; said once a minute.";
+    OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it reads.";
+    CONVERSIONS_PER_S = "meter"."conversions_per_s", "1/s", Gauge, ["boundary", "meter", "source"], "How often the meter itself samples power.";
+
     CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
     DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
     BATTERY_WATTS = "battery"."watts", "W", Gauge, ["battery"], "Power into or out of the battery; what the node takes only while it is discharging.";
@@ -146,6 +153,7 @@ metrics! {
     SOFT_LIMIT_SINCE_BOOT = "throttle"."soft_limit_since_boot", "1", State, ["origin"], "The soft temperature limit acted at some time since boot, or since somebody cleared the firmware's flag; 0 proves nothing.";
 
     NODE_INFO = "node"."info", "1", State, ["clock", "model", "serial", "version"], "Always 1; board, serial, agent version and whose clock the times follow (`node` or `collector`) are in the tags.";
+    SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; releases of kernel and firmware and the governor of the processors' clock are in the tags.";
     FAN_RPM = "fan"."rpm", "1/min", Gauge, ["fan"], "Speed of a fan.";
 
     UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";
@@ -164,9 +172,9 @@ metrics! {
     AGENT_CPU = "agent"."cpu_s", "s", Counter, [], "Processor time of this agent since it started.";
     AGENT_RSS = "agent"."rss_bytes", "B", Gauge, [], "Memory of this agent that is resident.";
 
-    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run began on this node.";
-    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended on this node.";
-    RUN_FLOP = "run"."flop", "FLOP", Gauge, ["name", "run"], "Floating-point operations done by this node in the run.";
+    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which a run began; stored when it begins. A run is of no host.";
+    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended.";
+    RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
     SIM_SINCE_MS = "simulation"."since_ms", "ms", Gauge, [], "The epoch of the simulator's totals.";

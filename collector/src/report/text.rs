@@ -3,7 +3,7 @@
 use super::{Cluster, EnergyFigure, Episode, Node, Report, Run};
 
 /// The whole report; lines end in line feeds.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &Report, _colour: bool) -> String {
     let window = &report.window;
     let mut page =
         format!("picollect report  {} to {}  ({:.1} s)\n\n", window.start, time(&window.end), window.seconds);
@@ -80,7 +80,7 @@ fn throttling(nodes: &[Node]) -> String {
 }
 
 fn episode(host: &str, episode: &Episode) -> String {
-    let Episode { start, end, cause, peak_c, lowest_hz, lost_core_s } = episode;
+    let Episode { start, end, cause, peak_c, lowest_hz, lost_core_s, .. } = episode;
     format!(
         "  {host:<15} {} to {}  {cause}\n  {:<15} peak {} °C, lowest clock {} GHz, lost {} core-s\n",
         time(start),
@@ -101,9 +101,9 @@ fn runs(runs: &[Run]) -> String {
         page += &format!("  {name}: {:.1} s on {}{simulated}\n", run.window.seconds, hosts.join(", "));
         page += &format!(
             "    {} GFLOPS at {} W = {} GFLOPS/W  ({} J, power {})\n",
-            figure(run.flops.map(|flops| flops / 1e9), 3),
+            figure(run.result.as_ref().and_then(|result| result.rate).map(|flops| flops / 1e9), 3),
             figure(energy.mean_w, 2),
-            figure(run.flops_per_w.map(|flops| flops / 1e9), 3),
+            figure(run.result.as_ref().and_then(|result| result.rate_per_w).map(|flops| flops / 1e9), 3),
             figure(energy.energy_j, 1),
             energy.source.unwrap_or("unknown"),
         );
