@@ -9,3 +9,4 @@ mod time;
 mod tls;
 mod up;
 mod vanishing;
+mod wall;

@@ -7,3 +7,4 @@ mod invariants;
 mod process;
 mod proxy;
 mod reports;
+mod wall_device;

@@ -178,7 +178,7 @@ fn the_energy_corpus_through_ingest_store_and_report() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["up"],
         &["serve"],
@@ -187,6 +187,8 @@ fn the_help_of_every_command() {
         &["nodes"],
         &["bench"],
         &["token", "create"],
+        &["import"],
+        &["check"],
         &["agent"],
         &["agent", "run"],
         &["agent", "once"],

@@ -36,8 +36,8 @@ pub struct ImportOptions {
     #[arg(long)]
     pub name: Option<String>,
     /// The cluster that the meter feeds, as the agents call it
-    #[arg(long, value_name = "NAME", default_value = "")]
-    pub cluster: String,
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
     /// Leave lines out that cannot be read, and count them, instead of importing nothing
     #[arg(long)]
     pub skip_bad_lines: bool,
@@ -72,7 +72,7 @@ pub fn execute(options: &ImportOptions) -> Result<(), Failure> {
         .unwrap_or_else(|| options.wall.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     check_name(&name).map_err(|why| usage(anyhow!("{why}; give --name")))?;
     let store = options.data.open()?;
-    let tags = tags(&name, &options.cluster);
+    let tags = tags(&name, options.cluster.as_deref().unwrap_or_default());
     let imported = import(&store, &options.wall, &tags, options.skip_bad_lines)?;
     let Imported { readings, unknown, bad_lines, span } = imported;
     let span = span.map(|(first, last)| format!(" from {} to {}", rfc3339(first), rfc3339(last)));

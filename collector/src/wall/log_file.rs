@@ -17,7 +17,7 @@ pub const MAX_LINE_BYTES: usize = 4096;
 /// Numbers from here on are milliseconds: as seconds they would lie in the year 5138, as milliseconds in 1973.
 const MILLISECONDS_FROM: f64 = 1e11;
 /// The end of the year 9999 in Unix milliseconds.
-const LAST_MS: f64 = 253_402_300_799_999.0;
+const LAST_MS: i64 = 253_402_300_799_999;
 
 /// What a column with the time may be called.
 const TIME_NAMES: [&str; 12] = [
@@ -271,7 +271,7 @@ fn column(names: &[String], known: &[&str], what: &str) -> Result<usize, String>
 fn time_ms(text: &str) -> Result<i64, String> {
     if let Ok(number) = text.parse::<f64>() {
         let ms = if number.abs() < MILLISECONDS_FROM { number * 1000.0 } else { number };
-        if !(0.0..=LAST_MS).contains(&ms) {
+        if !(0.0..=LAST_MS as f64).contains(&ms) {
             return Err(format!("`{}` is no time in Unix seconds or milliseconds", shortened(text)));
         }
         return Ok(crate::query::whole(ms));
@@ -283,7 +283,9 @@ fn time_ms(text: &str) -> Result<i64, String> {
         )
     })?;
     let ms = parse_rfc3339(local).map_err(|_| format!("`{}` is not a time", shortened(text)))?;
-    Ok((ms - offset_ms).max(0))
+    let ms = ms - offset_ms;
+    let there = (0..=LAST_MS).contains(&ms);
+    there.then_some(ms).ok_or_else(|| format!("`{}` is not between 1970 and 9999", shortened(text)))
 }
 
 /// Splits the zone off; a time without one is of nobody knows which hour.
@@ -299,9 +301,8 @@ fn zone(text: &str) -> Option<(&str, i64)> {
     };
     let (hours, minutes) = offset[1..].split_once(':')?;
     let part = |text: &str, limit: i64| text.parse::<i64>().ok().filter(|part| (0..limit).contains(part));
-    // After a day without a time of day an offset would be taken for its end.
     let minutes = part(hours, 24)? * 60 + part(minutes, 60)?;
-    local.contains(':').then_some((local, sign * minutes * 60_000))
+    Some((local, sign * minutes * 60_000))
 }
 
 /// So much of a foreign text as fits into a message.
@@ -362,7 +363,7 @@ mod tests {
     #[test]
     fn every_bad_line_says_its_number_and_what_is_wrong() {
         let log = b"1795435200 5\n1795435201 much\n1795435202\n\xff\xfe 1\n-5 1\n1795435203 1e9\nsoon 1\n\
-                    2026-11-23T12:00:00 1\n1795435204 inf\n1795435205 6\n";
+                    2026-11-23T12:00:00 1\n1795435204 inf\n1970-01-01T00:00:00+01:00 1\n1795435205 6\n";
         let got = entries(log);
         let bad: Vec<&str> =
             got.iter().filter_map(|entry| entry.as_ref().err().map(String::as_str)).collect();
@@ -377,9 +378,10 @@ mod tests {
                 "line 7: `soon` is no time with a zone: it wants a Z or an offset such as +02:00 at its end",
                 "line 8: `2026-11-23T12:00:00` is no time with a zone: it wants a Z or an offset such as +02:00 at its end",
                 "line 9: inf W cannot be",
+                "line 10: `1970-01-01T00:00:00+01:00` is not between 1970 and 9999",
             ]
         );
-        assert_eq!(got.len(), 10);
+        assert_eq!(got.len(), 11);
     }
 
     #[test]
