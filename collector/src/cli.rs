@@ -231,7 +231,7 @@ fn window(options: &ReportOptions) -> anyhow::Result<Window> {
 
 fn print(report: &Report, format: Format) -> Result<(), Failure> {
     let text = match format {
-        Format::Text => report::text(report),
+        Format::Text => report::text(report, false),
         Format::Json => report::json(report)?,
     };
     Ok(io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?)

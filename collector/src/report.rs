@@ -4,7 +4,16 @@
 //! Invariant: what is unknown is `None` and comes out as `null` or a dash, never as zero.
 
 mod build;
+mod charts;
+mod comparison;
+mod csv;
+mod html;
 mod json;
+mod markdown;
+mod numbers;
+mod one_run;
+mod page;
+mod sections;
 mod text;
 
 use std::collections::BTreeMap;
@@ -12,7 +21,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use build::build;
+pub use comparison::{comparison_html, comparison_markdown, comparison_text};
+pub use csv::csv;
+pub use html::html;
 pub use json::json;
+pub use markdown::markdown;
+pub use one_run::{run_page, runs_table, verdict_of_run};
 pub use text::text;
 
 /// Version of the JSON's structure; a field that changes its meaning raises it.
