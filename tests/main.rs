@@ -6,4 +6,6 @@ mod golden;
 mod invariants;
 mod process;
 mod proxy;
+mod report_formats;
 mod reports;
+mod sample_report;
