@@ -26,10 +26,9 @@ pub(crate) fn sample() -> Report {
         schema: SCHEMA,
         window: span(0, 1800),
         verdict: vec![
-            "The cluster did 4.412 GFLOPS per watt short of nothing: 412 MFLOPS/W at the wall.".into(),
-            "pi-3 was throttled by heat and pi-2 by low voltage; together they lost 4.1 % of the work."
-                .into(),
-            "One node has no meter and one is estimated, so the sum over the nodes is a lower bound.".into(),
+            "hpl did 353.7 MFLOPS/W over its core phase, measured at the wall.".into(),
+            "pi-3 was throttled by heat and pi-2 by low voltage; pi-3 lost 5.1 % of its work.".into(),
+            "One of five nodes has no meter and one is estimated, so their sum is not the whole.".into(),
         ],
         cluster: cluster(),
         overhead: Some(Overhead {

@@ -37,7 +37,7 @@ pub(super) struct Lines {
     /// Length of a step, s.
     pub(super) step_s: f64,
     /// One for each node, and one for a wider boundary.
-    pub(super) lines: Vec<Line>,
+    pub(super) curves: Vec<Line>,
     /// Values that should not be reached, ascending.
     pub(super) limits: Vec<f64>,
 }
@@ -56,7 +56,7 @@ pub(super) struct Line {
 impl Lines {
     /// Whether there is nothing to draw.
     pub(super) fn is_empty(&self) -> bool {
-        self.step_s <= 0.0 || !self.lines.iter().any(|line| line.values.iter().any(Option::is_some))
+        self.step_s <= 0.0 || !self.curves.iter().any(|line| line.values.iter().any(Option::is_some))
     }
 }
 

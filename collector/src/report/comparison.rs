@@ -98,7 +98,7 @@ fn figures(first: &Run, second: &Run) -> Block {
         Row::words("methodology", both.map(methodology)),
     ]);
     let rows = rows.into_iter().map(Row::cells).collect();
-    Table::new("Figures side by side", &["", "A", "B", ">B by A"], rows)
+    Table::block("Figures side by side", &["", "A", "B", ">B by A"], rows)
 }
 
 /// Rates are compared only where they count the same.
@@ -203,7 +203,7 @@ fn provenance(first: &Run, second: &Run) -> Vec<Block> {
         vec![format!("The same in both: {}.", same.join(", ")).into()]
     };
     vec![
-        Table::new("What is different", &["", "A", "B"], rows),
+        Table::block("What is different", &["", "A", "B"], rows),
         Block::Sentences(verdict.into_iter().chain(same).collect()),
     ]
 }

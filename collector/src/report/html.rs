@@ -77,14 +77,14 @@ fn section(index: usize, section: &Section) -> Markup {
     html! {
         section aria-labelledby=(id) {
             h2 id=(id) { (section.title) }
-            @for block in &section.blocks {
-                (self::block(block))
+            @for (place, block) in section.blocks.iter().enumerate() {
+                (self::block(block, &format!("{id}b{place}")))
             }
         }
     }
 }
 
-fn block(block: &Block) -> Markup {
+fn block(block: &Block, id: &str) -> Markup {
     html! {
         @match block {
             Block::Heading(title) => h3 { (title) },
@@ -94,7 +94,7 @@ fn block(block: &Block) -> Markup {
                     div { dt { (name) } dd { (cell(fact)) } }
                 }
             },
-            Block::Table(rows) => (table(rows)),
+            Block::Table(rows) => (table(rows, id)),
             Block::Lines(chart) => (charts::curves(chart)),
             Block::Ribbon(ribbon) => (charts::states(ribbon)),
             Block::Dots(chart) => (charts::bars(chart)),
@@ -102,12 +102,13 @@ fn block(block: &Block) -> Markup {
     }
 }
 
-/// A table in a frame that scrolls by itself where the page is too narrow, also by keyboard.
-fn table(table: &Table) -> Markup {
+/// A table in a frame that scrolls by itself where the page is too narrow, also by keyboard. What it
+/// shows stands above the frame, where it does not scroll away.
+fn table(table: &Table, id: &str) -> Markup {
     html! {
-        div class="scroll" role="region" tabindex="0" aria-label=(table.caption) {
-            table {
-                caption { (table.caption) }
+        p class="caption" id=(id) { (table.caption) }
+        div class="scroll" role="region" tabindex="0" aria-labelledby=(id) {
+            table aria-labelledby=(id) {
                 thead {
                     tr {
                         @for column in &table.columns {

@@ -3,6 +3,7 @@
 //! Foreign text is set so that it stays text: what Markdown or HTML would read as a mark is escaped, and
 //! a pipe never ends a cell (<https://github.github.com/gfm/#tables-extension->).
 
+use super::numbers::spaced;
 use super::page::{Block, Cell, Page, Section, Table, printable};
 use super::{Report, sections};
 
@@ -65,10 +66,10 @@ fn cell(cell: &Cell) -> String {
 /// call somebody or link an issue.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for letter in printable(text).chars() {
+    for letter in printable(&spaced(text)).chars() {
         match letter {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '&' => {
-                safe.extend(['\\', letter])
+                safe.extend(['\\', letter]);
             }
             '@' | '#' => safe.extend([letter, '\u{2060}']),
             letter => safe.push(letter),

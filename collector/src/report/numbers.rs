@@ -1,6 +1,8 @@
 //! Numbers, shares, times and money as people read them; every format but JSON and CSV takes them from
 //! here.
 //!
+//! A number and its unit are joined by [`JOINT`], so that no line ends between them.
+//!
 //! Invariant: what is unknown or no number becomes [`DASH`], never a zero; a share under one is never
 //! rounded up to one.
 
@@ -8,6 +10,9 @@ use super::Span;
 
 /// Stands for what is unknown.
 pub(super) const DASH: &str = "–";
+
+/// A space at which no line is broken.
+pub(super) const JOINT: char = '\u{a0}';
 
 /// Significant digits of a figure.
 const DIGITS: i32 = 4;
@@ -53,23 +58,23 @@ pub(super) fn decimals(value: Option<f64>, decimals: usize) -> String {
 /// A share: `99.5 %`.
 pub(super) fn percent(share: Option<f64>) -> String {
     known(share, |share| match share {
-        share if share > 0.0 && share < 0.0005 => "< 0.1 %".to_owned(),
-        share if share > 0.999 && share < 1.0 => "> 99.9 %".to_owned(),
-        share => format!("{:.1} %", share * 100.0),
+        share if share > 0.0 && share < 0.0005 => joined("< 0.1 %"),
+        share if share > 0.999 && share < 1.0 => joined("> 99.9 %"),
+        share => joined(&format!("{:.1} %", share * 100.0)),
     })
 }
 
 /// One figure by another: `1.25 ×`.
 pub(super) fn ratio(of: Option<f64>, by: Option<f64>) -> String {
     let ratio = of.zip(by).and_then(|(of, by)| (by != 0.0).then(|| of / by));
-    known(ratio, |ratio| format!("{} ×", significant(ratio, 3)))
+    known(ratio, |ratio| joined(&format!("{} ×", significant(ratio, 3))))
 }
 
 /// An amount of money with its currency.
 pub(super) fn money(amount: Option<f64>, currency: &str) -> String {
     known(amount, |amount| match amount {
-        amount if amount == 0.0 || amount.abs() >= 1.0 => format!("{amount:.2} {currency}"),
-        amount => format!("{} {currency}", significant(amount, 3)),
+        amount if amount == 0.0 || amount.abs() >= 1.0 => format!("{amount:.2}{JOINT}{currency}"),
+        amount => format!("{}{JOINT}{currency}", significant(amount, 3)),
     })
 }
 
@@ -79,14 +84,14 @@ pub(super) fn duration(seconds: f64) -> String {
         return DASH.to_owned();
     }
     if seconds < 59.95 {
-        return format!("{seconds:.1} s");
+        return joined(&format!("{seconds:.1} s"));
     }
     let two = |large: f64, small: f64, names: (&str, &str)| {
         let all = (seconds / small).round();
         let of_large = large / small;
         let (whole, rest) = ((all / of_large).floor(), all % of_large);
         let rest = if rest > 0.0 { format!(" {rest:.0} {}", names.1) } else { String::new() };
-        format!("{whole:.0} {}{rest}", names.0)
+        joined(&format!("{whole:.0} {}{rest}", names.0))
     };
     match seconds {
         seconds if seconds < 3_599.5 => two(60.0, 1.0, ("min", "s")),
@@ -137,6 +142,16 @@ pub(super) fn significant(value: f64, digits: i32) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A text of our own in which no line is broken.
+fn joined(text: &str) -> String {
+    text.replace(' ', &JOINT.to_string())
+}
+
+/// A text with plain spaces, for formats that break no lines or have broken them already.
+pub(super) fn spaced(text: &str) -> String {
+    text.replace(JOINT, " ")
+}
+
 fn day(rfc3339: &str) -> Option<&str> {
     rfc3339.get(..10).filter(|_| rfc3339.get(10..11) == Some("T"))
 }
@@ -163,7 +178,7 @@ fn prefix(value: f64, unit: &str) -> (f64, &'static str) {
 }
 
 fn with_unit(number: &str, prefix: &str, unit: &str) -> String {
-    format!("{number} {prefix}{unit}").trim_end().to_owned()
+    format!("{}{JOINT}{prefix}{unit}", joined(number)).trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -183,7 +198,7 @@ mod tests {
             (3.2e21, "FLOPS", "3200 EFLOPS"),
             (1e-12, "J", "0.001000 nJ"),
         ] {
-            assert_eq!(si(Some(value), unit), text);
+            assert_eq!(spaced(&si(Some(value), unit)), text);
         }
         assert_eq!(si(None, "J"), DASH);
         assert_eq!(si(Some(f64::NAN), "J"), DASH);
@@ -192,25 +207,26 @@ mod tests {
 
     #[test]
     fn the_uncertainty_gives_the_number_of_decimals() {
-        let text = |value, uncertainty| si_with_uncertainty(Some(value), Some(uncertainty), "W");
+        let text = |value, uncertainty| spaced(&si_with_uncertainty(Some(value), Some(uncertainty), "W"));
         assert_eq!(text(5.0, 0.05), "5.000 ± 0.050 W");
         assert_eq!(text(34.62, 0.7), "34.62 ± 0.70 W");
         assert_eq!(text(34.62, 12.0), "35 ± 12 W");
         assert_eq!(text(1_834.0, 21.0), "1.834 ± 0.021 kW");
         assert_eq!(text(1.0, 0.000_01), "1.000 ± 0.000 W");
-        assert_eq!(si_with_uncertainty(Some(5.0), None, "W"), "5.000 W");
+        assert_eq!(spaced(&si_with_uncertainty(Some(5.0), None, "W")), "5.000 W");
         assert_eq!(si_with_uncertainty(None, Some(1.0), "W"), DASH);
     }
 
     #[test]
     fn nearly_all_is_not_all_and_nearly_none_is_not_none() {
-        let texts = [1.0, 0.999_99, 0.5, 0.000_1, 0.0].map(|share| percent(Some(share)));
+        let texts = [1.0, 0.999_99, 0.5, 0.000_1, 0.0].map(|share| spaced(&percent(Some(share))));
         assert_eq!(texts, ["100.0 %", "> 99.9 %", "50.0 %", "< 0.1 %", "0.0 %"]);
     }
 
     #[test]
     fn a_duration_has_two_units() {
-        let texts = [0.25, 59.96, 60.0, 320.4, 3_599.7, 11_520.0, 86_390.0, 183_600.0].map(duration);
+        let texts = [0.25, 59.96, 60.0, 320.4, 3_599.7, 11_520.0, 86_390.0, 183_600.0]
+            .map(|seconds| spaced(&duration(seconds)));
         let expected = ["0.2 s", "1 min", "1 min", "5 min 20 s", "1 h", "3 h 12 min", "1 d", "2 d 3 h"];
         assert_eq!(texts, expected);
     }
@@ -219,16 +235,19 @@ mod tests {
     fn a_stretch_names_the_second_day_only_if_it_is_another() {
         let span =
             |end: &str| Span { start: "2026-11-23T12:00:00.000Z".into(), end: end.into(), seconds: 60.0 };
-        assert_eq!(stretch(&span("2026-11-23T12:01:00.000Z")), "2026-11-23 12:00:00 to 12:01:00 UTC (1 min)");
+        assert_eq!(
+            spaced(&stretch(&span("2026-11-23T12:01:00.000Z"))),
+            "2026-11-23 12:00:00 to 12:01:00 UTC (1 min)"
+        );
         assert!(stretch(&span("2026-11-24T12:00:00.000Z")).contains("to 2026-11-24 12:00:00 UTC"));
         assert_eq!(clock("später", true), "später");
     }
 
     #[test]
     fn money_keeps_its_cents_and_small_money_its_digits() {
-        assert_eq!(money(Some(312.5), "EUR"), "312.50 EUR");
-        assert_eq!(money(Some(0.001_234), "EUR"), "0.00123 EUR");
+        assert_eq!(spaced(&money(Some(312.5), "EUR")), "312.50 EUR");
+        assert_eq!(spaced(&money(Some(0.001_234), "EUR")), "0.00123 EUR");
         assert_eq!(ratio(Some(3.0), Some(0.0)), DASH);
-        assert_eq!(ratio(Some(5.0), Some(4.0)), "1.25 ×");
+        assert_eq!(spaced(&ratio(Some(5.0), Some(4.0))), "1.25 ×");
     }
 }

@@ -97,7 +97,7 @@ pub fn runs_table(runs: &[Run]) -> String {
         ]
     };
     let columns = ["id", "name", "started (UTC)", ">length", "status", ">rate", ">by power"];
-    let table = Table::new(count(runs.len(), "run"), &columns, runs.iter().map(row).collect());
+    let table = Table::block(count(runs.len(), "run"), &columns, runs.iter().map(row).collect());
     let page = Page {
         title: "picollect runs".to_owned(),
         sections: Section::new("Runs", vec![table]).into_iter().collect(),

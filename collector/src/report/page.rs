@@ -83,7 +83,7 @@ pub(super) struct Table {
 
 impl Table {
     /// A table whose columns are given as text; a leading `>` marks one of numbers, set flush right.
-    pub(super) fn new(caption: impl Into<String>, columns: &[&str], rows: Vec<Vec<Cell>>) -> Block {
+    pub(super) fn block(caption: impl Into<String>, columns: &[&str], rows: Vec<Vec<Cell>>) -> Block {
         let column = |name: &&str| match name.strip_prefix('>') {
             Some(name) => Column { name: name.to_owned(), numeric: true },
             None => Column { name: (*name).to_owned(), numeric: false },

@@ -54,7 +54,7 @@ fn balance(outliers: &[Outlier]) -> Block {
     };
     let columns = ["node", "than its peers", ">its own", ">their median", ">robust z"];
     let caption = "Nodes that differ from their peers at the same load";
-    Table::new(caption, &columns, outliers.iter().map(row).collect())
+    Table::block(caption, &columns, outliers.iter().map(row).collect())
 }
 
 fn overhead(overhead: &Overhead) -> Option<Section> {
@@ -85,7 +85,7 @@ fn missing(report: &Report) -> Block {
             ]);
         }
     }
-    Table::new("What nodes could not read at the end", &["node", "what", "why", "since"], rows)
+    Table::block("What nodes could not read at the end", &["node", "what", "why", "since"], rows)
 }
 
 fn alarms(nodes: &[Node]) -> Option<Section> {

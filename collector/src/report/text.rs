@@ -23,7 +23,8 @@ pub fn text(report: &Report, colour: bool) -> String {
 /// A page of any kind.
 pub(super) fn write(page: &Page, colour: bool) -> String {
     let mut text = String::new();
-    for line in wrapped(&printable(&format!("{}  {}", page.title, page.about)), WIDTH) {
+    let title = format!("{}  {}", page.title, page.about);
+    for line in wrapped(&printable(title.trim_end()), WIDTH) {
         text += &format!("{line}\n");
     }
     for part in &page.sections {
@@ -46,9 +47,9 @@ fn section(section: &Section, colour: bool) -> String {
     for line in wrapped(&printable(&section.title).to_uppercase(), WIDTH) {
         text += &format!("{}\n", paint.bold(&line));
     }
-    let mut first = true;
+    let mut gap = "";
     for block in &section.blocks {
-        let block = match block {
+        let written = match block {
             Block::Heading(title) => heading(title, paint),
             Block::Sentences(list) => list.iter().map(|cell| sentence(cell, paint)).collect(),
             Block::Facts(list) => facts(list, paint),
@@ -56,11 +57,9 @@ fn section(section: &Section, colour: bool) -> String {
             Block::Ribbon(rows) => ribbon::rows(rows, paint),
             Block::Lines(_) | Block::Dots(_) => continue,
         };
-        if !first {
-            text += "\n";
-        }
-        first = false;
-        text += &block;
+        text += gap;
+        text += &written;
+        gap = if matches!(block, Block::Heading(_)) { "" } else { "\n" };
     }
     text
 }

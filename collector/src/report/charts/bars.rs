@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::scale::Axis;
 use super::{Dots, Mark, WIDTH, at, short};
-use crate::report::numbers::{si, si_with_uncertainty, significant};
+use crate::report::numbers::{JOINT, si, si_with_uncertainty, significant};
 
 /// Height of a row: name and value, and the bar below them.
 const ROW: f64 = 52.0;
@@ -107,7 +107,7 @@ impl Across {
 /// `500 M`: the unit stands with each value.
 fn label(mark: f64) -> String {
     let text = si(Some(mark), "");
-    let (number, prefix) = text.split_once(' ').unwrap_or((&text, ""));
+    let (number, prefix) = text.split_once(JOINT).unwrap_or((&text, ""));
     let number = number.parse().map_or_else(
         |_| number.to_owned(),
         |number: f64| {

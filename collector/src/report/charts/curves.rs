@@ -12,15 +12,20 @@ const HEIGHT: f64 = 280.0;
 /// Lines in one drawing; more cannot be told apart, so that the next one takes them.
 const MOST_LINES: usize = 7;
 
-/// The drawings of all lines on equal axes, each with its legend.
+/// The drawings of all lines, nodes on equal axes, each with its legend.
 pub(in super::super) fn drawings(chart: &Lines) -> Markup {
-    let Some(axis) = axis(chart) else { return html! {} };
-    let (outer, nodes): (Vec<_>, Vec<_>) = chart.lines.iter().partition(|line| line.outer);
-    let mut groups: Vec<Vec<&Line>> = nodes.chunks(MOST_LINES).map(<[_]>::to_vec).collect();
-    match groups.first_mut() {
-        Some(first) => first.extend(outer),
-        None => groups.push(outer),
+    let (outer, nodes): (Vec<&Line>, Vec<&Line>) = chart.curves.iter().partition(|line| line.outer);
+    // A wide boundary has a scale of its own: on it, the nodes would be one flat bundle.
+    html! {
+        (group(chart, &outer))
+        (group(chart, &nodes))
     }
+}
+
+/// Lines of one scale.
+fn group(chart: &Lines, lines: &[&Line]) -> Markup {
+    let Some(axis) = axis(chart, lines) else { return html! {} };
+    let groups: Vec<_> = lines.chunks(MOST_LINES).collect();
     html! {
         @for (index, group) in groups.iter().enumerate() {
             figure {
@@ -35,11 +40,13 @@ pub(in super::super) fn drawings(chart: &Lines) -> Markup {
     }
 }
 
-fn axis(chart: &Lines) -> Option<Axis> {
+fn axis(chart: &Lines, lines: &[&Line]) -> Option<Axis> {
     let values = || {
-        let known = chart.lines.iter().flat_map(|line| line.values.iter().flatten().copied());
+        let known = lines.iter().flat_map(|line| line.values.iter().flatten().copied());
         known.chain(chart.limits.iter().copied()).filter(|value| value.is_finite())
     };
+    // Limits alone are nothing to draw.
+    lines.iter().find(|line| line.values.iter().any(Option::is_some))?;
     let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
     Some(Axis::around(if chart.from_zero { low.min(0.0) } else { low }, high))
 }
@@ -52,7 +59,7 @@ struct Across {
 
 impl Across {
     fn of(chart: &Lines) -> Self {
-        let steps = chart.lines.iter().map(|line| line.values.len()).max().unwrap_or(0);
+        let steps = chart.curves.iter().map(|line| line.values.len()).max().unwrap_or(0);
         Self { start_ms: chart.start_ms, end_ms: step_start_ms(chart.start_ms, chart.step_s, steps) }
     }
 
@@ -88,7 +95,7 @@ fn drawing(chart: &Lines, lines: &[&Line], axis: Axis) -> Markup {
                 line class="limit" x1=(LEFT) x2=(RIGHT) y1=(height) y2=(height) {}
             }
             @for (index, line) in lines.iter().enumerate() {
-                (curve(chart, line, style(index, line), axis, &across))
+                (curve(chart, line, &style(index, line), axis, &across))
             }
         }
     }
@@ -100,7 +107,7 @@ fn style(index: usize, line: &Line) -> String {
 }
 
 /// A line that breaks wherever a value is not known. A value alone is a point.
-fn curve(chart: &Lines, line: &Line, class: String, axis: Axis, across: &Across) -> Markup {
+fn curve(chart: &Lines, line: &Line, class: &str, axis: Axis, across: &Across) -> Markup {
     let point = |(index, value): (usize, f64)| {
         let middle = f64::midpoint(
             step_start_ms(chart.start_ms, chart.step_s, index) as f64,

@@ -61,12 +61,8 @@ impl Axis {
 
     /// All marks, ascending.
     pub(super) fn marks(self) -> Vec<f64> {
-        let number = ((self.high - self.low) / self.step).round();
-        (0..)
-            .map(f64::from)
-            .take_while(|index| *index <= number)
-            .map(|index| self.low + index * self.step)
-            .collect()
+        let number = crate::query::whole((self.high - self.low) / self.step);
+        (0..=number).map(|index| self.low + index as f64 * self.step).collect()
     }
 
     /// Decimals that tell its marks apart.

@@ -32,9 +32,11 @@ fn metered(cluster: &Cluster) -> Cell {
     let with = cluster.nodes_with_energy;
     match cluster.energy.boundary {
         _ if with == 0 => Cell::toned("unknown: no node has a meter or a power model", Tone::Faint),
-        Some("enclosure" | "wall") => format!("by {}", count(with, "meter")).into(),
+        Some(boundary @ ("enclosure" | "wall")) => {
+            format!("known from {} at the boundary {boundary}", count(with, "meter")).into()
+        }
         _ => Cell::toned(
-            format!("of {with} of {}", count(cluster.nodes, "node")),
+            format!("known of {with} of {}", count(cluster.nodes, "node")),
             if with < cluster.nodes { Tone::Caution } else { Tone::Plain },
         ),
     }
@@ -54,7 +56,7 @@ fn by_boundary(cluster: &Cluster) -> Block {
     };
     let columns = ["boundary", ">energy", ">mean power", ">peak", ">covered", "source"];
     let caption = "Energy by boundary, widest first; different boundaries are never added";
-    Table::new(caption, &columns, figures.map(row).collect())
+    Table::block(caption, &columns, figures.map(row).collect())
 }
 
 fn by_source(cluster: &Cluster) -> Block {
@@ -64,7 +66,7 @@ fn by_source(cluster: &Cluster) -> Block {
     let rows = cluster.by_source.iter().map(row).collect();
     let boundary = cluster.energy.boundary.unwrap_or("first");
     let caption = format!("What the {boundary} figure is made of");
-    Table::new(caption, &["source", ">meters or models", ">energy"], rows)
+    Table::block(caption, &["source", ">meters or models", ">energy"], rows)
 }
 
 /// Mean power with its uncertainty.
@@ -98,7 +100,7 @@ fn power(timeline: &Timeline, boundary: Option<&str>) -> Lines {
         from_zero: true,
         start_ms: timeline.start_ms,
         step_s: timeline.step_s,
-        lines,
+        curves: lines,
         limits: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! What the energy costs, and what the hardware gives for its price.
 
-use super::super::numbers::{count, money, percent, plain, si, significant};
+use super::super::numbers::{count, money, percent, plain, ratio, si};
 use super::super::page::{Block, Cell, Section, Table, Tone};
 use super::super::{Affordability, Alternative, Cost};
 
@@ -42,11 +42,11 @@ pub(super) fn affordability(figures: &Affordability) -> Option<Section> {
     let rows = figures.alternatives.iter().map(|other| alternative(other, currency)).collect();
     let columns = ["alternative", ">rate for the price", ">a year", ">this cluster's year by it"];
     let caption = format!("Against {}", count(figures.alternatives.len(), "configured alternative"));
-    Section::new("Affordability", vec![facts, Table::new(caption, &columns, rows)])
+    Section::new("Affordability", vec![facts, Table::block(caption, &columns, rows)])
 }
 
 fn alternative(other: &Alternative, currency: &str) -> Vec<Cell> {
-    let relative = other.relative_year_price.map(|ratio| format!("{} ×", significant(ratio, 3)));
+    let relative = other.relative_year_price.map(|relative| ratio(Some(relative), Some(1.0)));
     vec![
         Cell::from(&other.name),
         per_currency(other.gflops_per_currency, currency).into(),

@@ -18,12 +18,11 @@ fn energy(nodes: &[Node]) -> Block {
             mean_power(&node.energy).into(),
             si(node.energy.peak_w, "W").into(),
             percent(node.energy.coverage).into(),
-            Cell::maybe(node.energy.boundary),
             source(&node.energy),
         ]
     };
-    let columns = ["node", "state", ">energy", ">mean power", ">peak", ">covered", "boundary", "source"];
-    Table::new("Energy of each node", &columns, nodes.iter().map(row).collect())
+    let columns = ["node", "state", ">energy", ">mean power", ">peak", ">covered", "source"];
+    Table::block("Energy of each node", &columns, nodes.iter().map(row).collect())
 }
 
 fn condition(nodes: &[Node]) -> Block {
@@ -34,12 +33,18 @@ fn condition(nodes: &[Node]) -> Block {
             decimals(node.temp_c.max, 1).into(),
             percent(node.busy_ratio.mean).into(),
             percent(node.busy_ratio.max).into(),
-            Cell::maybe(node.meter.as_deref()),
+            meter(node),
             model(node),
         ]
     };
     let columns = ["node", ">mean °C", ">max °C", ">mean busy", ">max busy", "meter", "board"];
-    Table::new("Temperature, load and hardware", &columns, nodes.iter().map(row).collect())
+    Table::block("Temperature, load and hardware", &columns, nodes.iter().map(row).collect())
+}
+
+/// The meter and what it is drawn around.
+fn meter(node: &Node) -> Cell {
+    let Some(meter) = &node.meter else { return Cell::maybe(None) };
+    node.energy.boundary.map_or_else(|| meter.into(), |boundary| format!("{meter} ({boundary})").into())
 }
 
 fn model(node: &Node) -> Cell {

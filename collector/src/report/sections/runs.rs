@@ -164,7 +164,7 @@ fn rules(run: &Run) -> Block {
     };
     let columns = ["rule", "figure", "level 1", "level 2", "level 3"];
     let caption = "Rules of the EE HPC WG Power Measurement Methodology";
-    Table::new(caption, &columns, run.methodology.rules.iter().map(row).collect())
+    Table::block(caption, &columns, run.methodology.rules.iter().map(row).collect())
 }
 
 /// All results, where there are more than the one that counts.
@@ -180,7 +180,7 @@ fn results(run: &Run) -> Block {
     };
     let rows = if run.results.len() > 1 { run.results.iter().map(row).collect() } else { Vec::new() };
     let columns = ["program", "result", ">rate", ">over its core phase", "verdict"];
-    Table::new("All results in its output", &columns, rows)
+    Table::block("All results in its output", &columns, rows)
 }
 
 fn nodes(run: &Run) -> Block {
@@ -188,23 +188,23 @@ fn nodes(run: &Run) -> Block {
     let row = |node: &RunNode| {
         let mut row = vec![
             Cell::from(&node.host),
-            si(node.energy.energy_j, "J").into(),
             mean_power(&node.energy).into(),
             percent(node.energy.coverage).into(),
         ];
         if rated {
             row.push(si(node.flops, "FLOPS").into());
             row.push(si(node.flops_per_w, FLOPS_PER_W).into());
+        } else {
+            row.push(si(node.energy.energy_j, "J").into());
         }
         row.push(source(&node.energy));
         row
     };
-    let mut columns = vec!["node", ">energy", ">mean power", ">covered"];
-    if rated {
-        columns.extend([">rate", ">efficiency"]);
-    }
+    let mut columns = vec!["node", ">mean power", ">covered"];
+    // A terminal has no room for all three.
+    columns.extend(if rated { &[">rate", ">efficiency"][..] } else { &[">energy"] });
     columns.push("source");
-    Table::new("Its nodes over the whole run", &columns, run.nodes.iter().map(row).collect())
+    Table::block("Its nodes over the whole run", &columns, run.nodes.iter().map(row).collect())
 }
 
 /// How the window's energy divides into the runs and the time between them.
@@ -232,7 +232,7 @@ fn shares(report: &Report) -> Vec<Block> {
     let columns = ["", ">length", ">energy", ">mean power", ">of the window"];
     vec![
         Block::Heading("The window's energy".to_owned()),
-        Table::new("Runs, and the time between them", &columns, rows),
+        Table::block("Runs, and the time between them", &columns, rows),
     ]
 }
 
@@ -266,7 +266,7 @@ pub(super) fn references(report: &Report) -> Option<Section> {
     let blocks = vec![
         Block::Sentences(about.filter(|_| !report.references.is_empty()).iter().map(Cell::from).collect()),
         Block::Dots(dots(report)),
-        Table::new("Published figures", &columns, rows),
+        Table::block("Published figures", &columns, rows),
     ];
     Section::new("References", blocks)
 }

@@ -13,12 +13,12 @@ pub(super) fn section(nodes: &[Node]) -> Option<Section> {
     let fits = nodes.iter().filter(fitted).map(fit).collect();
     let room = nodes.iter().filter(fitted).map(headroom).collect();
     let blocks = vec![
-        Table::new(
+        Table::block(
             "Thermal model of each node, fitted to its own temperature and power",
             &["node", ">K/W", ">time constant", ">air °C", ">R²"],
             fits,
         ),
-        Table::new(
+        Table::block(
             "Headroom at the greatest mean power over a minute",
             &["node", ">settles at °C", ">limit °C", ">headroom K", ">headroom W", ">limit reached after"],
             room,

@@ -63,7 +63,7 @@ fn episodes(nodes: &[Node], dated: bool) -> Block {
     };
     let columns =
         ["node", "from", "to", "cause", ">peak °C", ">lowest clock", ">lost core-s", ">of the window"];
-    Table::new("Episodes and the work they lost", &columns, all(nodes).take(MAX_SHOWN).map(row).collect())
+    Table::block("Episodes and the work they lost", &columns, all(nodes).take(MAX_SHOWN).map(row).collect())
 }
 
 fn together(nodes: &[Node]) -> Option<Cell> {
@@ -106,7 +106,7 @@ fn temperature(report: &Report) -> Lines {
         from_zero: false,
         start_ms: *start_ms,
         step_s: *step_s,
-        lines: nodes.iter().map(line).collect(),
+        curves: nodes.iter().map(line).collect(),
         limits,
     }
 }

@@ -3,15 +3,17 @@
 //! A column counts a character: letters of double width (of East Asian scripts) make a line wider than
 //! it should be, and do no other harm.
 
+use super::super::numbers::spaced;
 use super::super::page::{Cell, Column, Table, printable};
 use super::{INDENT, Paint, WIDTH};
 
 /// Between two columns.
 const GUTTER: usize = 2;
-/// A column is not made narrower than that; below it, words become unreadable.
-const MIN_COLUMN: usize = 6;
+/// A column of text is not made narrower than its longest word, as long as that is no longer than this:
+/// a whole `measured`, and host names that can still be read in pieces.
+const MIN_COLUMN: usize = 13;
 /// The name of a fact is cut into lines beyond that.
-const MAX_NAME: usize = 24;
+const MAX_NAME: usize = 32;
 
 /// Text in lines of at most this width, broken between words where that is possible.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
@@ -33,7 +35,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
         line.extend(word);
     }
     lines.push(line);
-    lines
+    lines.iter().map(|line| spaced(line)).collect()
 }
 
 /// Names with what they are beside them.
@@ -120,13 +122,24 @@ fn widths(table: &Table) -> Vec<usize> {
         let texts = table.rows.iter().filter_map(move |row| row.get(index));
         texts.map(|cell| printable(&cell.text).chars().count()).max().unwrap_or(0)
     };
-    let word = |column: &Column| column.name.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+    let longest = |text: &str| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+    let least: Vec<usize> = (0..table.columns.len())
+        .map(|index| {
+            let texts = table.rows.iter().filter_map(|row| row.get(index));
+            let words = texts.map(|cell| longest(&cell.text)).max().unwrap_or(0);
+            words.max(longest(&table.columns[index].name)).min(MIN_COLUMN)
+        })
+        .collect();
     let room = WIDTH - INDENT - GUTTER * table.columns.len().saturating_sub(1);
-    let mut widths: Vec<usize> =
-        table.columns.iter().enumerate().map(|(index, column)| cells(index).max(word(column))).collect();
+    let mut widths: Vec<usize> = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| cells(index).max(longest(&column.name)))
+        .collect();
     grow_to_names(&mut widths, table, room);
     while widths.iter().sum::<usize>() > room {
-        let may_give = |index: &usize| !table.columns[*index].numeric && widths[*index] > MIN_COLUMN;
+        let may_give = |index: &usize| !table.columns[*index].numeric && widths[*index] > least[*index];
         let widest = (0..widths.len()).filter(may_give).max_by_key(|index| widths[*index]);
         // Numbers give way last: twelve columns of them would not be readable in any case.
         let Some(widest) = widest.or_else(|| (0..widths.len()).max_by_key(|index| widths[*index])) else {
@@ -172,7 +185,7 @@ mod tests {
         ) {
             let rows = texts.chunks_exact(columns).map(|row| row.iter().map(Cell::from).collect()).collect();
             let names: Vec<_> = (0..columns).map(|index| if index % 2 == 0 { "a name" } else { ">number" }).collect();
-            let crate::report::page::Block::Table(wide) = Table::new("caption", &names, rows) else { unreachable!() };
+            let crate::report::page::Block::Table(wide) = Table::block("caption", &names, rows) else { unreachable!() };
             let pairs: Vec<_> = texts.iter().map(|text| (text.clone(), Cell::from(text))).collect();
             let text = table(&wide, Paint { colour: false }) + &facts(&pairs, Paint { colour: false });
             prop_assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{}", text);

@@ -1,7 +1,7 @@
 //! Throttling over time as a row of letters for each node.
 
 use super::super::charts::{Ribbon, State};
-use super::super::numbers::clock;
+use super::super::numbers::{JOINT, clock};
 use super::super::page::{Tone, printable};
 use super::{INDENT, Paint, WIDTH};
 use crate::time::rfc3339;
@@ -46,7 +46,8 @@ fn legend(seen: &[State], room: usize) -> String {
     let mut states = seen.to_vec();
     states.sort_unstable();
     states.dedup();
-    let entry = |state: &State| format!("{} {}", state.letter(), state.name());
+    let entry =
+        |state: &State| format!("{}{JOINT}{}", state.letter(), state.name().replace(' ', &JOINT.to_string()));
     let entries: Vec<_> = states.iter().map(entry).collect();
     let lines = super::wrapped(&entries.join("   "), WIDTH - room);
     lines.iter().map(|line| format!("{:room$}{}\n", "", line.trim_start())).collect()
