@@ -102,6 +102,8 @@ fn html_holds_foreign_text_as_text_and_loads_nothing() {
     let page = html(&sample());
     assert!(!page.contains("<script"), "foreign markup");
     assert!(page.contains("&lt;script&gt;alert"), "the name is still there");
+    let steers = |letter: char| letter != '\n' && letter.is_control() || letter == '\u{202e}';
+    assert!(!page.contains(steers), "nothing turns the direction of writing");
     for forbidden in ["http://", "https://", "src=", "url(", "@import", " style="] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }

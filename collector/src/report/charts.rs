@@ -45,7 +45,7 @@ pub(super) struct Lines {
 /// One line of [`Lines`].
 #[derive(Debug)]
 pub(super) struct Line {
-    /// The node.
+    /// The node; printable, as all text in a chart.
     pub(super) name: String,
     /// Its values, `None` where nothing is known.
     pub(super) values: Vec<Option<f64>>,

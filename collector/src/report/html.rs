@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::page::{Block, Cell, Page, Section, Table, Tone};
+use super::page::{Block, Cell, Page, Section, Table, Tone, printable};
 use super::{Report, charts, sections};
 
 /// Light, dark and paper; wide screens and phones.
@@ -31,13 +31,13 @@ pub(super) fn write(page: &Page) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                title { (title) }
+                title { (printable(&title)) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 header {
-                    h1 { (page.title) }
-                    p { (page.about) }
+                    h1 { (printable(&page.title)) }
+                    p { (printable(&page.about)) }
                     (contents(page))
                 }
                 main {
@@ -76,7 +76,7 @@ fn section(index: usize, section: &Section) -> Markup {
     let id = format!("s{index}");
     html! {
         section aria-labelledby=(id) {
-            h2 id=(id) { (section.title) }
+            h2 id=(id) { (printable(&section.title)) }
             @for (place, block) in section.blocks.iter().enumerate() {
                 (self::block(block, &format!("{id}b{place}")))
             }
@@ -87,11 +87,11 @@ fn section(index: usize, section: &Section) -> Markup {
 fn block(block: &Block, id: &str) -> Markup {
     html! {
         @match block {
-            Block::Heading(title) => h3 { (title) },
+            Block::Heading(title) => h3 { (printable(title)) },
             Block::Sentences(list) => @for sentence in list { p { (cell(sentence)) } },
             Block::Facts(list) => dl {
                 @for (name, fact) in list {
-                    div { dt { (name) } dd { (cell(fact)) } }
+                    div { dt { (printable(name)) } dd { (cell(fact)) } }
                 }
             },
             Block::Table(rows) => (table(rows, id)),
@@ -106,7 +106,7 @@ fn block(block: &Block, id: &str) -> Markup {
 /// shows stands above the frame, where it does not scroll away.
 fn table(table: &Table, id: &str) -> Markup {
     html! {
-        p class="caption" id=(id) { (table.caption) }
+        p class="caption" id=(id) { (printable(&table.caption)) }
         div class="scroll" role="region" tabindex="0" aria-labelledby=(id) {
             table aria-labelledby=(id) {
                 thead {
@@ -141,11 +141,11 @@ fn row(row: &[Cell], table: &Table) -> Markup {
 
 fn cell(cell: &Cell) -> Markup {
     let class = match cell.tone {
-        Tone::Plain => return html! { (cell.text) },
+        Tone::Plain => return html! { (printable(&cell.text)) },
         Tone::Good => "good",
         Tone::Caution => "caution",
         Tone::Bad => "bad",
         Tone::Faint => "faint",
     };
-    html! { span class=(class) { (cell.text) } }
+    html! { span class=(class) { (printable(&cell.text)) } }
 }

@@ -45,9 +45,9 @@ pub(super) fn si_with_uncertainty(value: Option<f64>, uncertainty: Option<f64>, 
     with_unit(&format!("{value:.decimals$} ± {uncertainty:.decimals$}"), prefix, unit)
 }
 
-/// A figure in its unit as it stands, for what takes no prefix: `55.50 °C`.
+/// A figure in its unit as it stands, for what takes no prefix: `55.5 °C`.
 pub(super) fn plain(value: Option<f64>, unit: &str) -> String {
-    known(value, |value| with_unit(&significant(value, DIGITS), "", unit))
+    known(value, |value| with_unit(&significant(value, DIGITS - 1), "", unit))
 }
 
 /// A figure with this many decimals and without a unit, for a column that names it.

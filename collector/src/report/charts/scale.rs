@@ -4,7 +4,7 @@ use crate::time::rfc3339;
 
 /// Marks on an axis, at most.
 const MOST_MARKS: f64 = 6.0;
-/// Marks on the axis of time; their labels are wide.
+/// Distances between marks of time; their labels are wide.
 const MOST_TIMES: i64 = 5;
 
 const SECOND: i64 = 1_000;
@@ -83,8 +83,9 @@ impl Axis {
 /// labelled by its day.
 pub(super) fn times(start_ms: i64, end_ms: i64) -> Vec<(i64, String)> {
     let length = end_ms.saturating_sub(start_ms);
-    let fits = |step: &&i64| length / **step <= MOST_TIMES;
-    let longest = DAY.saturating_mul((length / DAY / MOST_TIMES).max(1));
+    let intervals = |step: i64| length / step + i64::from(length % step > 0);
+    let fits = |step: &&i64| intervals(**step) <= MOST_TIMES;
+    let longest = DAY.saturating_mul(length / DAY / MOST_TIMES + 1);
     let step = TIME_STEPS.iter().find(fits).copied().unwrap_or(longest);
     let first = start_ms.div_euclid(step) * step + if start_ms.rem_euclid(step) == 0 { 0 } else { step };
     let marks = (0..=MOST_TIMES + 1).map(|index| first + index * step).take_while(|mark| *mark <= end_ms);

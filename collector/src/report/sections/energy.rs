@@ -2,7 +2,7 @@
 
 use super::super::charts::{Line, Lines};
 use super::super::numbers::{count, percent, si, si_with_uncertainty};
-use super::super::page::{Block, Cell, Section, Table, Tone};
+use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Cluster, EnergyFigure, Report, Timeline};
 
 pub(super) fn section(report: &Report) -> Option<Section> {
@@ -87,7 +87,7 @@ fn power(timeline: &Timeline, boundary: Option<&str>) -> Lines {
     let mut lines: Vec<_> = timeline
         .nodes
         .iter()
-        .map(|node| Line { name: node.host.clone(), values: node.watts.clone(), outer: false })
+        .map(|node| Line { name: printable(&node.host), values: node.watts.clone(), outer: false })
         .collect();
     if !timeline.outer_w.is_empty() {
         let name =

@@ -2,7 +2,7 @@
 
 use super::super::charts::{Dots, Mark};
 use super::super::numbers::{clock, duration, percent, ratio, si, si_with_uncertainty, stretch};
-use super::super::page::{Block, Cell, Section, Table, Tone};
+use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Reference, Report, Rule, Run, RunNode, RunResult};
 use super::{mean_power, or_dash, source};
 
@@ -277,14 +277,18 @@ fn dots(report: &Report) -> Dots {
         let result = run.result.as_ref().filter(|result| result.unit_per_w == FLOPS_PER_W)?;
         let value = result.rate_per_w?;
         Some(Mark {
-            name: if run.simulated { format!("{} (simulated)", run.name) } else { run.name.clone() },
+            name: printable(&if run.simulated {
+                format!("{} (simulated)", run.name)
+            } else {
+                run.name.clone()
+            }),
             value,
             uncertainty: result.uncertainty.map(|relative| relative * value),
             own: true,
         })
     };
     let of_reference = |reference: &Reference| {
-        let name = format!("{} ({})", reference.name, reference.year);
+        let name = printable(&format!("{} ({})", reference.name, reference.year));
         Some(Mark { name, value: reference.flops_per_w?, uncertainty: None, own: false })
     };
     let mut marks: Vec<_> = report.runs.iter().filter_map(of_run).collect();

@@ -2,7 +2,7 @@
 
 use super::super::charts::{Line, Lines, Ribbon, RibbonRow, Stretch, step_start_ms};
 use super::super::numbers::{clock, count, decimals, percent, si, spans_days};
-use super::super::page::{Block, Cell, Section, Table, Tone};
+use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Episode, Node, NodeTimeline, Report, Timeline};
 use crate::time::parse_rfc3339;
 
@@ -18,6 +18,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
         Block::Ribbon(ribbon(report)),
         episodes(nodes, spans_days(&report.window)),
         Block::Sentences(together(nodes).into_iter().collect()),
+        Block::Heading(if report.advice.is_empty() { String::new() } else { "What to do".to_owned() }),
         advice(report),
     ];
     Section::new("Throttling", blocks)
@@ -96,7 +97,7 @@ fn advice(report: &Report) -> Block {
 fn temperature(report: &Report) -> Lines {
     let Timeline { start_ms, step_s, nodes, .. } = &report.timeline;
     let line =
-        |node: &NodeTimeline| Line { name: node.host.clone(), values: node.temp_c.clone(), outer: false };
+        |node: &NodeTimeline| Line { name: printable(&node.host), values: node.temp_c.clone(), outer: false };
     let mut limits: Vec<f64> = report.nodes.iter().filter_map(|node| node.thermal.limit_c).collect();
     limits.sort_by(f64::total_cmp);
     limits.dedup();
@@ -117,7 +118,7 @@ fn ribbon(report: &Report) -> Ribbon {
         return Ribbon::default();
     };
     let row = |node: &Node| RibbonRow {
-        host: node.host.clone(),
+        host: printable(&node.host),
         known: node.episodes.is_some(),
         throttled: node.episodes.iter().flatten().filter_map(stretch).collect(),
         silent: silent(&report.timeline, &node.host),

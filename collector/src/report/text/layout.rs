@@ -35,7 +35,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
         line.extend(word);
     }
     lines.push(line);
-    lines.iter().map(|line| spaced(line)).collect()
+    lines.iter().map(|line| spaced(line.trim_end())).collect()
 }
 
 /// Names with what they are beside them.

@@ -50,5 +50,5 @@ fn legend(seen: &[State], room: usize) -> String {
         |state: &State| format!("{}{JOINT}{}", state.letter(), state.name().replace(' ', &JOINT.to_string()));
     let entries: Vec<_> = states.iter().map(entry).collect();
     let lines = super::wrapped(&entries.join("   "), WIDTH - room);
-    lines.iter().map(|line| format!("{:room$}{}\n", "", line.trim_start())).collect()
+    lines.iter().map(|line| format!("{:room$}{}\n", "", line.trim())).collect()
 }
