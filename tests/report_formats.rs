@@ -1,8 +1,8 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
 use picollect_collector::report::{
-    Report, comparison_html, comparison_markdown, comparison_text, csv, html, json, markdown, run_page,
-    runs_table, text, verdict_of_run,
+    Report, RunResult, comparison_html, comparison_markdown, comparison_text, csv, html, json, markdown,
+    run_page, runs_table, text, verdict_of_run,
 };
 
 use crate::golden::assert_golden;
@@ -58,6 +58,25 @@ fn two_runs_of_different_work_have_no_ratio_of_rates() {
     assert!(page.contains("The rates count different things"), "{page}");
     let rate = page.lines().find(|line| line.trim_start().starts_with("rate")).expect("a row");
     assert!(rate.ends_with('–'), "{rate}");
+}
+
+#[test]
+fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
+    let told = |change: fn(&mut RunResult)| {
+        let mut run = hpl();
+        change(run.result.as_mut().expect("a result"));
+        verdict_of_run(&run, false)
+    };
+    let failed = told(|result| {
+        (result.rate, result.rate_per_w, result.rate_per_w_whole) = (None, None, None);
+        (result.verdict, result.reason) = ("failed", Some("residual too large".into()));
+    });
+    assert!(failed.contains("– (failed: residual too large)") && !failed.contains("/W"), "{failed}");
+    let no_power = told(|result| (result.rate_per_w, result.rate_per_w_whole) = (None, None));
+    assert!(no_power.contains("efficiency   unknown"), "{no_power}");
+    let no_core = told(|result| result.core = None);
+    assert!(no_core.contains("core phase   not known"), "{no_core}");
+    assert!(no_core.contains("whole run    353.7 ± 4.1 MFLOPS/W over 10 min"), "{no_core}");
 }
 
 #[test]

@@ -44,20 +44,21 @@ fn page(first: &Run, second: &Run) -> Page {
 struct Row {
     name: &'static str,
     cells: [Cell; 2],
-    values: [Option<f64>; 2],
+    /// What has a ratio; words have none.
+    values: Option<[Option<f64>; 2]>,
 }
 
 impl Row {
     fn number(name: &'static str, values: [Option<f64>; 2], unit: &str) -> Self {
-        Self { name, cells: values.map(|value| si(value, unit).into()), values }
+        Self { name, cells: values.map(|value| si(value, unit).into()), values: Some(values) }
     }
 
     fn words(name: &'static str, cells: [Cell; 2]) -> Self {
-        Self { name, cells, values: [None, None] }
+        Self { name, cells, values: None }
     }
 
     fn cells(self) -> Vec<Cell> {
-        let ratio = ratio(self.values[1], self.values[0]);
+        let ratio = self.values.map_or_else(String::new, |[a, b]| ratio(b, a));
         let [a, b] = self.cells;
         vec![self.name.into(), a, b, ratio.into()]
     }
@@ -110,7 +111,7 @@ fn rates(both: [&Run; 2], of_result: impl Fn(fn(&RunResult) -> Option<f64>) -> [
         |result: &RunResult| si_with_uncertainty(result.rate_per_w, uncertainty(result), &result.unit_per_w);
     let whole = |result: &RunResult| si(result.rate_per_w_whole, &result.unit_per_w);
     let same = same_unit(both);
-    let values = |value| if same { of_result(value) } else { [None, None] };
+    let values = |value| Some(if same { of_result(value) } else { [None, None] });
     vec![
         Row {
             name: "rate",

@@ -23,8 +23,8 @@ pub fn verdict_of_run(run: &Run, colour: bool) -> String {
     facts.push(("idle", idle(run)));
     facts.push(("throttled", throttled(run.throttled)));
     facts.push(("methodology", methodology(run)));
-    facts
-        .push(("more", format!("picollect runs show {id}; picollect report --run {id}", id = run.id).into()));
+    facts.push(("details", format!("picollect runs show {}", run.id).into()));
+    facts.push(("report", format!("picollect report --run {}", run.id).into()));
     let facts: Vec<_> = facts.into_iter().map(|(name, cell)| (name.to_owned(), cell)).collect();
     let title = format!("{}: {} on {}", name(run), duration(run.window.seconds), hosts(run));
     text::lines(&title, &facts, colour)

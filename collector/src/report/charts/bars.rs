@@ -56,8 +56,8 @@ fn row(mark: &Mark, unit: &str, axis: &Across, top: f64) -> Markup {
     let end = axis.x(mark.value);
     let middle = top + BAR_TOP + BAR / 2.0;
     html! {
-        text class="name" x=(LEFT) y=(top + BAR_TOP - 8.0) { (short(&mark.name)) }
-        text class="name end" x=(RIGHT) y=(top + BAR_TOP - 8.0) {
+        text class="name" x=(LEFT + 6.0) y=(top + BAR_TOP - 8.0) { (short(&mark.name)) }
+        text class="name end" x=(RIGHT - 6.0) y=(top + BAR_TOP - 8.0) {
             (si_with_uncertainty(Some(mark.value), mark.uncertainty, unit))
         }
         @if axis.logarithmic {

@@ -25,15 +25,19 @@ pub(in super::super) fn drawings(chart: &Lines) -> Markup {
 /// Lines of one scale.
 fn group(chart: &Lines, lines: &[&Line]) -> Markup {
     let Some(axis) = axis(chart, lines) else { return html! {} };
+    let title = match lines.first() {
+        Some(line) if line.outer => format!("{} {}", chart.title, line.name),
+        _ => format!("{} by node", chart.title),
+    };
     let groups: Vec<_> = lines.chunks(MOST_LINES).collect();
     html! {
         @for (index, group) in groups.iter().enumerate() {
             figure {
                 figcaption {
-                    (chart.title) ", " (chart.unit)
+                    (title) ", " (chart.unit)
                     @if groups.len() > 1 { " (" (index + 1) " of " (groups.len()) ")" }
                 }
-                (drawing(chart, group, axis))
+                (drawing(chart, &title, group, axis))
                 (legend(chart, group))
             }
         }
@@ -73,11 +77,11 @@ fn y(axis: Axis, value: f64) -> f64 {
     BOTTOM - axis.share(value) * (BOTTOM - TOP)
 }
 
-fn drawing(chart: &Lines, lines: &[&Line], axis: Axis) -> Markup {
+fn drawing(chart: &Lines, title: &str, lines: &[&Line], axis: Axis) -> Markup {
     let across = Across::of(chart);
     html! {
         svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" {
-            title { (chart.title) }
+            title { (title) }
             desc { (description(chart, lines)) }
             @for mark in axis.marks() {
                 @let height = at(y(axis, mark));

@@ -1,7 +1,7 @@
 //! The runs with their efficiency and what it is worth, the time between them, and published figures.
 
 use super::super::charts::{Dots, Mark};
-use super::super::numbers::{clock, duration, percent, ratio, si, si_with_uncertainty, stretch};
+use super::super::numbers::{DASH, clock, duration, percent, ratio, si, si_with_uncertainty, stretch};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Reference, Report, Rule, Run, RunNode, RunResult};
 use super::{mean_power, or_dash, source};
@@ -91,6 +91,13 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         si_with_uncertainty(value, absolute, unit)
     };
     let whole = |value| format!("{} over {}", si(value, unit), duration(run.window.seconds));
+    if result.rate.is_none() {
+        return Vec::new();
+    }
+    if result.rate_per_w.or(result.rate_per_w_whole).is_none() {
+        let unknown = "unknown: the power of its nodes is not known";
+        return vec![("efficiency", Cell::toned(unknown, Tone::Faint))];
+    }
     let Some(core) = &result.core else {
         let text = format!("{} over {}", figure(result.rate_per_w), duration(run.window.seconds));
         let unknown = Cell::toned("not known; the figure below is of the whole run", Tone::Caution);
@@ -105,7 +112,7 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         clock(&core.start, false),
         clock(&core.end, false),
     );
-    let beside = format!("{}, beside", whole(result.rate_per_w_whole));
+    let beside = format!("{}, idle ends included: not the result", whole(result.rate_per_w_whole));
     vec![("core phase", core.into()), ("whole run", beside.into())]
 }
 
@@ -128,6 +135,9 @@ fn power(run: &Run) -> Cell {
 }
 
 fn to_solution(run: &Run) -> String {
+    if run.energy_to_solution_j.is_none() {
+        return DASH.to_owned();
+    }
     format!(
         "{}; EDP {}; ED2P {}",
         si(run.energy_to_solution_j, "J"),
