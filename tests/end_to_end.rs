@@ -4,6 +4,7 @@ mod bad_input;
 mod chaos;
 mod delivery;
 mod demo;
+mod report_pages;
 mod several;
 mod time;
 mod tls;

@@ -6,5 +6,7 @@ mod golden;
 mod invariants;
 mod process;
 mod proxy;
+mod report_formats;
 mod reports;
+mod sample_report;
 mod wall_device;

@@ -59,9 +59,16 @@ impl Question for ReportQuestion {
         if let Some((one, other)) = self.compare.as_deref().zip(self.with.as_deref()) {
             let one = report::run(from, run(from, one)?)?;
             let other = report::run(from, run(from, other)?)?;
-            let text = report::comparison(&one, &other, self.format, self.colour).ok_or_else(|| {
-                AskError::Question("two runs beside each other are text, html or markdown".to_owned())
-            })?;
+            let text = match self.format {
+                Format::Text => report::comparison_text(&one, &other, self.colour),
+                Format::Markdown => report::comparison_markdown(&one, &other),
+                Format::Html => report::comparison_html(&one, &other),
+                Format::Json => serde_json::to_string_pretty(&[one, other])? + "\n",
+                Format::Csv => {
+                    let text = "two runs beside each other are written as text, html, markdown or json";
+                    return Err(AskError::Question(text.to_owned()));
+                }
+            };
             return Ok(Answer { text, findings: Vec::new() });
         }
         let conditions = fail_on::parse(self.fail_on.as_deref().unwrap_or_default());

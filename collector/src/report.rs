@@ -4,9 +4,17 @@
 //! Invariant: what is unknown is `None` and comes out as `null` or a dash, never as zero.
 
 mod build;
+mod charts;
+mod comparison;
+mod csv;
 pub mod fail_on;
+mod html;
 mod json;
-mod standin;
+mod markdown;
+pub(crate) mod numbers;
+mod one_run;
+mod page;
+mod sections;
 mod text;
 
 use std::collections::BTreeMap;
@@ -14,8 +22,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use build::{build, run};
+pub use comparison::{comparison_html, comparison_markdown, comparison_text};
+pub use csv::csv;
+pub use html::html;
 pub use json::json;
-pub use standin::*;
+pub use markdown::markdown;
+pub use one_run::{run_page, runs_table, verdict_of_run};
 pub use text::text;
 
 /// Version of the JSON's structure; a field that changes its meaning raises it.

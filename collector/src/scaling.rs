@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ask::{Answer, AskError, AskOptions, Format, Question, Sources};
-use crate::report::numbers::si;
+use crate::report::numbers::{decimals, si_spaced};
 use crate::runs;
 
 /// The label that says on how many nodes a run was.
@@ -136,12 +136,7 @@ fn text(found: &Scaling, unit: &str) -> String {
         "  {:>5} {:>4} {:>10} {:>13} {:>10} {:>8} {:>6} {:>6} {:>7}\n",
         "nodes", "runs", "time", "rate", "energy", "speed-up", "eff.", "E eff.", "K–F e"
     );
-    let shown = |value: Option<f64>, decimals: usize| {
-        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
-    };
-    let median = |spread: Option<Spread>, unit: &str| {
-        spread.map_or_else(|| "-".to_owned(), |spread| si(spread.median, unit))
-    };
+    let median = |spread: Option<Spread>, unit: &str| si_spaced(spread.map(|spread| spread.median), unit);
     for at in &found.by_nodes {
         page += &format!(
             "  {:>5} {:>4} {:>10} {:>13} {:>10} {:>8} {:>6} {:>6} {:>7}\n",
@@ -150,10 +145,10 @@ fn text(found: &Scaling, unit: &str) -> String {
             median(at.seconds, "s"),
             median(at.rate, unit),
             median(at.joules, "J"),
-            shown(at.speedup.map(|speedup| speedup.median), 2),
-            shown(at.efficiency, 3),
-            shown(at.energy_efficiency, 3),
-            shown(at.karp_flatt, 4),
+            decimals(at.speedup.map(|speedup| speedup.median), 2),
+            decimals(at.efficiency, 3),
+            decimals(at.energy_efficiency, 3),
+            decimals(at.karp_flatt, 4),
         );
     }
     page += "\n";

@@ -1,163 +1,104 @@
-//! The report for a terminal, 80 columns wide.
+//! A page for a terminal, 80 columns wide.
+//!
+//! Invariant: colour only underlines what the words say, and foreign text cannot steer the terminal.
 
-use super::{Cluster, EnergyFigure, Episode, Node, Report, Run};
+mod layout;
+mod ribbon;
 
-/// The whole report; lines end in line feeds.
-pub fn text(report: &Report, _colour: bool) -> String {
-    let window = &report.window;
-    let mut page =
-        format!("picollect report  {} to {}  ({:.1} s)\n\n", window.start, time(&window.end), window.seconds);
-    page += &cluster(&report.cluster);
-    page += &nodes(&report.nodes);
-    page += &throttling(&report.nodes);
-    page += &runs(&report.runs);
-    page += &missing(&report.nodes);
-    page += &clashes(&report.nodes);
-    page
+use super::page::{Block, Cell, Page, Section, Tone, printable};
+use super::{Report, sections};
+use layout::{facts, table, wrapped};
+
+/// Width of a page in columns.
+pub(super) const WIDTH: usize = 80;
+/// What stands in a section is moved in by so much.
+pub(super) const INDENT: usize = 2;
+
+/// The whole report; lines end in line feeds. Colour is the terminal's own sixteen, by its escape
+/// sequences; without it the text is the same.
+pub fn text(report: &Report, colour: bool) -> String {
+    write(&sections::page(report), colour)
 }
 
-fn cluster(cluster: &Cluster) -> String {
-    let Cluster { nodes, up, late, down, energy, nodes_with_energy, .. } = cluster;
-    let mut page = format!("CLUSTER   {}: {up} up, {late} late, {down} down\n", count(*nodes, "node"));
-    if *nodes_with_energy == 0 {
-        return page + "  energy  unknown: no node has a meter or a power model\n\n";
+/// A page of any kind.
+pub(super) fn write(page: &Page, colour: bool) -> String {
+    let mut text = String::new();
+    let title = format!("{}  {}", page.title, page.about);
+    for line in wrapped(&printable(title.trim_end()), WIDTH) {
+        text += &format!("{line}\n");
     }
-    page += &format!(
-        "  energy  {} J, {} W mean, {} W peak\n  of      {nodes_with_energy} of {nodes} nodes, boundary {}, coverage {}\n",
-        figure(energy.energy_j, 1),
-        figure(energy.mean_w, 2),
-        figure(energy.peak_w, 2),
-        energy.boundary.unwrap_or("-"),
-        percent(energy.coverage),
-    );
-    let parts = cluster.by_source.iter();
-    let parts: Vec<_> = parts
-        .map(|part| format!("{} {} {:.1} J", count(part.nodes, "node"), part.source, part.energy_j))
-        .collect();
-    page += &format!("  source  {}: {}\n", energy.source.unwrap_or("-"), parts.join(", "));
-    for other in &cluster.other_boundaries {
-        let EnergyFigure { boundary, energy_j, source, .. } = other;
-        let boundary = boundary.unwrap_or("-");
-        page += &format!(
-            "  beside  {} J at boundary {boundary}, {}\n",
-            figure(*energy_j, 1),
-            source.unwrap_or("-")
-        );
+    for part in &page.sections {
+        text += "\n";
+        text += &section(part, colour);
     }
-    page + "\n"
+    text
 }
 
-fn nodes(nodes: &[Node]) -> String {
-    let mut page = format!(
-        "NODES\n  {:<15} {:<5} {:>8} {:>7} {:>7} {:>6} {:>6} {:>6}  {}\n",
-        "node", "state", "energy J", "mean W", "peak W", "cover", "°C", "max", "source"
-    );
-    for Node { host, state, energy, temp_c, .. } in nodes {
-        page += &format!(
-            "  {host:<15} {state:<5} {:>8} {:>7} {:>7} {:>6} {:>6} {:>6}  {}\n",
-            figure(energy.energy_j, 1),
-            figure(energy.mean_w, 2),
-            figure(energy.peak_w, 2),
-            percent(energy.coverage),
-            figure(temp_c.mean, 1),
-            figure(temp_c.max, 1),
-            energy.source.unwrap_or("unknown"),
-        );
-    }
-    page + "\n"
+/// A line, and facts below it.
+pub(super) fn lines(title: &str, list: &[(String, Cell)], colour: bool) -> String {
+    let paint = Paint { colour };
+    let title = wrapped(&printable(title), WIDTH);
+    title.iter().map(|line| format!("{}\n", paint.bold(line))).collect::<String>() + &facts(list, paint)
 }
 
-fn throttling(nodes: &[Node]) -> String {
-    let mut page = String::from("THROTTLING\n");
-    for Node { host, episodes, .. } in nodes {
-        match episodes {
-            None => page += &format!("  {host:<15} unknown: its throttle flags cannot be read\n"),
-            Some(list) if list.is_empty() => page += &format!("  {host:<15} none\n"),
-            Some(list) => list.iter().for_each(|one| page += &episode(host, one)),
+fn section(section: &Section, colour: bool) -> String {
+    let paint = Paint { colour };
+    let mut text = String::new();
+    for line in wrapped(&printable(&section.title).to_uppercase(), WIDTH) {
+        text += &format!("{}\n", paint.bold(&line));
+    }
+    let mut gap = "";
+    for block in &section.blocks {
+        let written = match block {
+            Block::Heading(title) => heading(title, paint),
+            Block::Sentences(list) => list.iter().map(|cell| sentence(cell, paint)).collect(),
+            Block::Facts(list) => facts(list, paint),
+            Block::Table(rows) => table(rows, paint),
+            Block::Ribbon(rows) => ribbon::rows(rows, paint),
+            Block::Lines(_) | Block::Dots(_) => continue,
+        };
+        text += gap;
+        text += &written;
+        gap = if matches!(block, Block::Heading(_)) { "" } else { "\n" };
+    }
+    text
+}
+
+fn heading(title: &str, paint: Paint) -> String {
+    let lines = wrapped(&printable(title), WIDTH - INDENT);
+    lines.iter().map(|line| format!("{:INDENT$}{}\n", "", paint.bold(line))).collect()
+}
+
+fn sentence(cell: &Cell, paint: Paint) -> String {
+    let lines = wrapped(&printable(&cell.text), WIDTH - INDENT);
+    lines.iter().map(|line| format!("{:INDENT$}{}\n", "", paint.tone(line, cell.tone))).collect()
+}
+
+/// How a tone looks, if at all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint {
+    /// Whether to use escape sequences.
+    pub(super) colour: bool,
+}
+
+impl Paint {
+    /// The text in its tone. Sequences as in ECMA-48, 8.3.117 (select graphic rendition).
+    pub(super) fn tone(self, text: &str, tone: Tone) -> String {
+        match tone {
+            Tone::Plain => text.to_owned(),
+            Tone::Good => self.rendition(text, "32"),
+            Tone::Caution => self.rendition(text, "33"),
+            Tone::Bad => self.rendition(text, "1;31"),
+            Tone::Faint => self.rendition(text, "2"),
         }
     }
-    page + "\n"
-}
 
-fn episode(host: &str, episode: &Episode) -> String {
-    let Episode { start, end, cause, peak_c, lowest_hz, lost_core_s, .. } = episode;
-    format!(
-        "  {host:<15} {} to {}  {cause}\n  {:<15} peak {} °C, lowest clock {} GHz, lost {} core-s\n",
-        time(start),
-        time(end),
-        "",
-        figure(*peak_c, 1),
-        figure(lowest_hz.map(|hz| hz / 1e9), 2),
-        figure(*lost_core_s, 1),
-    )
-}
-
-fn runs(runs: &[Run]) -> String {
-    let mut page = String::new();
-    for run in runs {
-        let Run { name, energy, simulated, .. } = run;
-        let simulated = if *simulated { ", simulated" } else { "" };
-        let hosts: Vec<_> = run.nodes.iter().map(|node| node.host.as_str()).collect();
-        page += &format!("  {name}: {:.1} s on {}{simulated}\n", run.window.seconds, hosts.join(", "));
-        page += &format!(
-            "    {} GFLOPS at {} W = {} GFLOPS/W  ({} J, power {})\n",
-            figure(run.result.as_ref().and_then(|result| result.rate).map(|flops| flops / 1e9), 3),
-            figure(energy.mean_w, 2),
-            figure(run.result.as_ref().and_then(|result| result.rate_per_w).map(|flops| flops / 1e9), 3),
-            figure(energy.energy_j, 1),
-            energy.source.unwrap_or("unknown"),
-        );
-        if run.throttled == Some(true) {
-            page += "    throttled meanwhile: not the rate of a machine at its rated clock\n";
-        }
+    /// The text in bold.
+    pub(super) fn bold(self, text: &str) -> String {
+        self.rendition(text, "1")
     }
-    if page.is_empty() { page } else { format!("RUNS\n{page}\n") }
-}
 
-fn missing(nodes: &[Node]) -> String {
-    let mut page = String::new();
-    for node in nodes {
-        for missing in &node.missing {
-            page += &format!(
-                "  {:<15} {}: {} since {}\n",
-                node.host,
-                missing.what,
-                missing.why,
-                time(&missing.since)
-            );
-        }
+    fn rendition(self, text: &str, code: &str) -> String {
+        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
-    if page.is_empty() { page } else { format!("NOT READABLE\n{page}\n") }
-}
-
-fn clashes(nodes: &[Node]) -> String {
-    let clash = nodes.iter().filter(|node| node.serials.len() > 1);
-    let line = |node: &Node| {
-        format!(
-            "  {:<15} {} boards use this name: {}\n",
-            node.host,
-            node.serials.len(),
-            node.serials.join(", ")
-        )
-    };
-    let page: String = clash.map(line).collect();
-    if page.is_empty() { page } else { format!("ALARM: give each board a name of its own\n{page}\n") }
-}
-
-fn count(number: usize, of: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {of}{plural}")
-}
-
-fn figure(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0))
-}
-
-/// The time of day of an RFC 3339 text.
-fn time(rfc3339: &str) -> &str {
-    rfc3339.get(11..19).unwrap_or(rfc3339)
 }

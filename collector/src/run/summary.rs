@@ -6,7 +6,7 @@ use picollect_settings::exit::Failure;
 use super::plan::{CLOCK_LABEL, Plan, Sweep};
 use crate::ask::{Format, Source};
 use crate::questions::RunQuestion;
-use crate::report::numbers::si;
+use crate::report::numbers::si_spaced;
 use crate::runs::Run;
 use crate::scaling::ScalingQuestion;
 
@@ -72,7 +72,7 @@ fn spread(step: &str, figures: &[Figures]) -> String {
         let known: Vec<f64> = values.iter().copied().flatten().collect();
         let missing = values.len() - known.len();
         let Some([median, least, greatest]) = median_and_ends(known) else { return };
-        let [median, least, greatest] = [median, least, greatest].map(|value| si(value, unit));
+        let [median, least, greatest] = [median, least, greatest].map(|value| si_spaced(Some(value), unit));
         let missing = if missing > 0 { format!(", not known of {missing}") } else { String::new() };
         text += &format!("  {name:<9} {median} ({least} to {greatest}){missing}\n");
     };
@@ -93,15 +93,15 @@ fn median_and_ends(mut values: Vec<f64>) -> Option<[f64; 3]> {
 /// A line for each clock, and the clock that does most per watt.
 fn clocks(figures: &[Figures]) -> String {
     let mut text = format!("{:>6}  {:>16}  {:>18}  {:>12}\n", "MHz", "rate", "per watt", "energy");
-    let shown =
-        |value: Option<f64>, unit: &str| value.map_or_else(|| "-".to_owned(), |value| si(value, unit));
     for it in figures {
-        let (rate, per_w) = (shown(it.rate, &it.unit), shown(it.rate_per_w, &it.unit_per_w));
-        text += &format!("{:>6}  {rate:>16}  {per_w:>18}  {:>12}\n", it.mhz, shown(it.joules, "J"));
+        let (rate, per_w) = (si_spaced(it.rate, &it.unit), si_spaced(it.rate_per_w, &it.unit_per_w));
+        text += &format!("{:>6}  {rate:>16}  {per_w:>18}  {:>12}\n", it.mhz, si_spaced(it.joules, "J"));
     }
     let best = figures.iter().filter_map(|it| Some((it.rate_per_w?, it)));
     match best.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
-        Some((per_w, it)) => text + &format!("best: {} MHz with {}\n", it.mhz, si(per_w, &it.unit_per_w)),
+        Some((per_w, it)) => {
+            text + &format!("best: {} MHz with {}\n", it.mhz, si_spaced(Some(per_w), &it.unit_per_w))
+        }
         None => text + "best: not known, because no run has a rate and a power figure\n",
     }
 }

@@ -1,7 +1,7 @@
 //! What a person would say of a report, in three sentences: what was used, what was done with it, and what
 //! kept it from more.
 
-use super::super::numbers::si;
+use super::super::numbers::{count, si_spaced};
 use super::super::{Report, Run};
 
 /// Each run's share of the window's energy.
@@ -27,7 +27,7 @@ fn per_w(run: &Run) -> f64 {
 
 fn used(report: &Report) -> String {
     let (cluster, energy) = (&report.cluster, &report.cluster.energy);
-    let nodes = counted(cluster.nodes, "node");
+    let nodes = count(cluster.nodes, "node");
     let Some((energy_j, mean_w)) = energy.energy_j.zip(energy.mean_w) else {
         return format!("What {nodes} used is not known: none has a meter or a power model.");
     };
@@ -36,8 +36,8 @@ fn used(report: &Report) -> String {
         .map_or_else(String::new, |coverage| format!(", {:.1} % of the time covered", coverage * 100.0));
     format!(
         "{nodes} used {} ({} on average; {} at the boundary {}{covered}).",
-        si(energy_j, "J"),
-        si(mean_w, "W"),
+        si_spaced(Some(energy_j), "J"),
+        si_spaced(Some(mean_w), "W"),
         energy.source.unwrap_or("unknown"),
         energy.boundary.unwrap_or("unknown"),
     )
@@ -45,7 +45,8 @@ fn used(report: &Report) -> String {
 
 fn achieved(run: &Run) -> String {
     let Some(result) = &run.result else { return String::new() };
-    let rate = result.rate.map_or_else(|| "an unknown rate".to_owned(), |rate| si(rate, &result.unit));
+    let rate =
+        result.rate.map_or_else(|| "an unknown rate".to_owned(), |rate| si_spaced(Some(rate), &result.unit));
     let level = match run.methodology.level {
         Some(level) => format!("level {level} of the measurement methodology"),
         None => {
@@ -53,7 +54,9 @@ fn achieved(run: &Run) -> String {
         }
     };
     match result.rate_per_w {
-        Some(per_w) => format!("{} reached {rate}, {} ({level}).", run.name, si(per_w, &result.unit_per_w)),
+        Some(per_w) => {
+            format!("{} reached {rate}, {} ({level}).", run.name, si_spaced(Some(per_w), &result.unit_per_w))
+        }
         None => format!("{} reached {rate}; its power is not known.", run.name),
     }
 }
@@ -82,12 +85,7 @@ fn held_back(report: &Report) -> Option<String> {
         (_, 0) => Some("No node was throttled.".to_owned()),
         _ => Some(format!(
             "No node was throttled as far as is known; of {} it is not.",
-            counted(unknown, "node")
+            count(unknown, "node")
         )),
     }
-}
-
-fn counted(number: usize, of: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {of}{plural}")
 }

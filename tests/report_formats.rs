@@ -1,0 +1,200 @@
+//! The report's formats: a sample with everything as goldens, and what holds of each format.
+
+use picollect_collector::report::{
+    Report, RunResult, comparison_html, comparison_markdown, comparison_text, csv, html, json, markdown,
+    run_page, runs_table, text, verdict_of_run,
+};
+
+use crate::golden::assert_golden;
+use crate::sample_report::{HOSTILE, earlier_hpl, hpl, interrupted, sample};
+
+/// A page without the sequences that colour it.
+fn plain(coloured: &str) -> String {
+    let mut parts = coloured.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| part.split_once('m').expect("a sequence ends").1);
+    first + &rest.collect::<String>()
+}
+
+#[track_caller]
+fn assert_fits_a_terminal(page: &str) {
+    for line in page.lines() {
+        assert!(line.chars().count() <= 80, "{line:?} is too wide in\n{page}");
+        assert_eq!(line, line.trim_end(), "nothing but room at the end");
+        assert!(!line.contains(char::is_control), "{line:?} would steer the terminal");
+    }
+}
+
+#[test]
+fn the_sample_in_every_format() {
+    let report = sample();
+    assert_golden("sample-report.txt", &text(&report, false));
+    assert_golden("sample-report.html", &html(&report));
+    assert_golden("sample-report.md", &markdown(&report));
+    assert_golden("sample-report.csv", &csv(&report));
+    assert_golden("sample-report.json", &json(&report).expect("numbers that JSON knows"));
+}
+
+#[test]
+fn runs_by_themselves_and_side_by_side() {
+    let runs = [hpl(), earlier_hpl(), interrupted()];
+    let verdicts: String = runs.iter().map(|run| verdict_of_run(run, false) + "\n").collect();
+    let pages = verdicts + &run_page(&hpl(), false) + "\n" + &runs_table(&runs);
+    assert_fits_a_terminal(&pages);
+    assert_golden("sample-runs.txt", &pages);
+    let compared = comparison_text(&earlier_hpl(), &hpl(), false);
+    assert_fits_a_terminal(&compared);
+    assert_golden("sample-comparison.txt", &compared);
+    assert_golden("sample-comparison.md", &comparison_markdown(&earlier_hpl(), &hpl()));
+    assert!(comparison_html(&earlier_hpl(), &hpl()).contains("<!DOCTYPE html>"));
+}
+
+#[test]
+fn two_runs_of_different_work_have_no_ratio_of_rates() {
+    let mut stream = hpl();
+    let result = stream.result.as_mut().expect("a result");
+    (result.unit, result.unit_per_w) = ("B/s".into(), "B/s per W".into());
+    let page = comparison_text(&hpl(), &stream, false);
+    assert!(page.contains("The rates count different things"), "{page}");
+    let rate = page.lines().find(|line| line.trim_start().starts_with("rate")).expect("a row");
+    assert!(rate.ends_with('–'), "{rate}");
+}
+
+#[test]
+fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
+    let told = |change: fn(&mut RunResult)| {
+        let mut run = hpl();
+        change(run.result.as_mut().expect("a result"));
+        verdict_of_run(&run, false)
+    };
+    let failed = told(|result| {
+        (result.rate, result.rate_per_w, result.rate_per_w_whole) = (None, None, None);
+        (result.verdict, result.reason) = ("failed", Some("residual too large".into()));
+    });
+    assert!(failed.contains("– (failed: residual too large)") && !failed.contains("/W"), "{failed}");
+    let no_power = told(|result| (result.rate_per_w, result.rate_per_w_whole) = (None, None));
+    assert!(no_power.contains("efficiency   unknown"), "{no_power}");
+    let no_core = told(|result| result.core = None);
+    assert!(no_core.contains("core phase   not known"), "{no_core}");
+    assert!(no_core.contains("whole run    353.7 ± 4.1 MFLOPS/W over 10 min"), "{no_core}");
+}
+
+#[test]
+fn text_fits_eighty_columns_and_colour_adds_nothing_but_colour() {
+    let report = sample();
+    let page = text(&report, false);
+    assert_fits_a_terminal(&page);
+    let coloured = text(&report, true);
+    assert!(coloured.contains("\x1b[1;31m"));
+    assert_eq!(plain(&coloured), page);
+    assert_eq!(plain(&verdict_of_run(&hpl(), true)), verdict_of_run(&hpl(), false));
+}
+
+#[test]
+fn sections_come_in_their_order_and_only_with_content() {
+    let page = text(&sample(), false);
+    let heads: Vec<_> = page.lines().filter(|line| line.starts_with(char::is_alphabetic)).skip(1).collect();
+    let expected = [
+        "VERDICT",
+        "ENERGY",
+        "NODES",
+        "RUNS",
+        "THROTTLING",
+        "THERMAL",
+        "BALANCE",
+        "OVERHEAD",
+        "COST AND CARBON",
+        "AFFORDABILITY",
+        "REFERENCES",
+        "NOT READABLE",
+        "ALARM: GIVE EACH BOARD A NAME OF ITS OWN",
+    ];
+    assert_eq!(heads, expected);
+    let empty = text(&Report::default(), false);
+    let heads: Vec<_> = empty.lines().filter(|line| line.starts_with(char::is_alphabetic)).skip(1).collect();
+    assert_eq!(heads, ["ENERGY"]);
+    assert!(empty.contains("energy  unknown"), "{empty}");
+}
+
+#[test]
+fn html_holds_foreign_text_as_text_and_loads_nothing() {
+    let page = html(&sample());
+    assert!(!page.contains("<script"), "foreign markup");
+    assert!(page.contains("&lt;script&gt;alert"), "the name is still there");
+    let steers = |letter: char| letter != '\n' && letter.is_control() || letter == '\u{202e}';
+    assert!(!page.contains(steers), "nothing turns the direction of writing");
+    for forbidden in ["http://", "https://", "src=", "url(", "@import", " style="] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    assert!(page.contains("default-src 'none'; style-src 'sha256-"));
+}
+
+#[test]
+fn what_is_unknown_is_a_gap_and_never_a_zero() {
+    let mut report = sample();
+    for node in &mut report.timeline.nodes {
+        node.watts.fill(None);
+    }
+    report.timeline.outer_w.clear();
+    assert!(!html(&report).contains("Power over time"), "no axis without a value");
+    report.timeline.nodes[0].watts[3] = Some(5.0);
+    let page = html(&report);
+    let (_, chart) = page.split_once("Power over time").expect("the chart");
+    assert!(chart.contains("59 of 60 steps unknown") && chart.contains("<circle"), "one point");
+    for format in [text(&Report::default(), false), markdown(&Report::default()), csv(&Report::default())] {
+        assert!(!format.contains("NaN") && !format.contains(" 0 J"), "{format}");
+    }
+}
+
+#[test]
+fn a_row_of_markdown_has_as_many_cells_as_its_head() {
+    let page = markdown(&sample());
+    let mut columns = None;
+    for line in page.lines() {
+        let pipes = line.replace("\\\\", "").replace("\\|", "").matches('|').count();
+        match (columns, line.starts_with('|')) {
+            (None, true) => columns = Some(pipes),
+            (Some(head), true) => assert_eq!(pipes, head, "{line}"),
+            (_, false) => columns = None,
+        }
+    }
+    assert!(!page.contains("<script>"));
+}
+
+/// The records of a CSV document as RFC 4180 has it.
+fn records(csv: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut letters = csv.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => field.extend(letters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => record.push(std::mem::take(&mut field)),
+            '\n' if !quoted => {
+                record.push(std::mem::take(&mut field));
+                records.push(std::mem::take(&mut record));
+            }
+            '\r' if !quoted => {}
+            letter => field.push(letter),
+        }
+    }
+    records
+}
+
+#[test]
+fn every_record_of_csv_has_nine_fields_and_no_formula() {
+    let page = csv(&sample());
+    let records = records(&page);
+    assert_eq!(records[0][0], "section");
+    for record in &records {
+        assert_eq!(record.len(), 9, "{record:?}");
+        let text = |field: &&String| field.parse::<f64>().is_err();
+        for field in record.iter().filter(text) {
+            assert!(!field.starts_with(['=', '+', '-', '@']), "{field:?} is a formula");
+        }
+    }
+    assert!(records.iter().any(|record| record[4] == format!("'{HOSTILE}")), "foreign text is kept");
+    let joules =
+        records.iter().find(|record| record[0] == "cluster" && record[3] == "energy").expect("energy");
+    assert_eq!(joules[4..], ["53892", "J", "measured", "wall", "0.9997"].map(String::from));
+}
