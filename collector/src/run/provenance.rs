@@ -1,6 +1,7 @@
 //! What one has to know of the machine that starts a command to do the run again. What one has to know of
 //! the nodes is in the store already.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -25,7 +26,8 @@ const MAX_VARIABLES: usize = 60;
 const MAX_PROGRAMS: usize = 8;
 const HASH_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Names and values: `environment OMP_NUM_THREADS`, `program /usr/bin/xhpl`, `input HPL.dat`.
+/// Names and values: `environment OMP_NUM_THREADS`, `program /usr/bin/xhpl`, and of an input each line by its
+/// number, `input HPL.dat:06`, so that two runs can be told apart by them.
 pub(super) fn collect(
     command: &[String],
     environment: impl Iterator<Item = (String, String)>,
@@ -50,8 +52,11 @@ pub(super) fn collect(
     for name in INPUTS {
         if let Ok(bytes) = fs::read(directory.join(name)) {
             say("hash of input", name, format!("sha256:{}", hex(&Sha256::digest(&bytes))));
-            if bytes.len() <= MAX_INPUT_BYTES {
-                say("input", name, String::from_utf8_lossy(&bytes).into_owned());
+            let text =
+                if bytes.len() <= MAX_INPUT_BYTES { String::from_utf8_lossy(&bytes) } else { Cow::default() };
+            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                say("input", &format!("{name}:{number:02}"), words.join(" "));
             }
         }
     }
@@ -107,7 +112,8 @@ mod tests {
         let program = directory.path().join("xhpl");
         fs::write(&program, "#!/bin/sh\n").unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(directory.path().join("HPL.dat"), "HPLinpack benchmark input file\n").unwrap();
+        fs::write(directory.path().join("HPL.dat"), "HPLinpack benchmark input file\n\n1000 \t Ns\n")
+            .unwrap();
         let command = ["sh", "-c", "2", "./xhpl", "missing", "-sh"].map(ToOwned::to_owned);
         let environment = [("OMP_NUM_THREADS", "4"), ("SECRET", "x"), ("OMPI_LONG", &"ä".repeat(400))];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -116,7 +122,9 @@ mod tests {
         assert_eq!(found["environment OMP_NUM_THREADS"], "4");
         assert_eq!(found["environment OMPI_LONG"].len(), MAX_VALUE_BYTES);
         assert!(!found.keys().any(|name| name.contains("SECRET")));
-        assert_eq!(found["input HPL.dat"], "HPLinpack benchmark input file\n");
+        assert_eq!(found["input HPL.dat:01"], "HPLinpack benchmark input file");
+        assert_eq!(found["input HPL.dat:03"], "1000 Ns");
+        assert!(!found.contains_key("input HPL.dat:02"));
         let programs: Vec<_> = found.keys().filter(|name| name.starts_with("program ")).collect();
         assert_eq!(programs.len(), 2, "{programs:?}");
         // sha256sum of the ten bytes.

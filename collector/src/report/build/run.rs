@@ -24,6 +24,9 @@ const IDLE_BUSY: f64 = 0.1;
 /// Energy that covers less of a run than this is not its energy to solution.
 const WHOLE: f64 = 0.99;
 
+/// What the parser calls the parts of HPCC other than HPL.
+const HPCC_PART: &str = "HPCC";
+
 /// What is to be said of a run.
 pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     let subject = Subject::of(from, &kept)?;
@@ -105,7 +108,9 @@ impl<'a> Subject<'a> {
     fn result(&self, kept: &runs::RunResult, whole: &Part) -> Result<RunResult> {
         let core = kept.core.map(|core| self.part(core.time.into())).transpose()?;
         let part = core.as_ref().unwrap_or(whole);
-        let per_w = |watts: Option<f64>| kept.rate.zip(watts).and_then(|(rate, w)| rate_per_w(rate, w));
+        // Of a part of HPCC it is not known when it ran, and most of the run was something else.
+        let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
+        let per_w = |watts: Option<f64>| rate.zip(watts).and_then(|(rate, w)| rate_per_w(rate, w));
         let edge = kept.core.map(|core| self.edge(core)).transpose()?.flatten();
         let uncertainty = uncertainty_ratio(part.accuracy_ratio(), edge).filter(|_| core.is_some());
         Ok(RunResult {
@@ -239,7 +244,7 @@ fn status(run: &runs::Run) -> (&'static str, Vec<String>) {
 fn headline(results: &[RunResult]) -> Option<usize> {
     let rank = |result: &RunResult| {
         let counts_flop = result.unit == Unit::FlopPerSecond.name();
-        (counts_flop, result.benchmark != "HPCC", result.label.starts_with("Triad"))
+        (counts_flop, result.benchmark != HPCC_PART, result.label.starts_with("Triad"))
     };
     let rated = results.iter().enumerate().filter_map(|(at, result)| Some((at, rank(result), result.rate?)));
     let best = rated.max_by(|(_, a, rate_a), (_, b, rate_b)| a.cmp(b).then(rate_a.total_cmp(rate_b)));
