@@ -5,8 +5,9 @@
 //!
 //! Processes that ran at the same time are one outcome. For the solver it is the operations of all by the
 //! time from the earliest beginning to the latest end, which counts the waiting of those that were ready
-//! first. For the bandwidth it is the sum of each one's best. Both are rates of independent problems, and
-//! the label says so.
+//! first. For the bandwidth it is the sum of their means: where they share a machine, the best of each may
+//! be of moments in which the others stood still. Both are rates of independent problems, and the label
+//! says so. A process that is alone counts by its best, as in STREAM.
 //!
 //! Invariant: a process that is missing makes the outcome interrupted, one that failed makes it failed.
 
@@ -78,7 +79,8 @@ impl<'a> Report<'a> {
             }
             "PASSED" if self.what == SOLVE => self.solved().map(State::Passed),
             "PASSED" => {
-                let rate = number(self.text("mb_s"))? * 1e6;
+                let key = if self.of == 1 { "mb_s" } else { "mean_mb_s" };
+                let rate = number(self.text(key))? * 1e6;
                 let (size, threads) = (self.text("elements"), self.text("threads"));
                 Some(State::Passed(Part { amount: rate, start_ms: 0, end_ms: 0, size, threads }))
             }
