@@ -100,6 +100,8 @@ metrics! {
     REQUESTED_HZ = "clock"."requested_hz", "Hz", Gauge, ["core"], "Clock that the kernel asked for; the firmware may give less without telling it.";
     MEASURED_HZ = "clock"."measured_hz", "Hz", Gauge, ["core"], "Clock that the core really runs at.";
     MAX_HZ = "clock"."max_hz", "Hz", Gauge, ["core"], "Highest clock that the core may run at.";
+    MIN_LIMIT_HZ = "clock"."min_limit_hz", "Hz", Gauge, ["core"], "Lowest clock that somebody set for the kernel to ask for.";
+    MAX_LIMIT_HZ = "clock"."max_limit_hz", "Hz", Gauge, ["core"], "Highest clock that somebody set for the kernel to ask for; under `max_hz` the core was slowed down on purpose.";
 
     VOLTS = "voltage"."volts", "V", Gauge, ["rail"], "Voltage of a supply rail as the firmware states it; rail `core` is what it asks its regulator for, not a measurement.";
 
@@ -135,9 +137,10 @@ metrics! {
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
     COUNTER_J = "power"."counter_joules", "J", Counter, ["boundary", "meter", "source"], "Of a wall meter its own energy counter as it stands, coarse and with a beginning of its own; only to be compared with `joules`.";
 
-    GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter that grows with its reading, as a ratio of it; said once a minute.";
-    OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it reads.";
-    CONVERSIONS_PER_S = "meter"."conversions_per_s", "1/s", Gauge, ["boundary", "meter", "source"], "How often the meter itself samples power.";
+
+    GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter as a share of what it shows, at 25 °C; absent where nobody says.";
+    OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it shows, at 5 V; absent where nobody says.";
+    CONVERSIONS_PER_S = "meter"."conversions_per_s", "1/s", Gauge, ["boundary", "meter", "source"], "How often the meter itself looks at the current, or its energy counter moves; published once a minute, as the two before.";
 
     CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
     DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
@@ -153,11 +156,12 @@ metrics! {
     SOFT_LIMIT_SINCE_BOOT = "throttle"."soft_limit_since_boot", "1", State, ["origin"], "The soft temperature limit acted at some time since boot, or since somebody cleared the firmware's flag; 0 proves nothing.";
 
     NODE_INFO = "node"."info", "1", State, ["clock", "model", "serial", "version"], "Always 1; board, serial, agent version and whose clock the times follow (`node` or `collector`) are in the tags.";
-    SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; releases of kernel and firmware and the governor of the processors' clock are in the tags.";
     FAN_RPM = "fan"."rpm", "1/min", Gauge, ["fan"], "Speed of a fan.";
 
     UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";
     BOOT_INFO = "boot"."info", "1", State, ["boot"], "Always 1; the tag is a digest of the boot id and new at each boot.";
+
+    SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; the tags are when a Pi's firmware was built, the governor of the first cores' clock and the kernel's release. What is not there is no tag.";
 
     CLOCK_SYNCHRONISED = "time"."synchronised", "1", State, [], "The kernel calls its clock synchronised.";
     CLOCK_OFFSET = "time"."offset_s", "s", Gauge, [], "What the kernel has still to add to its clock; only while it is synchronised.";

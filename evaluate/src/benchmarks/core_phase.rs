@@ -51,6 +51,11 @@ pub fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<
                 None => local.in_only_zone(seconds, run),
             }
         }
+        CorePhase::Exact { start_ms, end_ms } => {
+            let end_s = end_ms as f64 / 1000.0;
+            let seconds = (end_ms.checked_sub(start_ms)?) as f64 / 1000.0;
+            Ends { from_s: end_s, to_s: end_s }.in_run(seconds, run)
+        }
         CorePhase::EndsAtLine => {
             let arrived_s = arrived_s?;
             let ends = Ends { from_s: arrived_s - OUTPUT_DELAY_S, to_s: arrived_s + OUTPUT_DELAY_S };
@@ -136,6 +141,23 @@ mod tests {
 
     /// `Mon Nov 23 12:57:05 2026` in UTC.
     const START_S: i64 = 1_795_438_625;
+
+    #[test]
+    fn exact_times_are_taken_as_they_are_unless_the_clocks_disagree() {
+        let run = Window { start_ms: 10_000, end_ms: 20_000 };
+        let exact = |start_ms, end_ms| {
+            let mut outcome = Outcome::new("x", "", super::super::Unit::FlopPerSecond, 1);
+            outcome.seconds = Some(1.0);
+            outcome.core_phase = CorePhase::Exact { start_ms, end_ms };
+            place(&outcome, run, None)
+        };
+        let window = Window { start_ms: 12_000, end_ms: 15_500 };
+        assert_eq!(exact(12_000, 15_500), Some(Placed { window, edge_s: 0.0 }));
+        let moved = exact(17_000, 21_000).unwrap();
+        assert_eq!((moved.window, moved.edge_s), (Window { start_ms: 16_000, end_ms: 20_000 }, 1.0));
+        assert_eq!(exact(17_000, 23_000), None);
+        assert_eq!(exact(i64::MIN, i64::MAX), None);
+    }
 
     fn output(name: &str) -> Vec<Outcome> {
         let outputs = [

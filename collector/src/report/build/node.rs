@@ -8,8 +8,8 @@ use picollect_evaluate::throttle::{self, Cause, Moment, episodes};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
-    BUSY, CORES, FREQ_CAPPED, HOST, MAX_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED, SOFT_LIMIT,
-    TEMP, THROTTLED, UNDER_VOLTAGE,
+    BUSY, CORES, FREQ_CAPPED, HOST, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED,
+    SOFT_LIMIT, TEMP, THROTTLED, UNDER_VOLTAGE,
 };
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
@@ -189,6 +189,10 @@ fn moments(
     put(temps, &|moment, value| moment.temp_c = Some(value));
     put(&processor(store, host, &MEASURED_HZ, window)?, &|moment, value| moment.clock_hz = Some(value));
     put(&processor(store, host, &MAX_HZ, window)?, &|moment, value| moment.max_hz = Some(value));
+    // Slowed down on purpose is not throttled.
+    put(&processor(store, host, &MAX_LIMIT_HZ, window)?, &|moment, limit| {
+        moment.max_hz = Some(moment.max_hz.map_or(limit, |max_hz| max_hz.min(limit)));
+    });
     put(busy, &|moment, value| moment.busy_cores = Some(value));
     put(&of_all_cores(store, host, &CORES, window)?, &|moment, cores| {
         moment.busy_cores = moment.busy_cores.map(|busy| busy * cores);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use picollect_evaluate::Window;
-use picollect_telemetry::catalogue::{CLOCK_OFFSET, MAX_HZ, Metric, NODE_INFO, SOFTWARE_INFO};
+use picollect_telemetry::catalogue::{
+    CLOCK_OFFSET, MAX_HZ, MAX_LIMIT_HZ, MIN_LIMIT_HZ, Metric, NODE_INFO, SOFTWARE_INFO,
+};
 
 use super::Result;
 use crate::query::{AROUND_MS, latest};
@@ -27,8 +29,11 @@ pub(super) fn of_nodes(
             }
         }
         let number = |metric: &Metric| latest(store, host, metric, window.end_ms, AROUND_MS);
-        if let Some((_, hz)) = number(&MAX_HZ)? {
-            found.insert(format!("node {host} highest clock"), format!("{:.0} MHz", hz.value / 1e6));
+        for (name, clock) in
+            [("highest clock", &MAX_HZ), ("clock limit", &MAX_LIMIT_HZ), ("least clock limit", &MIN_LIMIT_HZ)]
+        {
+            let hz = number(clock)?.map(|(_, hz)| format!("{:.0} MHz", hz.value / 1e6));
+            found.extend(hz.map(|text| (format!("node {host} {name}"), text)));
         }
         if let Some((_, offset)) = number(&CLOCK_OFFSET)? {
             found.insert(format!("node {host} clock offset"), format!("{:.6} s", offset.value));
