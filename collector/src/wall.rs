@@ -17,10 +17,6 @@ pub mod tasmota;
 use picollect_telemetry::catalogue::CLUSTER;
 use picollect_telemetry::{Boundary, Source};
 
-/// More than any meter of a cluster shows, in watts, in either direction: what is beyond it is a broken
-/// reading.
-pub const MAX_WATTS: f64 = 1e6;
-
 /// The tags of a wall meter's series, sorted by key; `cluster` may be empty.
 pub fn tags(meter: &str, cluster: &str) -> Vec<(String, String)> {
     let all = [

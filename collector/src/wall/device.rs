@@ -1,9 +1,10 @@
 //! One device: what is asked of each kind, and what a reading is.
 
+use picollect_evaluate::wall_log::MAX_WATTS;
 use picollect_telemetry::NoData;
 use serde_json::Value;
 
-use super::{MAX_WATTS, json_path, shelly_gen1, shelly_gen2, tasmota};
+use super::{json_path, shelly_gen1, shelly_gen2, tasmota};
 use crate::config::{WallKind, WallMeter};
 use crate::http_client::{Client, GetError};
 

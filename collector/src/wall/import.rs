@@ -9,11 +9,12 @@ use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use picollect_evaluate::wall_log::Entry;
 use picollect_settings::exit::{Failure, usage};
 use picollect_telemetry::catalogue::{JOULES, WATTS};
 use picollect_telemetry::line::Point;
 
-use super::log_file::{Entry, LogReader};
+use super::log_file::LogReader;
 use super::tags;
 use crate::cli::DataOptions;
 use crate::config::check_name;

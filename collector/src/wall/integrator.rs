@@ -47,8 +47,8 @@ pub struct Integrator {
     resolution: Option<Resolution>,
     last: Option<Moment>,
     totals: Totals,
-    /// The counter and our joules where both were last known to begin together.
-    both_from: Option<(f64, f64)>,
+    /// The counter and our totals where both were last known to begin together.
+    both_from: Option<(f64, Totals)>,
 }
 
 impl Integrator {
@@ -83,16 +83,19 @@ impl Integrator {
     /// By what share our joules are above (or, negative, below) those of the device's counter, as soon as the
     /// counter has gone far enough to tell.
     pub fn disagreement(&self) -> Option<f64> {
-        let (counter_j, joules) = self.both_from?;
+        let (counter_j, from) = self.both_from?;
         let counted = self.last?.reading.counter_j? - counter_j;
-        let integrated = self.totals.joules - joules;
-        let coarse_j = self.resolution?.step_j + self.resolution?.lag_s * self.last?.reading.watts.abs();
+        let (integrated, seconds) =
+            (self.totals.joules - from.joules, self.totals.metered_s - from.metered_s);
+        let Resolution { step_j, lag_s } = self.resolution?;
+        // What the counter lags behind may have flowed at any power: the mean is the best guess.
+        let coarse_j = step_j + lag_s * counted.max(integrated) / seconds;
         (counted > 0.0 && coarse_j <= MAX_COARSENESS * counted).then(|| integrated / counted - 1.0)
     }
 
     fn begin(&mut self, now: Moment) {
         self.totals = Totals { since_ms: now.t_ms, joules: 0.0, metered_s: 0.0 };
-        self.both_from = now.reading.counter_j.map(|counter_j| (counter_j, 0.0));
+        self.both_from = now.reading.counter_j.map(|counter_j| (counter_j, self.totals));
     }
 
     /// What the counter counted between two readings; `None` if it began anew or is too coarse to tell.
@@ -111,7 +114,7 @@ impl Integrator {
         };
         let went_down = last.reading.counter_j.is_none_or(|before| counter_j < before);
         if went_down || self.both_from.is_none() {
-            self.both_from = Some((counter_j, self.totals.joules));
+            self.both_from = Some((counter_j, self.totals));
         }
     }
 }
@@ -187,6 +190,18 @@ mod tests {
         let after = plug.reading(later);
         assert_eq!((after.joules, after.since_ms), (0.0, later.t_ms));
         assert_ne!(first.since_ms, after.since_ms);
+    }
+
+    #[test]
+    fn a_counter_that_merely_lags_is_no_disagreement() {
+        let mut plug = Integrator::new(SECOND, Some(Resolution { step_j: 3.6, lag_s: 60.0 }));
+        for second in 0..=600 {
+            // Brought up to date by the minute; then the load is switched off.
+            let watts = if second < 90 { 100.0 } else { 0.0 };
+            let counted = if second < 120 { (second / 60) * 60 } else { 90 };
+            plug.reading(moment(second, watts, Some(100.0 * counted as f64)));
+            assert!(plug.disagreement().is_none_or(|share| share.abs() < 0.05), "{second}");
+        }
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Poller {
         {
             let percent = share * 100.0;
             tracing::warn!(
-                "wall meter `{name}`: its power adds up to {percent:+.0} % of what its counter says"
+                "wall meter `{name}`: the sum of its power is {percent:+.0} % off its own counter"
             );
             self.warned = true;
         }

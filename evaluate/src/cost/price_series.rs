@@ -132,7 +132,7 @@ fn time_ms(text: &str) -> Option<i64> {
 
 /// `2026-11-23T12:57:05Z`, or with an offset and without seconds; fractions of a second are refused, because
 /// no tariff changes within one.
-fn rfc3339_s(text: &str) -> Option<i64> {
+pub(crate) fn rfc3339_s(text: &str) -> Option<i64> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let zone_at = rest.find(['Z', 'z', '+', '-'])?;
     let (clock, zone) = rest.split_at(zone_at);
