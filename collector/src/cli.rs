@@ -12,12 +12,12 @@ use crate::ask::{Answer, AskOptions, Format};
 use crate::bench::{self, BenchOptions};
 use crate::config::check::{self, Effective};
 use crate::config::{Config, ConfigOptions, DEFAULT_LISTEN, Origin, Setting, lay_over};
+use crate::import::{self, ImportOptions};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::run::RunOptions;
 use crate::scaling::ScalingOptions;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::wall::import::{self, ImportOptions};
 use crate::{data_dir, demo, questions, run, scaling, server, store, up};
 
 /// What the collector can do.
@@ -96,8 +96,11 @@ pub enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Take in the log of a meter at the wall
-    #[command(after_help = "Example:\n  picollect import --wall meter.csv --name socket")]
+    /// Take in the log of a meter at the wall, or a run that was done elsewhere
+    #[command(
+        after_help = "Examples:\n  picollect import --wall meter.csv --name socket --accuracy 0.01\n  \
+                            picollect import --hpl HPL.out --start 2026-11-23T12:00:00Z"
+    )]
     Import(ImportOptions),
     /// Check the configuration and print what holds and where it comes from
     Check {

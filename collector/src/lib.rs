@@ -11,6 +11,7 @@ pub mod config;
 pub mod data_dir;
 pub mod demo;
 pub mod http_client;
+pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod nodes;

@@ -6,6 +6,7 @@ mod arrivals;
 mod child;
 mod clocks;
 mod delivery;
+mod import;
 mod kept;
 mod plan;
 mod provenance;
@@ -29,8 +30,10 @@ use crate::time::{now_ms, rfc3339};
 
 pub use clocks::restore as restore_clocks;
 pub use delivery::{Sent, deliver_waiting};
+pub use import::{Saved, read as read_saved};
 pub use plan::RunOptions;
 use plan::{Plan, Step};
+pub(crate) use plan::{labels, nodes};
 use recognise::Output;
 
 /// The nodes' samples of the run's end have to arrive before its verdict: so long is waited for them.

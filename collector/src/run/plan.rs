@@ -166,14 +166,14 @@ fn name_of(command: &[String]) -> String {
     name.unwrap_or_else(|| command[0].rsplit('/').next().unwrap_or_default().to_owned())
 }
 
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let text: String = name.chars().map(letter).take(32).collect();
     let text = text.trim_matches('-').to_owned();
     if text.is_empty() { "run".to_owned() } else { text }
 }
 
-fn nodes(text: &str) -> anyhow::Result<Option<Vec<String>>> {
+pub(crate) fn nodes(text: &str) -> anyhow::Result<Option<Vec<String>>> {
     if text == "all" {
         return Ok(None);
     }
@@ -184,7 +184,7 @@ fn nodes(text: &str) -> anyhow::Result<Option<Vec<String>>> {
     Ok(Some(names))
 }
 
-fn labels(texts: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+pub(crate) fn labels(texts: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
     ensure!(texts.len() <= MAX_LABELS, "there are more than {MAX_LABELS} labels");
     let pair = |text: &String| match text.split_once('=') {
         Some((key, value)) if !key.is_empty() && text.len() <= MAX_NAME_BYTES => {

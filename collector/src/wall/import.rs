@@ -5,44 +5,19 @@
 //! grow with the file; a file imported again changes nothing.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use picollect_evaluate::wall_log::Entry;
-use picollect_settings::exit::{Failure, usage};
 use picollect_telemetry::catalogue::{JOULES, WATTS};
 use picollect_telemetry::line::Point;
 
 use super::log_file::LogReader;
-use super::tags;
-use crate::cli::DataOptions;
-use crate::config::check_name;
 use crate::store::{Selector, Store};
-use crate::time::rfc3339;
 
 /// So many readings are written at once: few enough for the memory of a small board, enough for few syncs.
 const BATCH: usize = 10_000;
-
-/// What to import.
-#[derive(Debug, Clone, clap::Args)]
-pub struct ImportOptions {
-    /// Where the data is.
-    #[command(flatten)]
-    pub data: DataOptions,
-    /// Log of a wall meter: lines of `unix_time watts`, or CSV with a header
-    #[arg(long, value_name = "FILE")]
-    pub wall: PathBuf,
-    /// What to call the meter [default: the file's name without its ending]
-    #[arg(long)]
-    pub name: Option<String>,
-    /// The cluster that the meter feeds, as the agents call it
-    #[arg(long, value_name = "NAME")]
-    pub cluster: Option<String>,
-    /// Leave lines out that cannot be read, and count them, instead of importing nothing
-    #[arg(long)]
-    pub skip_bad_lines: bool,
-}
 
 /// What a log held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,25 +38,6 @@ impl Imported {
         let (first, last) = self.span.unwrap_or((t_ms, t_ms));
         self.span = Some((first.min(t_ms), last.max(t_ms)));
     }
-}
-
-/// Carries the command out.
-pub fn execute(options: &ImportOptions) -> Result<(), Failure> {
-    let name = options
-        .name
-        .clone()
-        .unwrap_or_else(|| options.wall.file_stem().unwrap_or_default().to_string_lossy().into_owned());
-    check_name(&name).map_err(|why| usage(anyhow!("{why}; give --name")))?;
-    let store = options.data.open()?;
-    let tags = tags(&name, options.cluster.as_deref().unwrap_or_default());
-    let imported = import(&store, &options.wall, &tags, options.skip_bad_lines)?;
-    let Imported { readings, unknown, bad_lines, span } = imported;
-    let span = span.map(|(first, last)| format!(" from {} to {}", rfc3339(first), rfc3339(last)));
-    let text = format!(
-        "wall meter `{name}`: {readings} readings{}; {unknown} lines without a value, {bad_lines} bad lines left out\n",
-        span.unwrap_or_default()
-    );
-    Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
 /// Imports a log into the series with these tags, all of it or, if a line cannot be read, nothing, unless such
@@ -162,6 +118,7 @@ fn append(store: &dyn Store, batch: &mut Vec<Point>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wall::tags;
     use crate::query::{energy_of, interval_s, power_meters};
     use crate::store::{SqliteStore, open};
     use picollect_evaluate::Window;
