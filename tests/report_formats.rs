@@ -99,6 +99,24 @@ fn two_runs_of_different_work_have_no_ratio_of_rates() {
 }
 
 #[test]
+fn a_core_phase_against_a_whole_run_is_said() {
+    let mut whole = earlier_hpl();
+    whole.result.as_mut().expect("a result").core = None;
+    let page = comparison_markdown(&whole, &hpl());
+    assert!(page.contains("MFLOPS/W, whole run") && page.contains("MFLOPS/W, core"), "{page}");
+    assert!(page.contains("Only one efficiency is of the core phase alone."), "{page}");
+}
+
+#[test]
+fn runs_of_one_name_are_told_apart_by_their_ids() {
+    let mut report = sample();
+    report.runs.push(earlier_hpl());
+    let page = html(&report);
+    assert!(page.contains("hpl (hpl-2026-11-22)</text>") && page.contains("hpl (hpl-2026-11-23)</text>"));
+    assert!(page.contains("The best run here is hpl (hpl-2026-11-23)."));
+}
+
+#[test]
 fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
     let told = |change: fn(&mut RunResult)| {
         let mut run = hpl();

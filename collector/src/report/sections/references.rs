@@ -4,6 +4,7 @@ use super::super::charts::{Dots, Mark};
 use super::super::numbers::{ratio, si};
 use super::super::page::{Block, Cell, Section, Table, printable};
 use super::super::{Reference, Report, Run, RunResult};
+use super::runs::distinct_name;
 
 /// What references are given in.
 const FLOPS_PER_W: &str = "FLOPS/W";
@@ -24,7 +25,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     };
     let columns = ["machine", ">year", ">rate", ">efficiency", ">best run by it", "source"];
     let rows = report.references.iter().map(row).collect();
-    let about = best.map(|(run, ..)| format!("The best run here is {}.", run.name));
+    let about = best.map(|(run, ..)| format!("The best run here is {}.", distinct_name(run, &report.runs)));
     let blocks = vec![
         Block::Sentences(about.filter(|_| !report.references.is_empty()).iter().map(Cell::from).collect()),
         Block::Dots(dots(report)),
@@ -49,11 +50,11 @@ fn dots(report: &Report) -> Dots {
         let result = run.result.as_ref().filter(|result| result.unit_per_w == FLOPS_PER_W)?;
         let value = result.rate_per_w?;
         Some(Mark {
-            name: printable(&if run.simulated {
-                format!("{} (simulated)", run.name)
-            } else {
-                run.name.clone()
-            }),
+            name: printable(&format!(
+                "{}{}",
+                distinct_name(run, &report.runs),
+                if run.simulated { " (simulated)" } else { "" }
+            )),
             value,
             uncertainty: result.uncertainty.map(|relative| relative * value),
             own: true,

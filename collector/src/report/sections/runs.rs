@@ -188,7 +188,7 @@ fn results(run: &Run) -> Block {
         ]
     };
     let rows = if run.results.len() > 1 { run.results.iter().map(row).collect() } else { Vec::new() };
-    let columns = ["program", "result", ">rate", ">over its core phase", "verdict"];
+    let columns = ["program", "result", ">rate", ">by power", "verdict"];
     Table::block("All results in its output", &columns, rows)
 }
 
@@ -216,13 +216,23 @@ fn nodes(run: &Run) -> Block {
     Table::block("Its nodes over the whole run", &columns, run.nodes.iter().map(row).collect())
 }
 
+/// What the user calls it; with what tells it from others that are called the same.
+pub(super) fn distinct_name(run: &Run, runs: &[Run]) -> String {
+    let alone = runs.iter().filter(|other| other.name == run.name).count() < 2;
+    if alone && !run.name.is_empty() {
+        run.name.clone()
+    } else {
+        format!("{} ({})", or_dash(&run.name), run.id)
+    }
+}
+
 /// How the window's energy divides into the runs and the time between them.
 fn shares(report: &Report) -> Vec<Block> {
     let Some(between) = &report.between_runs else { return Vec::new() };
     let window = report.cluster.energy.energy_j;
     let run = |run: &Run| {
         vec![
-            Cell::from(&run.name),
+            distinct_name(run, &report.runs).into(),
             duration(run.window.seconds).into(),
             si(run.energy.energy_j, "J").into(),
             mean_power(&run.energy).into(),
