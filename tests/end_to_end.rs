@@ -10,3 +10,4 @@ mod time;
 mod tls;
 mod up;
 mod vanishing;
+mod wall;

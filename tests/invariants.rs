@@ -24,7 +24,7 @@ const ONLY_IN: [(&str, &[&str]); 6] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
-    ("ureq", &["picollect-agent"]),
+    ("ureq", &["picollect-agent", "picollect-collector"]),
     ("linux-embedded-hal", &["picollect-agent"]),
     ("rppal", &["picollect-agent"]),
 ];
@@ -133,6 +133,7 @@ fn only_two_calls_of_the_kernel_leave_safe_rust() {
 fn only_client_and_web_know_http() {
     assert_eq!(naming(&["node-agent/src"], &["ureq"], &["client.rs"]), [""; 0]);
     assert_eq!(naming(&["collector/src"], &["axum"], &["web.rs", "server.rs"]), [""; 0]);
+    assert_eq!(naming(&["collector/src"], &["ureq"], &["http_client.rs"]), [""; 0]);
 }
 
 #[test]

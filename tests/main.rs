@@ -9,3 +9,4 @@ mod proxy;
 mod report_formats;
 mod reports;
 mod sample_report;
+mod wall_device;

@@ -178,14 +178,17 @@ fn the_energy_corpus_through_ingest_store_and_report() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 15] = [
         &[],
         &["up"],
         &["serve"],
         &["demo"],
         &["report"],
         &["nodes"],
+        &["bench"],
         &["token", "create"],
+        &["import"],
+        &["check"],
         &["agent"],
         &["agent", "run"],
         &["agent", "once"],

@@ -11,11 +11,13 @@ use picollect_evaluate::Window;
 use picollect_evaluate::energy::{EnergyPoint, of_epochs};
 use picollect_telemetry::catalogue::{SIM_FLOP, SIM_SINCE_MS};
 
+use crate::ask::Sources;
+use crate::config::Config;
 use crate::live;
 use crate::query::{AROUND_MS, numbers, series_of, whole};
 use crate::report::{self, Report};
 use crate::runs::{Run, Share};
-use crate::server::told_to_stop;
+use crate::server::{self, told_to_stop};
 use crate::store::{SeriesKey, Store, StoreError};
 use crate::time::{millis, now_ms};
 use crate::up::Site;
@@ -45,9 +47,11 @@ pub struct Options {
 pub async fn demo(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
-    let mut site = Site::start(data, "127.0.0.1:0", None).await?;
+    let mut site = Site::start(data, "127.0.0.1:0", &server::Options::default()).await?;
     let window = run_cluster(&mut site, options, temporary.path()).await?;
-    let report = report::build(site.store().as_ref(), window)?;
+    let (store, config) = (site.store(), Config::default());
+    let sources = Sources { store: store.as_ref(), config: &config, now_ms: window.end_ms };
+    let report = report::build(&sources, window)?;
     site.stop().await?;
     Ok(report)
 }
@@ -121,8 +125,7 @@ async fn load(
         tracing::error!("the load computed a wrong result; it counts no work");
     }
     let shares = vec![Share { host: host.to_owned(), flop }];
-    let (id, name) = (format!("load-{start_ms}"), "built-in load".to_owned());
-    site.record(&Run { id, name, window, simulated: false, shares })?;
+    site.record(&Run::of_load("load", "built-in load", host, window.into(), shares))?;
     Ok(Some(window))
 }
 
@@ -148,8 +151,8 @@ fn record_simulated(site: &Site, window: Window) -> anyhow::Result<()> {
         Ok(Share { host, flop })
     });
     let shares = shares.collect::<Result<Vec<_>, StoreError>>()?;
-    let (id, name) = (format!("sim-{}", window.start_ms), "simulated load".to_owned());
-    site.record(&Run { id, name, window, simulated: true, shares })
+    let run = Run::of_load("sim", "simulated load", "", window.into(), shares);
+    site.record(&Run { simulated: true, ..run })
 }
 
 /// The operations that a simulated node counted in a window.

@@ -1,21 +1,31 @@
 //! The collector: ingest, store, report, web, and the command line around them.
 //!
-//! Invariants: only `web` knows HTTP; a back end is known only behind [`store::Store`]; what a report
+//! Invariants: only `web` and `http_client` know HTTP; a back end is known only behind [`store::Store`]; what a report
 //! says is computed by `picollect-evaluate`.
 
+pub mod ask;
+pub mod bench;
 pub mod cli;
+pub mod client;
+pub mod config;
 pub mod data_dir;
 pub mod demo;
+pub mod http_client;
+pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod nodes;
 pub mod query;
+pub mod questions;
 pub mod report;
+pub mod run;
 pub mod runs;
+pub mod scaling;
 pub mod server;
 pub mod store;
 pub mod time;
 pub mod tokens;
 pub mod up;
+pub mod wall;
 pub mod web;
 pub mod workload;

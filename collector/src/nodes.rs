@@ -2,8 +2,8 @@
 
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, HOST, INTERVAL_S, JOULES, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, REQUESTED_HZ, SIMULATED, TEMP,
-    THROTTLED, WATTS,
+    BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::{NoData, Source};
 use serde::Serialize;
@@ -39,6 +39,8 @@ pub struct Node {
     pub source: Option<&'static str>,
     /// Processor clock: the real one where it is known, else the requested one.
     pub clock_hz: Option<f64>,
+    /// Highest clock that it may run at: what somebody set, else what the processor can.
+    pub max_hz: Option<f64>,
     /// Share of the cores that work.
     pub busy_ratio: Option<f64>,
     /// Whether the firmware throttles it.
@@ -77,6 +79,7 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         watts: power.map(|(_, watts)| watts),
         source: source.map(Source::as_str),
         clock_hz: number(&MEASURED_HZ)?.or(number(&REQUESTED_HZ)?),
+        max_hz: number(&MAX_LIMIT_HZ)?.or(number(&MAX_HZ)?),
         busy_ratio: busy_of_all_cores(store, &host, now_ms, fresh_ms)?,
         throttled: number(&THROTTLED)?.map(|flag| flag > 0.0),
         no_power: why.and_then(|code| NoData::from_code(crate::query::whole(code))).map(NoData::as_str),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use picollect_evaluate::Window;
-use picollect_evaluate::energy::EnergyPoint;
+use picollect_evaluate::energy::{Energy, EnergyPoint, of_counter, of_epochs, of_watts};
 use picollect_evaluate::series::Sample;
-use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, SINCE_MS};
+use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, SINCE_MS, WATTS};
 
 use crate::store::{Selector, SeriesKey, Store, StoreError};
 
@@ -89,6 +89,56 @@ pub fn energy_points(
     Ok(joules.samples.iter().filter_map(point).collect())
 }
 
+/// The power meters of a host, or for `None` those that belong to no host, which are at the wall. Of each
+/// meter one key, with the tags that all its series share; the field is [`WATTS`]'s, which an agent's meter
+/// may be without.
+pub fn power_meters(store: &dyn Store, host: Option<&str>) -> Result<Vec<SeriesKey>, StoreError> {
+    let selector = Selector { measurement: Some(WATTS.measurement), ..Selector::default() };
+    let keys = store.series(&selector)?.into_iter();
+    let energy = keys.filter(|key| key.field == WATTS.field || key.field == JOULES.field);
+    let mut meters: Vec<SeriesKey> = energy
+        .filter(|key| key.tag(HOST) == host)
+        .map(|key| SeriesKey { field: WATTS.field.to_owned(), ..key })
+        .collect();
+    meters.sort();
+    meters.dedup();
+    Ok(meters)
+}
+
+/// The energy of a power meter in a window, from the best that it has there: totals with an epoch, else a
+/// foreign total without one, else its watts. `meter` is any key of it, such as [`power_meters`] gives;
+/// `None` if nothing in the window is covered.
+pub fn energy_of(store: &dyn Store, meter: &SeriesKey, window: Window) -> Result<Option<Energy>, StoreError> {
+    let samples = |metric: &Metric| {
+        let key = SeriesKey { field: metric.field.to_owned(), ..meter.clone() };
+        numbers(store, &key, window, AROUND_MS).map(|samples| Series { key, samples })
+    };
+    let joules = samples(&JOULES)?;
+    let points = energy_points(store, &joules, window)?;
+    if !points.is_empty() {
+        return Ok(of_epochs(&points, window));
+    }
+    let counted =
+        interval_s(&joules.samples).map(|interval_s| of_counter(&joules.samples, window, interval_s));
+    if let Some(energy) = counted {
+        return Ok(energy);
+    }
+    let watts = samples(&WATTS)?.samples;
+    Ok(interval_s(&watts).and_then(|interval_s| of_watts(&watts, window, interval_s)))
+}
+
+/// How often a foreign feed speaks: the median of the times between its samples, in seconds; `None` for fewer
+/// than two samples. `samples` are in order of time.
+pub fn interval_s(samples: &[Sample]) -> Option<f64> {
+    let mut gaps: Vec<i64> = samples.windows(2).map(|pair| pair[1].t_ms - pair[0].t_ms).collect();
+    if gaps.is_empty() {
+        return None;
+    }
+    let middle = gaps.len() / 2;
+    let (_, median, _) = gaps.select_nth_unstable(middle);
+    Some(*median as f64 / 1000.0)
+}
+
 /// A number of milliseconds that came through a float.
 #[expect(clippy::cast_possible_truncation, reason = "Unix milliseconds are far below 2^53")]
 pub fn whole(value: f64) -> i64 {
@@ -102,4 +152,48 @@ pub fn hosts(store: &dyn Store) -> Result<Vec<String>, StoreError> {
     hosts.sort();
     hosts.dedup();
     Ok(hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use picollect_telemetry::line::{Precision, decode};
+
+    const WINDOW: Window = Window { start_ms: 0, end_ms: 60_000 };
+
+    fn energy(lines: &str) -> Option<Energy> {
+        let directory = tempfile::tempdir().unwrap();
+        let store = crate::store::open(directory.path()).unwrap();
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+        let meters = power_meters(&store, None).unwrap();
+        assert_eq!(meters.len(), 1);
+        assert_eq!(power_meters(&store, Some("pi-1")).unwrap(), []);
+        energy_of(&store, &meters[0], WINDOW).unwrap()
+    }
+
+    fn lines(fields: impl Fn(i64) -> String) -> String {
+        (0..=6)
+            .map(|step| format!("power,boundary=wall,meter=m {} {}\n", fields(step), step * 10_000))
+            .collect()
+    }
+
+    #[test]
+    fn totals_come_before_a_counter_and_a_counter_before_watts() {
+        let watts = lines(|_| "watts=5".into());
+        assert_eq!(energy(&watts), Some(Energy { joules: 300.0, covered_s: 60.0 }));
+        let counter = lines(|step| format!("watts=5,joules={}", step * 60));
+        assert_eq!(energy(&counter), Some(Energy { joules: 360.0, covered_s: 60.0 }));
+        let totals = lines(|step| format!("watts=5,joules={},metered_s={},since_ms=0i", step * 60, step * 5));
+        assert_eq!(energy(&totals), Some(Energy { joules: 360.0, covered_s: 30.0 }));
+        assert_eq!(energy("power,boundary=wall,meter=m watts=5 7\n"), None, "one sample covers no time");
+    }
+
+    #[test]
+    fn the_interval_of_a_feed_is_its_median() {
+        let samples =
+            |times: &[i64]| times.iter().map(|&t_ms| Sample { t_ms, value: 0.0 }).collect::<Vec<_>>();
+        assert_eq!(interval_s(&samples(&[0, 1000, 2000, 90_000, 91_000])), Some(1.0));
+        assert_eq!(interval_s(&samples(&[0, 1000])), Some(1.0));
+        assert_eq!(interval_s(&samples(&[5])), None);
+    }
 }

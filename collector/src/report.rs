@@ -7,10 +7,11 @@ mod build;
 mod charts;
 mod comparison;
 mod csv;
+pub mod fail_on;
 mod html;
 mod json;
 mod markdown;
-mod numbers;
+pub(crate) mod numbers;
 mod one_run;
 mod page;
 mod sections;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use build::build;
+pub use build::{build, run};
 pub use comparison::{comparison_html, comparison_markdown, comparison_text};
 pub use csv::csv;
 pub use html::html;
@@ -339,6 +340,9 @@ pub struct RunResult {
     pub uncertainty: Option<f64>,
     /// Rate by the mean power of the whole run: shown beside, overstates if idle ends are included.
     pub rate_per_w_whole: Option<f64>,
+    /// The result with the configured power of the switch added and the configured loss of the supply;
+    /// `null` unless a supply's efficiency is configured and the nodes are metered behind it.
+    pub rate_per_w_corrected: Option<f64>,
 }
 
 /// The check against the rules of the EE HPC WG Power Measurement Methodology.

@@ -11,10 +11,12 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::store::{self, Store};
 use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
+use crate::wall::poll::Polling;
 use crate::web::{Collector, router};
 
 /// How to serve, beside what and where.
@@ -24,6 +26,8 @@ pub struct Options {
     pub keep: Option<Duration>,
     /// Serve https.
     pub tls: Option<Tls>,
+    /// Meters at the wall to ask meanwhile, and what reports have to know.
+    pub config: Config,
 }
 
 /// The files for https.
@@ -47,6 +51,7 @@ pub struct Server {
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
+    polling: Polling,
     _lock: Lock,
 }
 
@@ -60,6 +65,7 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
+        tokio::task::spawn_blocking(|| self.polling.stop()).await.context("cannot stop the wall meters")?;
         self.task.await?.context("the server failed")
     }
 }
@@ -68,7 +74,7 @@ impl Server {
 pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let store = Arc::new(store::open(data)?);
-    let collector = Arc::new(Collector::new(store, Tokens::of(data))?);
+    let collector = Arc::new(Collector::new(store, Tokens::of(data), options.config.clone())?);
     let tls = match &options.tls {
         Some(tls) => Some(load(tls).await?),
         None => None,
@@ -87,7 +93,9 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         None => tokio::spawn(axum_server::from_tcp(listener)?.handle(task_handle).serve(app)),
     };
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
-    Ok((Server { address, scheme, handle, task, retention, _lock: lock }, collector))
+    let polling =
+        Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
+    Ok((Server { address, scheme, handle, task, retention, polling, _lock: lock }, collector))
 }
 
 async fn load(tls: &Tls) -> anyhow::Result<RustlsConfig> {

@@ -31,8 +31,8 @@ pub struct Site {
 
 impl Site {
     /// Starts the collector on this directory and makes the agents' token if there is none yet.
-    pub async fn start(data: &Path, listen: &str, keep: Option<Duration>) -> anyhow::Result<Self> {
-        let (server, collector) = server::start(data, listen, &server::Options { keep, tls: None }).await?;
+    pub async fn start(data: &Path, listen: &str, options: &server::Options) -> anyhow::Result<Self> {
+        let (server, collector) = server::start(data, listen, options).await?;
         let token_file = data.join("agent.token");
         if !token_file.exists() {
             let token = collector.tokens.create("agents", Scope::Write, None)?;
@@ -99,8 +99,8 @@ impl Site {
 }
 
 /// Collector and agent of this machine, until told to stop.
-pub async fn up(data: &Path, listen: &str, keep: Option<Duration>) -> anyhow::Result<()> {
-    let mut site = Site::start(data, listen, keep).await?;
+pub async fn up(data: &Path, listen: &str, options: &server::Options) -> anyhow::Result<()> {
+    let mut site = Site::start(data, listen, options).await?;
     println!("listening on {}", site.url());
     println!("data in {}; stop with Ctrl-C", data.display());
     if site.server.address.ip().is_loopback() {

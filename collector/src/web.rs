@@ -1,5 +1,5 @@
-//! The collector over HTTP: InfluxDB's write path with its status codes and error JSON, a health check,
-//! and the collector's own metrics.
+//! The collector over HTTP: InfluxDB's write path with its status codes and error JSON, the answers to
+//! questions, a health check, and the collector's own metrics.
 //!
 //! Invariant: nothing outside this module and the agent's `push` knows HTTP.
 
@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -21,8 +22,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
+use crate::config::Config;
 use crate::ingest::{Ingest, IngestError};
 use crate::nodes;
+use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
+use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError};
 use crate::time::now_ms;
 use crate::tokens::{Grant, Scope, Tokens};
@@ -46,16 +51,18 @@ pub struct Collector {
     pub ingest: Ingest,
     /// Who may do what.
     pub tokens: Tokens,
+    /// What is configured.
+    pub config: Config,
     store_identity: String,
     bodies: Semaphore,
 }
 
 impl Collector {
-    /// A collector on this store with these tokens.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens) -> Result<Self, StoreError> {
+    /// A collector on this store with these tokens and this configuration.
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
         let ingest = Ingest::new(Arc::clone(&store));
         let store_identity = store.identity()?;
-        Ok(Self { store, ingest, tokens, store_identity, bodies: Semaphore::new(MAX_BODIES) })
+        Ok(Self { store, ingest, tokens, config, store_identity, bodies: Semaphore::new(MAX_BODIES) })
     }
 }
 
@@ -65,6 +72,11 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/api/v2/write", post(write))
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
+        .route(NodesQuestion::PATH, get(answer::<NodesQuestion>))
+        .route(ReportQuestion::PATH, get(answer::<ReportQuestion>))
+        .route(RunQuestion::PATH, get(answer::<RunQuestion>))
+        .route(RunsQuestion::PATH, get(answer::<RunsQuestion>))
+        .route(ScalingQuestion::PATH, get(answer::<ScalingQuestion>))
         .layer(middleware::from_fn_with_state(Arc::clone(&collector), introduce))
         .with_state(collector)
 }
@@ -220,6 +232,49 @@ fn too_large() -> Refusal {
     let message =
         format!("a body may hold {MAX_BODY_BYTES} bytes at most, also decompressed; send smaller batches");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request too large", message)
+}
+
+/// Answers a question; its findings stand in a header.
+async fn answer<Q: Question>(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+    question: Result<Query<Q>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    authorize_reading(&collector.tokens, &headers)?;
+    let wrong = |error: QueryRejection| Refusal::new(StatusCode::BAD_REQUEST, "invalid", error.body_text());
+    let Query(question) = question.map_err(wrong)?;
+    let format = question.format();
+    let answered = tokio::task::spawn_blocking(move || {
+        let Collector { store, config, .. } = collector.as_ref();
+        question.answer(&Sources { store: store.as_ref(), config, now_ms: now_ms() })
+    });
+    let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
+    let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
+    if !answer.findings.is_empty() {
+        let text: String =
+            answer.findings.join("; ").chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+        if let Ok(text) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(FINDINGS_HEADER, text);
+        }
+    }
+    Ok(response)
+}
+
+fn no_answer(error: AskError) -> Refusal {
+    match error {
+        AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
+        AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
+        AskError::Store(_) | AskError::Json(_) => Refusal::internal(&error.into()),
+    }
+}
+
+/// A token for reading, or one for writing that is bound to no node: who may push a run may read it.
+fn authorize_reading(tokens: &Tokens, headers: &HeaderMap) -> Result<(), Refusal> {
+    let reading = authorize(tokens, headers, Scope::Read);
+    if reading.is_err() && authorize(tokens, headers, Scope::Write).is_ok_and(|grant| grant.node.is_none()) {
+        return Ok(());
+    }
+    reading.map(drop)
 }
 
 /// Healthy means: the store answers.

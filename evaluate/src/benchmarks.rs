@@ -7,12 +7,14 @@
 //! output that was cut never says more than the whole one.
 
 mod civil_time;
+pub mod core_phase;
 mod coremark;
 mod graph500;
 mod hpcc;
 mod hpcg;
 mod hpl;
 mod pattern;
+mod picollect_bench;
 mod stream;
 mod sysbench;
 mod unit;
@@ -72,6 +74,14 @@ pub enum CorePhase {
         /// When it ended.
         end: CivilTime,
     },
+    /// From `start_ms` to `end_ms`, Unix milliseconds by the clock of the node that printed; of several nodes
+    /// the earliest and the latest.
+    Exact {
+        /// When it began.
+        start_ms: i64,
+        /// When it ended; later than it began.
+        end_ms: i64,
+    },
     /// It ended when the result's line was printed and had lasted `seconds`.
     EndsAtLine,
     /// It had lasted `seconds` when it ended, a check of its result before this Unix time in whole seconds.
@@ -116,6 +126,7 @@ pub fn recognise(output: &str) -> Vec<Outcome> {
     outcomes.extend(coremark::read(lines(output)));
     outcomes.extend(graph500::read(lines(output)));
     outcomes.extend(sysbench::read(lines(output)));
+    outcomes.extend(picollect_bench::read(lines(output)));
     outcomes.sort_by_key(|outcome| outcome.line);
     outcomes.truncate(MAX_OUTCOMES);
     outcomes

@@ -20,7 +20,8 @@ pub struct Energy {
 impl Energy {
     /// Covered share of the window; an empty window has none.
     pub fn coverage(self, window: Window) -> Option<f64> {
-        (window.seconds() > 0.0).then(|| self.covered_s / window.seconds())
+        // Seconds are counted by one clock and the window by another, which are never quite the same.
+        (window.seconds() > 0.0).then(|| (self.covered_s / window.seconds()).min(1.0))
     }
 
     /// Mean power over the covered time, in watts.

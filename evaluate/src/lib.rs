@@ -2,14 +2,24 @@
 //!
 //! Invariant: pure functions. No I/O, no clock; what is unknown comes out as `None`, never as zero.
 
+pub mod accuracy;
+pub mod advice;
+pub mod balance;
 pub mod benchmarks;
 pub mod cluster;
+pub mod cost;
 pub mod efficiency;
 pub mod energy;
+pub mod methodology;
 pub mod power;
 pub mod presence;
+pub mod references;
+pub mod scaling;
 pub mod series;
+mod statistics;
+pub mod thermal;
 pub mod throttle;
+pub mod wall_log;
 
 /// A time interval that an answer is about: from `start_ms` to `end_ms`, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

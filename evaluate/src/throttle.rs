@@ -1,45 +1,71 @@
 //! Throttle episodes: when a node ran below its clock, why, and what it cost.
 //!
-//! An episode starts with the first sample with any live flag and ends when all are clear for five
-//! seconds. A sample whose flags are unknown neither prolongs nor ends it; a gap ends it at the last
-//! sample that is known.
+//! An episode starts with the first sample with any live flag and ends when all known flags are clear
+//! for five seconds. Where no flag at all is known, a real clock that stays below the expected one
+//! although the cores are busy stands in for them: such an episode is *inferred*. A sample that tells
+//! nothing neither prolongs nor ends an episode; a gap ends it at the last sample that told something.
+//!
+//! Invariant: a flag that is not known never counts as clear, and no cause is named whose alternatives
+//! were not known to be absent.
 
 use crate::{GAP_INTERVALS, Window};
 
-/// Flags that must stay clear this long for an episode to be over.
+/// Flags must stay clear this long for an episode to be over.
 const CLEAR_MS: i64 = 5_000;
 /// From here on the firmware of every model steps the Arm clock down (its hard limit is 85 °C).
-const HARD_LIMIT_C: f64 = 80.0;
+pub const HARD_LIMIT_C: f64 = 80.0;
 /// The thermometer is read beside the flags, not with them: so much below the limit still counts.
 const TEMP_SLACK_C: f64 = 1.0;
+/// Under this share of the expected clock a busy node counts as throttled. The firmware's smallest steps
+/// are larger than the 3 % that remain, its measurement of the clock is better.
+const EXPECTED_CLOCK: f64 = 0.97;
+/// From this share of its cores on a node is busy. Below it any governor may rightly choose a lower clock,
+/// so that a low clock proves nothing; above it every governor but `powersave` asks for the highest.
+const BUSY_SHARE: f64 = 0.9;
 
-/// The firmware's live flags.
+/// The firmware's live flags; `None` is not known, which is never the same as clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "these are the firmware's four independent bits")]
 pub struct Flags {
     /// Supply voltage too low.
-    pub under_voltage: bool,
+    pub under_voltage: Option<bool>,
     /// Arm clock capped.
-    pub freq_capped: bool,
+    pub freq_capped: Option<bool>,
     /// Throttled, by heat or low voltage.
-    pub throttled: bool,
+    pub throttled: Option<bool>,
     /// Soft temperature limit active.
-    pub soft_limit: bool,
+    pub soft_limit: Option<bool>,
 }
 
 impl Flags {
-    /// Whether any of them is set.
+    /// Whether any flag is known to be set.
     pub fn any(self) -> bool {
-        self.under_voltage || self.freq_capped || self.throttled || self.soft_limit
+        self.each().contains(&Some(true))
     }
 
+    /// Whether any flag is known at all, set or clear.
+    pub fn known(self) -> bool {
+        self.each().iter().any(Option::is_some)
+    }
+
+    fn each(self) -> [Option<bool>; 4] {
+        [self.under_voltage, self.freq_capped, self.throttled, self.soft_limit]
+    }
+
+    /// Set if it is set in either, known if it is known in either.
     fn or(self, other: Self) -> Self {
+        // `None` is the least and `Some(true)` the greatest.
         Self {
-            under_voltage: self.under_voltage || other.under_voltage,
-            freq_capped: self.freq_capped || other.freq_capped,
-            throttled: self.throttled || other.throttled,
-            soft_limit: self.soft_limit || other.soft_limit,
+            under_voltage: self.under_voltage.max(other.under_voltage),
+            freq_capped: self.freq_capped.max(other.freq_capped),
+            throttled: self.throttled.max(other.throttled),
+            soft_limit: self.soft_limit.max(other.soft_limit),
         }
+    }
+
+    /// Whether every flag that is set here is known to be clear later.
+    fn cleared_by(self, later: Self) -> bool {
+        let pairs = self.each().into_iter().zip(later.each());
+        pairs.filter(|(before, _)| *before == Some(true)).all(|(_, now)| now == Some(false))
     }
 }
 
@@ -49,15 +75,33 @@ pub struct Moment {
     /// Unix time, milliseconds.
     pub t_ms: i64,
     /// Live flags.
-    pub flags: Option<Flags>,
+    pub flags: Flags,
     /// Processor temperature, °C.
     pub temp_c: Option<f64>,
-    /// Real clock, Hz.
+    /// Real clock, Hz: as measured, never as the kernel asked for it.
     pub clock_hz: Option<f64>,
     /// Highest clock the cores may run at, Hz.
     pub max_hz: Option<f64>,
     /// How many cores worked, on average since the moment before.
     pub busy_cores: Option<f64>,
+    /// How many cores there are.
+    pub cores: Option<f64>,
+}
+
+impl Moment {
+    /// Whether the node was throttled; `None` if the moment cannot tell.
+    fn throttled(&self) -> Option<bool> {
+        if self.flags.known() { Some(self.flags.any()) } else { self.inferred() }
+    }
+
+    /// Whether the cores run below the clock that they should have under this load; an idle node tells
+    /// nothing, neither way.
+    fn inferred(&self) -> Option<bool> {
+        let (busy, cores) = (self.busy_cores?, self.cores?);
+        let (clock, expected) = (self.clock_hz?, self.max_hz?);
+        let busy = cores > 0.0 && busy >= BUSY_SHARE * cores;
+        (busy && expected > 0.0).then_some(clock < EXPECTED_CLOCK * expected)
+    }
 }
 
 /// Why a node was throttled.
@@ -69,11 +113,25 @@ pub enum Cause {
     ThermalHard,
     /// The soft limit of the 3A+ and 3B+.
     ThermalSoft,
-    /// The firmware caps the clock and neither voltage nor temperature explains it.
+    /// The firmware caps the clock, and neither voltage nor temperature explains it.
     FirmwareCap,
+    /// No flag is known; the clock alone shows it, and not why.
+    Inferred,
+    /// A flag shows it, but not all is known that could explain it.
+    Unknown,
 }
 
 impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 6] = [
+        Self::UnderVoltage,
+        Self::ThermalHard,
+        Self::ThermalSoft,
+        Self::FirmwareCap,
+        Self::Inferred,
+        Self::Unknown,
+    ];
+
     /// The name in reports and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -81,6 +139,8 @@ impl Cause {
             Self::ThermalHard => "thermal-hard",
             Self::ThermalSoft => "thermal-soft",
             Self::FirmwareCap => "firmware-cap",
+            Self::Inferred => "inferred",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -112,22 +172,19 @@ pub fn episodes(moments: &[Moment], window: Window, interval_s: f64) -> Vec<Epis
     let gap_ms = GAP_INTERVALS * interval_s * 1000.0;
     let mut found = Vec::new();
     let mut open: Option<Open> = None;
-    let mut last_known_ms = None;
     for moment in sorted {
-        let Some(flags) = moment.flags else { continue };
-        if last_known_ms.is_some_and(|last| (moment.t_ms - last) as f64 > gap_ms) {
+        if open.as_ref().is_some_and(|episode| (moment.t_ms - episode.last_ms) as f64 > gap_ms) {
             found.extend(open.take().map(Open::close));
         }
-        last_known_ms = Some(moment.t_ms);
-        match &mut open {
-            Some(episode) => {
-                episode.add(moment, flags);
+        match (moment.throttled(), &mut open) {
+            (Some(true), None) => open = Some(Open::new(moment)),
+            (Some(live), Some(episode)) if live || episode.flags.cleared_by(moment.flags) => {
+                episode.add(moment, live);
                 if episode.clear_since_ms.is_some_and(|since| moment.t_ms - since >= CLEAR_MS) {
                     found.extend(open.take().map(Open::close));
                 }
             }
-            None if flags.any() => open = Some(Open::new(moment, flags)),
-            None => {}
+            _ => {}
         }
     }
     found.extend(open.map(Open::close));
@@ -137,6 +194,7 @@ pub fn episodes(moments: &[Moment], window: Window, interval_s: f64) -> Vec<Epis
 /// An episode that may still go on.
 struct Open {
     start_ms: i64,
+    /// The last moment that told something.
     last_ms: i64,
     clear_since_ms: Option<i64>,
     flags: Flags,
@@ -148,12 +206,12 @@ struct Open {
 }
 
 impl Open {
-    fn new(moment: &Moment, flags: Flags) -> Self {
+    fn new(moment: &Moment) -> Self {
         Self {
             start_ms: moment.t_ms,
             last_ms: moment.t_ms,
             clear_since_ms: None,
-            flags,
+            flags: moment.flags,
             peak_c: moment.temp_c,
             lowest_hz: moment.clock_hz,
             lost_core_s: None,
@@ -161,20 +219,20 @@ impl Open {
         }
     }
 
-    fn add(&mut self, moment: &Moment, flags: Flags) {
+    fn add(&mut self, moment: &Moment, live: bool) {
         let seconds = (moment.t_ms - self.last_ms) as f64 / 1000.0;
         self.last_ms = moment.t_ms;
         let still_open = self.clear_since_ms.is_none();
-        if flags.any() {
+        if live {
             self.clear_since_ms = None;
-            self.flags = self.flags.or(flags);
+            self.flags = self.flags.or(moment.flags);
             self.peak_c = either(self.peak_c, moment.temp_c, f64::max);
             self.lowest_hz = either(self.lowest_hz, moment.clock_hz, f64::min);
         } else if still_open {
             self.clear_since_ms = Some(moment.t_ms);
         }
         let losing = lost_cores(moment);
-        if let (true, Some(before), Some(now)) = (still_open || flags.any(), self.losing, losing) {
+        if let (true, Some(before), Some(now)) = (still_open || live, self.losing, losing) {
             let lost = seconds * f64::midpoint(before, now);
             self.lost_core_s = Some(self.lost_core_s.unwrap_or(0.0) + lost);
         }
@@ -194,17 +252,17 @@ impl Open {
 }
 
 /// Bit 2 alone is not thermal: low voltage sets it too, so the cause comes from the other bits and the
-/// temperature.
+/// temperature. The firmware's own cap is what remains once all of these are known not to be it.
 fn cause(flags: Flags, peak_c: Option<f64>) -> Cause {
-    let at_hard_limit = peak_c.is_some_and(|peak| peak >= HARD_LIMIT_C - TEMP_SLACK_C);
-    if flags.under_voltage {
-        Cause::UnderVoltage
-    } else if at_hard_limit {
-        Cause::ThermalHard
-    } else if flags.soft_limit {
-        Cause::ThermalSoft
-    } else {
-        Cause::FirmwareCap
+    let at_hard_limit = peak_c.map(|peak| peak >= HARD_LIMIT_C - TEMP_SLACK_C);
+    let others = [flags.under_voltage, at_hard_limit, flags.soft_limit];
+    match others {
+        _ if !flags.any() => Cause::Inferred,
+        [Some(true), _, _] => Cause::UnderVoltage,
+        [_, Some(true), _] => Cause::ThermalHard,
+        [_, _, Some(true)] => Cause::ThermalSoft,
+        [Some(_), Some(_), Some(_)] => Cause::FirmwareCap,
+        _ => Cause::Unknown,
     }
 }
 
@@ -226,23 +284,37 @@ mod tests {
     use proptest::prelude::*;
 
     const WINDOW: Window = Window { start_ms: 0, end_ms: 1_000_000 };
+    const CLEAR: Flags = Flags {
+        under_voltage: Some(false),
+        freq_capped: Some(false),
+        throttled: Some(false),
+        soft_limit: Some(false),
+    };
 
-    /// One moment a second; `x` unknown, `.` clear, `t` throttled, `u` under-voltage, `s` soft limit.
+    fn flags(letter: char) -> Flags {
+        match letter {
+            't' => Flags { throttled: Some(true), ..CLEAR },
+            'u' => Flags { under_voltage: Some(true), throttled: Some(true), ..CLEAR },
+            's' => Flags { soft_limit: Some(true), ..CLEAR },
+            'p' => Flags { throttled: Some(true), ..Flags::default() },
+            'q' => Flags { under_voltage: Some(false), ..Flags::default() },
+            '.' => CLEAR,
+            _ => Flags::default(),
+        }
+    }
+
+    /// One moment a second. `.` clear, `t` throttled, `u` under-voltage, `s` soft limit; of only one known
+    /// flag `p` throttled and `q` no under-voltage; of no known flag `i` slow although busy, `f` fast and busy,
+    /// `z` slow and idle, `x` no clock.
     fn moments(pattern: &str, temp_c: f64) -> Vec<Moment> {
-        let flags = |letter| match letter {
-            'x' => None,
-            't' => Some(Flags { throttled: true, ..Flags::default() }),
-            'u' => Some(Flags { under_voltage: true, throttled: true, ..Flags::default() }),
-            's' => Some(Flags { soft_limit: true, ..Flags::default() }),
-            _ => Some(Flags::default()),
-        };
         let moment = |(second, letter): (i64, char)| Moment {
             t_ms: second * 1000,
             flags: flags(letter),
             temp_c: Some(temp_c),
-            clock_hz: Some(if letter == '.' { 1.5e9 } else { 0.9e9 }),
+            clock_hz: (letter != 'x').then_some(if ".f".contains(letter) { 1.5e9 } else { 0.9e9 }),
             max_hz: Some(1.5e9),
-            busy_cores: Some(4.0),
+            busy_cores: Some(if letter == 'z' { 1.0 } else { 4.0 }),
+            cores: Some(4.0),
         };
         (0..).zip(pattern.chars()).map(moment).collect()
     }
@@ -250,6 +322,10 @@ mod tests {
     fn spans(pattern: &str) -> Vec<(i64, i64)> {
         let found = episodes(&moments(pattern, 82.0), WINDOW, 1.0);
         found.iter().map(|episode| (episode.start_ms / 1000, episode.end_ms / 1000)).collect()
+    }
+
+    fn cause_of(pattern: &str, temp_c: f64) -> Cause {
+        episodes(&moments(pattern, temp_c), WINDOW, 1.0)[0].cause
     }
 
     #[test]
@@ -269,13 +345,72 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_is_no_longer_known_has_not_become_clear() {
+        assert_eq!(spans(".tqqt......"), [(1, 5)]);
+        assert_eq!(spans(".tqqqqt......"), [(1, 1), (6, 7)]);
+        assert_eq!(spans(".tqqqqqqqqq"), [(1, 1)]);
+        assert_eq!(spans("qqqq"), []);
+        assert!(!Flags::default().any() && !Flags::default().known());
+        assert!(!flags('q').any() && flags('q').known() && flags('p').any());
+    }
+
+    #[test]
     fn the_cause_is_worked_out_from_the_other_bits_and_the_temperature() {
-        let cause = |pattern, temp_c| episodes(&moments(pattern, temp_c), WINDOW, 1.0)[0].cause;
-        assert_eq!(cause(".t......", 81.0), Cause::ThermalHard);
-        assert_eq!(cause(".t......", 55.0), Cause::FirmwareCap);
-        assert_eq!(cause(".u......", 81.0), Cause::UnderVoltage);
-        assert_eq!(cause(".s......", 62.0), Cause::ThermalSoft);
-        assert_eq!(cause(".tu.....", 55.0), Cause::UnderVoltage);
+        assert_eq!(cause_of(".t......", 81.0), Cause::ThermalHard);
+        assert_eq!(cause_of(".t......", 55.0), Cause::FirmwareCap);
+        assert_eq!(cause_of(".u......", 81.0), Cause::UnderVoltage);
+        assert_eq!(cause_of(".s......", 62.0), Cause::ThermalSoft);
+        assert_eq!(cause_of(".tu.....", 55.0), Cause::UnderVoltage);
+    }
+
+    #[test]
+    fn the_firmware_is_blamed_only_if_everything_else_is_known_not_to_be_it() {
+        assert_eq!(cause_of(".p......", 55.0), Cause::Unknown);
+        assert_eq!(cause_of(".p......", 81.0), Cause::ThermalHard);
+        assert_eq!(cause_of(".pt.....", 55.0), Cause::FirmwareCap);
+        let mut moments = moments(".t......", 55.0);
+        for moment in &mut moments {
+            moment.temp_c = None;
+        }
+        assert_eq!(episodes(&moments, WINDOW, 1.0)[0].cause, Cause::Unknown);
+    }
+
+    #[test]
+    fn without_any_flag_a_slow_clock_under_load_is_an_inferred_episode() {
+        assert_eq!(spans("ffiiiffffff"), [(2, 5)]);
+        assert_eq!(cause_of("ffiiiffffff", 82.0), Cause::Inferred);
+        assert_eq!(spans("zzzz"), [], "an idle node may be slow");
+        assert_eq!(spans("ffiizzzzzzzz"), [(2, 3)], "an idle node does not say that it is over");
+        assert_eq!(spans("qqiqq......"), [(2, 3)], "the flags end what was inferred");
+    }
+
+    #[test]
+    fn nothing_is_inferred_as_soon_as_a_flag_is_known() {
+        let slow = Moment { flags: flags('q'), ..moments("i", 60.0)[0] };
+        assert_eq!(episodes(&[slow], WINDOW, 1.0), []);
+        let unflagged = Moment { flags: Flags::default(), ..slow };
+        assert_eq!(episodes(&[unflagged], WINDOW, 1.0).len(), 1);
+        for incomplete in [
+            Moment { clock_hz: None, ..unflagged },
+            Moment { max_hz: None, ..unflagged },
+            Moment { busy_cores: None, ..unflagged },
+            Moment { cores: None, ..unflagged },
+        ] {
+            assert_eq!(episodes(&[incomplete], WINDOW, 1.0), []);
+        }
+    }
+
+    #[test]
+    fn slow_and_busy_begin_at_their_constants() {
+        let slow = |clock_hz, busy_cores| {
+            let moment =
+                Moment { clock_hz: Some(clock_hz), busy_cores: Some(busy_cores), ..moments("i", 60.0)[0] };
+            moment.throttled()
+        };
+        assert_eq!(slow(0.97 * 1.5e9, 4.0), Some(false));
+        assert_eq!(slow(0.97 * 1.5e9 - 1.0, 4.0), Some(true));
+        assert_eq!(slow(1.0e9, 3.6), Some(true));
+        assert_eq!(slow(1.0e9, 3.59), None);
     }
 
     #[test]
@@ -298,15 +433,42 @@ mod tests {
 
     proptest! {
         #[test]
-        fn episodes_are_in_order_apart_and_hold_every_flagged_sample(pattern in "[.tux]{0,60}") {
+        fn episodes_are_in_order_apart_and_hold_every_throttled_sample(pattern in "[.tuspqifzx]{0,60}") {
             let moments = moments(&pattern, 82.0);
             let found = episodes(&moments, WINDOW, 1.0);
             prop_assert!(found.iter().all(|episode| episode.start_ms <= episode.end_ms));
             prop_assert!(found.windows(2).all(|pair| pair[0].end_ms < pair[1].start_ms));
-            for moment in moments.iter().filter(|moment| moment.flags.is_some_and(Flags::any)) {
+            for moment in moments.iter().filter(|moment| moment.throttled() == Some(true)) {
                 let holds = |episode: &Episode| (episode.start_ms..=episode.end_ms).contains(&moment.t_ms);
                 prop_assert!(found.iter().any(holds), "{moment:?}");
             }
+        }
+
+        #[test]
+        fn what_is_inferred_has_no_flag_and_knows_no_other_cause(pattern in "[.tuspqifzx]{0,60}", temp_c in 40.0..90.0f64) {
+            let moments = moments(&pattern, temp_c);
+            for episode in episodes(&moments, WINDOW, 1.0) {
+                let inside = |moment: &&Moment| (episode.start_ms..=episode.end_ms).contains(&moment.t_ms);
+                let flagged = moments.iter().filter(inside).any(|moment| moment.flags.any());
+                prop_assert_eq!(episode.cause == Cause::Inferred, !flagged, "{:?}", episode);
+            }
+        }
+
+        #[test]
+        fn knowing_less_never_splits_an_episode(
+            pattern in "[.t]{1,40}",
+            hidden in proptest::collection::vec(any::<bool>(), 40),
+        ) {
+            let all = moments(&pattern, 82.0);
+            let mut fewer = all.clone();
+            for (moment, hide) in fewer.iter_mut().zip(hidden) {
+                if hide && !moment.flags.any() {
+                    moment.flags.throttled = None;
+                }
+            }
+            // The interval is so long that nothing is a gap.
+            let count = |moments: &[Moment]| episodes(moments, WINDOW, 1000.0).len();
+            prop_assert!(count(&fewer) <= count(&all));
         }
     }
 }

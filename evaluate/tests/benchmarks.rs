@@ -6,7 +6,7 @@ use std::path::Path;
 use picollect_evaluate::benchmarks::{CivilTime, CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
 use proptest::prelude::*;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 15] = [
     "hpl-2.3-plain.txt",
     "hpl-2.3-progress-six-results.txt",
     "hpl-2.3-residual-failed.txt",
@@ -20,6 +20,8 @@ const FILES: [&str; 13] = [
     "coremark-two-threads.txt",
     "graph500-bfs-scale17.txt",
     "sysbench-1.0.20-cpu.txt",
+    "picollect-bench.txt",
+    "picollect-bench-mpirun-four.txt",
 ];
 
 fn output(name: &str) -> String {
@@ -264,6 +266,83 @@ fn sysbench_checks_nothing_and_that_is_said() {
     let plain = outcome("sysbench", "threads=2", Unit::EventPerSecond, 15);
     let (rate, seconds, core_phase) = (Some(6523.09), Some(10.0004), CorePhase::EndsAtLine);
     assert_eq!(found, [Outcome { rate, seconds, verdict: Verdict::Unchecked, core_phase, ..plain }]);
+}
+
+fn of_our_own(label: &str, unit: Unit, rate: f64, core_phase: CorePhase, line: usize) -> Outcome {
+    let plain = outcome("picollect bench", label, unit, line);
+    let seconds = match core_phase {
+        CorePhase::Exact { start_ms, end_ms } => Some((end_ms - start_ms) as f64 / 1000.0),
+        _ => None,
+    };
+    Outcome { rate: Some(rate), seconds, verdict: Verdict::Passed, core_phase, ..plain }
+}
+
+#[test]
+fn our_own_benchmark_gives_its_best_bandwidths_and_the_rate_of_an_exact_time() {
+    let bandwidth = |(kernel, (mb_s, line)): (&str, (f64, usize))| {
+        let label = format!("{kernel} n=16777216 threads=2");
+        of_our_own(&label, Unit::BytePerSecond, mb_s * 1e6, CorePhase::Scattered, line)
+    };
+    let rates = [15072.0, 23943.3, 20564.2, 18479.8];
+    let mut wanted: Vec<_> = ["copy", "scale", "add", "triad"]
+        .into_iter()
+        .zip(rates.into_iter().zip(2..))
+        .map(bandwidth)
+        .collect();
+    let core_phase = CorePhase::Exact { start_ms: 1_795_455_473_615, end_ms: 1_795_455_480_481 };
+    let rate = 144_054_000_000.0 / 6.866;
+    wanted.push(of_our_own("solve N=6000 threads=2", Unit::FlopPerSecond, rate, core_phase, 7));
+    assert_eq!(recognise(&output("picollect-bench.txt")), wanted);
+}
+
+#[test]
+fn processes_of_our_own_benchmark_are_added_over_the_time_of_all_of_them() {
+    let text = output("picollect-bench-mpirun-four.txt");
+    let found = recognise(&text);
+    let flop = 2.0 * 16_018_000_000.0 + 2.0 * 21_357_333_333.0;
+    let core_phase = CorePhase::Exact { start_ms: 1_795_455_484_476, end_ms: 1_795_455_488_475 };
+    let label = "solve N=2000, 4 independent processes added";
+    assert_eq!(found[4], of_our_own(label, Unit::FlopPerSecond, flop / 3.999, core_phase, 28));
+    // The bests would be 59.4 GB/s, more than this machine's memory can.
+    let copy = 939.4e6 + 1268.2e6 + 1673.7e6 + 2005.7e6;
+    assert!((found[0].rate.unwrap() / copy - 1.0).abs() < 1e-12, "{:?}", found[0]);
+    assert_eq!((found.len(), found[0].label.as_str()), (5, "copy n=4194304, 4 independent processes added"));
+
+    let twice = recognise(&text.repeat(2));
+    assert_eq!((twice.len(), &twice[4]), (10, &found[4]));
+}
+
+#[test]
+fn a_process_that_is_missing_or_wrong_leaves_the_whole_run_without_a_rate() {
+    let text = output("picollect-bench-mpirun-four.txt");
+    let without = |dropped: &str| -> String {
+        text.lines().filter(|line| !line.contains(dropped)).map(|line| format!("{line}\n")).collect()
+    };
+    let lost = recognise(&without("solve host=vm process=3/4 threads=1 N=2000 solves"));
+    assert_eq!((lost[4].rate, &lost[4].verdict), (None, &Verdict::Interrupted));
+    assert!(lost[..4].iter().all(|it| it.verdict == Verdict::Passed));
+
+    let (right, wrong) =
+        (" solving_s=3.416 residual=4.870e-3 flop=16018000000 gflops=4.3861 PASSED", " residual=NaN FAILED");
+    let failed = recognise(&text.replace(right, wrong));
+    let reason = Verdict::Failed("scaled residual NaN on vm".into());
+    assert_eq!((failed[4].rate, &failed[4].verdict), (None, &reason));
+}
+
+#[test]
+fn processes_that_did_not_run_at_the_same_time_are_not_added() {
+    let of = |process: usize, start_ms: usize| {
+        format!(
+            "picollect bench: solve host=n process={process}/2 threads=4 N=10 solves=1 start_ms={start_ms} \
+             end_ms={} flop=1000 PASSED\n",
+            start_ms + 1000
+        )
+    };
+    let apart = recognise(&(of(1, 0) + &of(2, 1001)));
+    let labels: Vec<_> = apart.iter().map(|it| (it.label.as_str(), it.rate)).collect();
+    assert_eq!(labels, [("solve N=10 threads=4", Some(1000.0)); 2]);
+    let together = recognise(&(of(1, 0) + &of(2, 500)));
+    assert_eq!((together.len(), together[0].rate), (1, Some(2000.0 / 1.5)));
 }
 
 #[test]

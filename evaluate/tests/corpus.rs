@@ -34,6 +34,7 @@ struct ExpectedEnergy {
 #[serde(deny_unknown_fields)]
 struct ThrottleTrace {
     interval_s: f64,
+    cores: Option<f64>,
     window: (i64, i64),
     moments: Vec<(i64, i64, f64, f64, f64)>,
     expect: Vec<ExpectedEpisode>,
@@ -88,19 +89,18 @@ fn every_energy_trace_gives_its_exact_joules_and_seconds() {
 fn every_throttle_trace_gives_its_episodes() {
     for (name, trace) in traces::<ThrottleTrace>("throttle") {
         let window = Window { start_ms: trace.window.0, end_ms: trace.window.1 };
-        let flags = |bits: i64| Flags {
-            under_voltage: bits & 1 != 0,
-            freq_capped: bits & 2 != 0,
-            throttled: bits & 4 != 0,
-            soft_limit: bits & 8 != 0,
+        let flags = |bits: i64| {
+            let flag = |bit: i64| (bits >= 0).then_some(bits & bit != 0);
+            Flags { under_voltage: flag(1), freq_capped: flag(2), throttled: flag(4), soft_limit: flag(8) }
         };
         let moment = |&(t_ms, bits, temp_c, clock_hz, busy): &_| Moment {
             t_ms,
-            flags: (bits >= 0).then(|| flags(bits)),
+            flags: flags(bits),
             temp_c: Some(temp_c),
             clock_hz: Some(clock_hz),
             max_hz: Some(1.5e9),
             busy_cores: Some(busy),
+            cores: trace.cores,
         };
         let moments: Vec<_> = trace.moments.iter().map(moment).collect();
         let rounded = |value: Option<f64>| (value.expect("known") * 1e6).round() / 1e6;

@@ -29,6 +29,7 @@ pub trait Mailbox: Send {
     fn call(&mut self, buffer: &mut [u32]) -> io::Result<()>;
 }
 
+const GET_FIRMWARE_REVISION: u32 = 0x0000_0001;
 const GET_BOARD_REVISION: u32 = 0x0001_0002;
 const GET_BOARD_SERIAL: u32 = 0x0001_0004;
 const GET_VOLTAGE: u32 = 0x0003_0003;
@@ -165,6 +166,12 @@ pub fn throttled(mailbox: &mut dyn Mailbox) -> Result<Throttled> {
     ask(mailbox, GET_THROTTLED, [0]).map(|[bits]| Throttled(bits))
 }
 
+/// The firmware's revision: the Unix time at which it was built.
+pub fn firmware_revision(mailbox: &mut dyn Mailbox) -> Result<u32> {
+    let [revision] = ask(mailbox, GET_FIRMWARE_REVISION, [0])?;
+    not_zero(GET_FIRMWARE_REVISION, revision)
+}
+
 /// The board's revision code.
 pub fn board_revision(mailbox: &mut dyn Mailbox) -> Result<u32> {
     ask(mailbox, GET_BOARD_REVISION, [0]).map(|[code]| code)
@@ -271,6 +278,7 @@ mod tests {
         assert_eq!(arm_max_hz(&mut pi).unwrap(), 1_500_000_000);
         assert_eq!(core_microvolts(&mut pi).unwrap(), 862_500);
         assert_eq!(throttled(&mut pi).unwrap(), Throttled(0x5_0000));
+        assert_eq!(firmware_revision(&mut pi).unwrap(), 1_739_363_964);
         assert_eq!(board_revision(&mut pi).unwrap(), 0x00c0_3114);
         assert_eq!(board_serial(&mut pi).unwrap(), 0x1000_0000_c0ff_ee42);
     }

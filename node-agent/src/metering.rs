@@ -2,6 +2,7 @@
 //! independent of the sampling interval. A meter that is a file has a thread of its own; the meters on
 //! one I2C bus share one ([`bus`]).
 
+pub mod accuracy;
 pub mod bus;
 pub mod calibration;
 mod doubts;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use picollect_telemetry::{Boundary, NoData, Reading, Source};
 
+use self::accuracy::Accuracy;
 use self::bus::BusMeters;
 use crate::clock::Clock;
 use crate::energy::{EnergyPoint, Integrator};
@@ -48,6 +50,10 @@ pub trait PowerMeter: Send {
     fn quantity(&self) -> Quantity {
         Quantity::Watts
     }
+    /// What is known of its errors.
+    fn accuracy(&self) -> Accuracy {
+        Accuracy::default()
+    }
     /// The power in watts or the total in joules, and the moment for which it stands (the middle of the
     /// conversion where the meter tells, else `now`).
     fn read(&mut self, now: Duration) -> (Duration, Reading<f64>);
@@ -63,6 +69,8 @@ pub fn may_be_read(meter: &mut dyn PowerMeter) -> bool {
 pub struct Metered {
     /// Its name and the meaning of its figures.
     pub name: MeterName,
+    /// What is known of its errors.
+    pub accuracy: Accuracy,
     integrator: Shared,
     thread: Arc<JoinHandle<()>>,
 }
@@ -94,7 +102,7 @@ impl Metered {
     /// Starts the meter's thread; it ends with the order to stop.
     pub fn start(mut meter: Box<dyn PowerMeter>, clock: Clock, stop: Stop) -> std::io::Result<Self> {
         let integrator = Arc::new(Mutex::new(Integrator::new(meter.period())));
-        let name = meter.name();
+        let (name, accuracy) = (meter.name(), meter.accuracy());
         let shared = Arc::clone(&integrator);
         let thread = thread::Builder::new().name("meter".into()).spawn(move || {
             let mut next = clock.now();
@@ -110,12 +118,12 @@ impl Metered {
                 }
             }
         })?;
-        Ok(Self { name, integrator, thread: Arc::new(thread) })
+        Ok(Self { name, accuracy, integrator, thread: Arc::new(thread) })
     }
 
     /// Starts the thread of a bus; it ends with the order to stop.
     pub fn start_bus(mut bus: BusMeters, clock: Clock, stop: Stop) -> std::io::Result<Vec<Self>> {
-        let meters = bus.meters();
+        let meters: Vec<_> = bus.meters().into_iter().zip(bus.accuracies()).collect();
         let thread = thread::Builder::new().name(format!("i2c-{}", bus.number())).spawn(move || {
             loop {
                 bus.read_due(&|| clock.now());
@@ -127,7 +135,10 @@ impl Metered {
             }
         })?;
         let thread = Arc::new(thread);
-        let metered = |(name, integrator)| Self { name, integrator, thread: Arc::clone(&thread) };
+        let metered = |((name, integrator), accuracy)| {
+            let thread = Arc::clone(&thread);
+            Self { name, accuracy, integrator, thread }
+        };
         Ok(meters.into_iter().map(metered).collect())
     }
 

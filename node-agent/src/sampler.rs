@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use picollect_telemetry::catalogue::{
-    DROPPED_LINES, INTERVAL_S, JOULES, METERED_S, NODE_INFO, PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS,
-    WATTS, WATTS_MAX, WATTS_MIN,
+    CONVERSIONS_PER_S, DROPPED_LINES, GAIN_ERROR, INTERVAL_S, JOULES, METERED_S, NODE_INFO, OFFSET_W,
+    PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS, WATTS, WATTS_MAX, WATTS_MIN,
 };
 use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{Reading, Source, Value};
@@ -12,10 +12,14 @@ use picollect_telemetry::{Reading, Source, Value};
 use crate::board::Board;
 use crate::clock::{Authority, Stamps};
 use crate::energy::EnergyPoint;
+use crate::metering::accuracy::Accuracy;
 use crate::metering::{MeterName, Metered};
 use crate::power_model::PowerModel;
 use crate::queue::Counts;
 use crate::sensors::{Sensor, Status, Tick};
+
+/// How often the meters' errors are said: they do not change, but readers look back only so far.
+const ACCURACY_PERIOD: Duration = Duration::from_secs(60);
 
 /// Everything that speaks at a tick.
 pub struct Sampler {
@@ -45,6 +49,9 @@ impl Sampler {
         let mut tick = Tick::new(now, stamps, writer);
         for meter in &self.meters {
             power(&mut tick, &meter.name, meter.take());
+            if self.accuracy_is_due() {
+                accuracy(&mut tick, &meter.name, &meter.accuracy);
+            }
         }
         for sensor in &mut self.sensors {
             sensor.sample(&mut tick);
@@ -56,6 +63,12 @@ impl Sampler {
         self.samples += 1;
         self.agent(&mut tick, delivery);
         tick.status
+    }
+
+    /// At the first tick and then once a period.
+    fn accuracy_is_due(&self) -> bool {
+        let ticks = ACCURACY_PERIOD.as_millis() / self.interval.as_millis().max(1);
+        i128::from(self.samples) % i128::try_from(ticks.max(1)).unwrap_or(i128::MAX) == 0
     }
 
     fn agent(&self, tick: &mut Tick<'_>, delivery: Counts) {
@@ -77,13 +90,26 @@ impl Sampler {
     }
 }
 
+/// What is known of a meter's errors; if nothing is, nothing is said.
+fn accuracy(tick: &mut Tick<'_>, name: &MeterName, accuracy: &Accuracy) {
+    let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    tick.point(
+        &tags(name),
+        &[
+            (&GAIN_ERROR, micro(known(accuracy.gain_error))),
+            (&OFFSET_W, micro(known(accuracy.offset_w))),
+            (&CONVERSIONS_PER_S, micro(known(accuracy.conversions_per_s))),
+        ],
+    );
+}
+
+fn tags(name: &MeterName) -> [(&str, &str); 3] {
+    [("boundary", name.boundary.as_str()), ("meter", &name.meter), ("source", name.source.as_str())]
+}
+
 /// One meter's point: the totals with their epoch, and the watts since the tick before.
 fn power(tick: &mut Tick<'_>, name: &MeterName, point: Reading<EnergyPoint>) {
-    let tags = [
-        ("boundary", name.boundary.as_str()),
-        ("meter", name.meter.as_str()),
-        ("source", name.source.as_str()),
-    ];
+    let tags = tags(name);
     let point = match point {
         Ok(point) => point,
         Err(why) => return tick.no_data(&tags, &JOULES, why),
@@ -135,6 +161,46 @@ mod tests {
         assert!(text.contains("source=estimated"), "{text}");
         assert!(text.contains(" joules=6.4,metered_s=1,"), "{text}");
         assert!(text.contains("watts=6.4,watts_min=6.4,watts_max=6.4"), "{text}");
+    }
+
+    /// A meter that knows one thing about itself.
+    struct Known;
+
+    impl crate::metering::PowerMeter for Known {
+        fn name(&self) -> MeterName {
+            let (source, boundary) = (Source::Measured, picollect_telemetry::Boundary::Node);
+            MeterName { meter: "known".into(), source, boundary }
+        }
+
+        fn period(&self) -> Duration {
+            Duration::from_secs(1)
+        }
+
+        fn accuracy(&self) -> Accuracy {
+            Accuracy { gain_error: Some(0.02), ..Accuracy::default() }
+        }
+
+        fn read(&mut self, now: Duration) -> (Duration, Reading<f64>) {
+            (now, Ok(1.0))
+        }
+    }
+
+    #[test]
+    fn a_meters_errors_are_said_once_a_minute_and_what_is_unknown_is_left_out() {
+        let (_dir, root) = tree(&[]);
+        let (clock, stop) = (crate::clock::Clock::start(), crate::stop::Stop::default());
+        let meters = vec![Metered::start(Box::new(Known), clock.clone(), stop.clone()).unwrap()];
+        let (interval, board) = (Duration::from_secs(1), Board::read(&root));
+        let mut sampler = Sampler { interval, board, meters, model: None, sensors: Vec::new(), samples: 0 };
+        let mut writer = LineWriter::new(&[]);
+        for second in 0..61 {
+            sampler.sample(Duration::from_secs(second), clock.stamps(), Counts::default(), &mut writer);
+        }
+        stop.order();
+        let text = String::from_utf8(writer.take().0).unwrap();
+        let said = text.lines().filter(|line| line.starts_with("meter,"));
+        let wanted = "meter,boundary=node,meter=known,source=measured gain_error=0.02 ";
+        assert_eq!(said.map(|line| line.starts_with(wanted)).collect::<Vec<_>>(), [true, true]);
     }
 
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {

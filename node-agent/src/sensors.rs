@@ -22,6 +22,7 @@ pub mod power_chip;
 mod power_supply;
 mod pressure;
 mod rapl;
+mod software;
 mod thermal_zone;
 mod throttle_fallback;
 mod uptime;
@@ -64,6 +65,7 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(cpu_clock::CpuClock::discover(root)),
         Box::new(fan::Fans::discover(root)),
         Box::new(uptime::Uptime::new(root)),
+        Box::new(software::Software::discover(root)),
         Box::new(clock_state::ClockState::new()),
         Box::new(own_process::OwnProcess::discover(root)),
         Box::new(firmware::Firmware::discover(root)),

@@ -20,6 +20,8 @@ pub enum Failure {
     Runtime(anyhow::Error),
     /// A check found so many things, which it has printed.
     Finding(usize),
+    /// A command that was run ended with this status, and so do we.
+    Command(u8),
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -40,6 +42,7 @@ pub fn code(program: &str, result: Result<(), Failure>) -> ExitCode {
         Err(Failure::Usage(error)) => (error, USAGE),
         Err(Failure::Runtime(error)) => (error, RUNTIME),
         Err(Failure::Finding(_)) => return ExitCode::from(FINDING),
+        Err(Failure::Command(status)) => return ExitCode::from(status),
     };
     eprintln!("{program}: {error:#}");
     ExitCode::from(code)

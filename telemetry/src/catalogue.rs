@@ -3,8 +3,9 @@
 //! Agents write through it and the collector reads through it, so a renamed metric is renamed on both
 //! sides at once; the Prometheus names and the documentation page are made from it.
 //!
-//! Beside the tags named here every series carries `host` and `cluster`, and every series of a
-//! simulated node `simulated=true`.
+//! Beside the tags named here every series carries `host` and `cluster`, and every series of a simulated
+//! node `simulated=true`. Two things are no node, and so their series have no `host`: a run, and a wall
+//! meter that the collector itself asks or whose log was imported.
 
 /// The tag that names the node.
 pub const HOST: &str = "host";
@@ -25,6 +26,8 @@ pub enum Kind {
     Counter,
     /// A number that stands for a condition: 0 no, 1 yes.
     State,
+    /// A text; only where the store can hold one.
+    Text,
 }
 
 impl Kind {
@@ -34,6 +37,7 @@ impl Kind {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::State => "state",
+            Self::Text => "text",
         }
     }
 }
@@ -96,6 +100,8 @@ metrics! {
     REQUESTED_HZ = "clock"."requested_hz", "Hz", Gauge, ["core"], "Clock that the kernel asked for; the firmware may give less without telling it.";
     MEASURED_HZ = "clock"."measured_hz", "Hz", Gauge, ["core"], "Clock that the core really runs at.";
     MAX_HZ = "clock"."max_hz", "Hz", Gauge, ["core"], "Highest clock that the core may run at.";
+    MIN_LIMIT_HZ = "clock"."min_limit_hz", "Hz", Gauge, ["core"], "Lowest clock that somebody set for the kernel to ask for.";
+    MAX_LIMIT_HZ = "clock"."max_limit_hz", "Hz", Gauge, ["core"], "Highest clock that somebody set for the kernel to ask for; under `max_hz` the core was slowed down on purpose.";
 
     VOLTS = "voltage"."volts", "V", Gauge, ["rail"], "Voltage of a supply rail as the firmware states it; rail `core` is what it asks its regulator for, not a measurement.";
 
@@ -129,6 +135,12 @@ metrics! {
     WATTS = "power"."watts", "W", Gauge, ["boundary", "meter", "source"], "Mean power since the last sample.";
     WATTS_MIN = "power"."watts_min", "W", Gauge, ["boundary", "meter", "source"], "Least power read since the last sample.";
     WATTS_MAX = "power"."watts_max", "W", Gauge, ["boundary", "meter", "source"], "Greatest power read since the last sample.";
+    COUNTER_J = "power"."counter_joules", "J", Counter, ["boundary", "meter", "source"], "Of a wall meter its own energy counter as it stands, coarse and with a beginning of its own; only to be compared with `joules`.";
+
+
+    GAIN_ERROR = "meter"."gain_error", "1", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter as a share of what it shows, at 25 °C; absent where nobody says.";
+    OFFSET_W = "meter"."offset_w", "W", Gauge, ["boundary", "meter", "source"], "Greatest error of the meter whatever it shows, at 5 V; absent where nobody says.";
+    CONVERSIONS_PER_S = "meter"."conversions_per_s", "1/s", Gauge, ["boundary", "meter", "source"], "How often the meter itself looks at the current, or its energy counter moves; published once a minute, as the two before.";
 
     CHARGE = "battery"."charge_ratio", "1", Gauge, ["battery"], "Charge of a battery, such as an uninterruptible supply's: 1 is full.";
     DISCHARGING = "battery"."discharging", "1", State, ["battery"], "The battery supplies the node now.";
@@ -149,6 +161,8 @@ metrics! {
     UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";
     BOOT_INFO = "boot"."info", "1", State, ["boot"], "Always 1; the tag is a digest of the boot id and new at each boot.";
 
+    SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; the tags are when a Pi's firmware was built, the governor of the first cores' clock and the kernel's release. What is not there is no tag.";
+
     CLOCK_SYNCHRONISED = "time"."synchronised", "1", State, [], "The kernel calls its clock synchronised.";
     CLOCK_OFFSET = "time"."offset_s", "s", Gauge, [], "What the kernel has still to add to its clock; only while it is synchronised.";
     CLOCK_MAX_ERROR = "time"."max_error_s", "s", Gauge, [], "The kernel's bound on its clock's error; only while it is synchronised.";
@@ -162,9 +176,9 @@ metrics! {
     AGENT_CPU = "agent"."cpu_s", "s", Counter, [], "Processor time of this agent since it started.";
     AGENT_RSS = "agent"."rss_bytes", "B", Gauge, [], "Memory of this agent that is resident.";
 
-    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run began on this node.";
-    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended on this node.";
-    RUN_FLOP = "run"."flop", "FLOP", Gauge, ["name", "run"], "Floating-point operations done by this node in the run.";
+    RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which a run began; stored when it begins. A run is of no host.";
+    RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended.";
+    RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
     SIM_SINCE_MS = "simulation"."since_ms", "ms", Gauge, [], "The epoch of the simulator's totals.";
@@ -180,7 +194,7 @@ pub fn find(measurement: &str, field: &str) -> Option<&'static Metric> {
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Metric catalogue\n\nMade from `telemetry/src/catalogue.rs`; every series also carries `host` and \
-         `cluster`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
+         `cluster`; the collector's own wall meters have no `host`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
     );
     for metric in METRICS {
         let Metric { measurement, field, unit, kind, tags, help } = metric;

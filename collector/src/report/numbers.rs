@@ -33,6 +33,11 @@ pub(super) fn si(value: Option<f64>, unit: &str) -> String {
     })
 }
 
+/// The same with plain spaces, for what is not laid out any more.
+pub(crate) fn si_spaced(value: Option<f64>, unit: &str) -> String {
+    spaced(&si(value, unit))
+}
+
 /// A figure with its standard uncertainty in the same unit: `1.80 ± 0.05 GFLOPS/W`.
 pub(super) fn si_with_uncertainty(value: Option<f64>, uncertainty: Option<f64>, unit: &str) -> String {
     let pair = value.zip(uncertainty).filter(|(value, uncertainty)| value.is_finite() && *uncertainty > 0.0);
@@ -51,7 +56,7 @@ pub(super) fn plain(value: Option<f64>, unit: &str) -> String {
 }
 
 /// A figure with this many decimals and without a unit, for a column that names it.
-pub(super) fn decimals(value: Option<f64>, decimals: usize) -> String {
+pub(crate) fn decimals(value: Option<f64>, decimals: usize) -> String {
     known(value, |value| format!("{value:.decimals$}"))
 }
 

@@ -45,7 +45,8 @@ impl CivilTime {
         self.days_since_1970() * 86_400 + clock
     }
 
-    fn exists(self) -> bool {
+    /// Whether a calendar and a clock have it.
+    pub(crate) fn exists(self) -> bool {
         let day = (1..=days_in(self.year, self.month)).contains(&self.day);
         (1970..=9999).contains(&self.year) && day && self.hour < 24 && self.minute < 60 && self.second <= 60
     }

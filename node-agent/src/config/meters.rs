@@ -8,6 +8,8 @@ use crate::sensors::power_chip::Chip;
 
 /// What most breakout boards carry.
 const USUAL_SHUNT_OHM: f64 = 0.1;
+/// What these shunts are sold with.
+const USUAL_SHUNT_TOLERANCE: f64 = 0.01;
 /// The bus on a Pi's header.
 const USUAL_BUS: u8 = 1;
 
@@ -26,8 +28,14 @@ pub struct MeterSettings {
     pub shunt_ohm: f64,
     /// What the meter is drawn around.
     pub boundary: Boundary,
+    /// How far the shunt may be off, as a share of its resistance.
+    pub shunt_tolerance: f64,
     /// Against a better meter.
     pub calibration: Calibration,
+    /// Greatest error as a share of the reading, in place of the datasheet's.
+    pub gain_error: Option<f64>,
+    /// Greatest error at any reading in watts, in place of the datasheet's.
+    pub offset_error_w: Option<f64>,
     name: Option<String>,
 }
 
@@ -73,11 +81,14 @@ struct Table {
     address: u8,
     channel: Option<u8>,
     shunt_ohm: Option<f64>,
+    shunt_tolerance: Option<f64>,
     #[serde(default = "node", deserialize_with = "boundary")]
     boundary: Boundary,
     gain: Option<f64>,
     offset_a: Option<f64>,
     offset_w: Option<f64>,
+    gain_error: Option<f64>,
+    offset_error_w: Option<f64>,
     name: Option<String>,
 }
 
@@ -143,7 +154,35 @@ fn checked(table: Table) -> Result<MeterSettings, String> {
     if name.as_ref().is_some_and(String::is_empty) {
         return Err("`name` is empty".into());
     }
-    Ok(MeterSettings { chip, bus, address, channel, shunt_ohm, boundary, calibration, name })
+    let shunt_tolerance = table.shunt_tolerance.unwrap_or(USUAL_SHUNT_TOLERANCE);
+    let (gain_error, offset_error_w) = (table.gain_error, table.offset_error_w);
+    errors(shunt_tolerance, gain_error, offset_error_w)?;
+    Ok(MeterSettings {
+        chip,
+        bus,
+        address,
+        channel,
+        shunt_ohm,
+        boundary,
+        shunt_tolerance,
+        calibration,
+        gain_error,
+        offset_error_w,
+        name,
+    })
+}
+
+/// Nothing is exact, and a meter that is half wrong is none.
+fn errors(tolerance: f64, gain_error: Option<f64>, offset_w: Option<f64>) -> Result<(), String> {
+    for (key, share) in [("shunt_tolerance", Some(tolerance)), ("gain_error", gain_error)] {
+        if let Some(share) = share.filter(|share| !(1e-6..=0.5).contains(share)) {
+            return Err(format!("{key} = {share} is not between 0.000001 and 0.5; 0.01 is one per cent"));
+        }
+    }
+    match offset_w.filter(|watts| !(0.0..=10.0).contains(watts)) {
+        Some(watts) => Err(format!("offset_error_w = {watts} is not between 0 and 10")),
+        None => Ok(()),
+    }
 }
 
 /// All `[[meter]]` tables; no two of them are the same meter.
@@ -203,6 +242,8 @@ mod tests {
         at("chip = \"ina219\"\naddress = 0x40\nchannel = 2", "agent.toml:1:", "has no channel 2");
         at("chip = \"ina260\"\naddress = 0x40\nshunt_ohm = 0.1", "agent.toml:1:", "has its shunt inside");
         at("chip = \"ina219\"\naddress = 0x40\nshunt_ohm = 0", "agent.toml:1:", "not between");
+        at("chip = \"ina219\"\naddress = 0x40\ngain_error = 1", "agent.toml:1:", "gain_error = 1 is not");
+        at("chip = \"ina219\"\naddress = 0x40\noffset_error_w = -1", "agent.toml:1:", "between 0 and 10");
         at("chip = \"ina219\"\naddress = 0x40\nboundary = \"rack\"", "agent.toml:4:12:", "unknown boundary");
         at(
             "chip = \"ina219\"\naddress = 0x40\noffset_a = 0.1\noffset_w = 0.1",

@@ -127,6 +127,7 @@ impl State {
     fn answer(&mut self, tag: u32, request: &[u32]) -> Option<Vec<u32>> {
         let low = u32::try_from(self.serial & 0xffff_ffff).unwrap();
         let value = match (tag, request) {
+            (0x0000_0001, _) => vec![1_739_363_964],
             (0x0001_0002, _) => vec![self.revision],
             (0x0001_0004, _) => vec![low, u32::try_from(self.serial >> 32).unwrap()],
             (0x0003_0003, [1, ..]) => vec![1, self.core_microvolts],

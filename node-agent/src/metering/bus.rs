@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use picollect_telemetry::{NoData, Reading, Source};
 
+use super::accuracy::Accuracy;
 use super::calibration::Calibration;
 use super::doubts::Doubts;
 use super::pace::Pace;
@@ -46,6 +47,7 @@ struct Channel {
     name: MeterName,
     shunt_ohm: f64,
     calibration: Calibration,
+    accuracy: Accuracy,
     doubts: Doubts,
     integrator: Shared,
 }
@@ -83,6 +85,12 @@ impl BusMeters {
     pub fn meters(&self) -> Vec<(MeterName, Shared)> {
         let channels = self.devices.iter().flat_map(|device| &device.channels);
         channels.map(|channel| (channel.name.clone(), Arc::clone(&channel.integrator))).collect()
+    }
+
+    /// What is known of each meter's errors, in the same order.
+    pub fn accuracies(&self) -> Vec<Accuracy> {
+        let channels = self.devices.iter().flat_map(|device| &device.channels);
+        channels.map(|channel| channel.accuracy).collect()
     }
 
     /// What each meter shows now, in watts; `None` if it has not been read yet.
@@ -207,6 +215,7 @@ impl Channel {
             name,
             shunt_ohm: meter.shunt_ohm,
             calibration: meter.calibration,
+            accuracy: Accuracy::of(meter),
             integrator: Arc::new(Mutex::new(Integrator::new(meter.chip.conversion()))),
         }
     }

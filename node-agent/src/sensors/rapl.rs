@@ -10,11 +10,15 @@ use std::time::Duration;
 use picollect_telemetry::{Boundary, Reading, Source};
 
 use crate::attr::{Attr, AttrError, Root};
+use crate::metering::accuracy::Accuracy;
 use crate::metering::{MeterName, PowerMeter, Quantity};
 
 const CLASS: &str = "sys/class/powercap";
 const PREFIX: &str = "intel-rapl:";
-/// The counters move once in a millisecond; more often than this only costs.
+/// How often the counters move (Intel's Software Developer's Manual, volume 3B, on the package's RAPL
+/// domain: about once in a millisecond).
+const UPDATES_PER_S: f64 = 1000.0;
+/// More often than this only costs.
 const PERIOD: Duration = Duration::from_millis(100);
 
 struct Rapl {
@@ -64,6 +68,11 @@ impl PowerMeter for Rapl {
 
     fn period(&self) -> Duration {
         PERIOD
+    }
+
+    /// No error is documented.
+    fn accuracy(&self) -> Accuracy {
+        Accuracy { conversions_per_s: Some(UPDATES_PER_S), ..Accuracy::default() }
     }
 
     fn quantity(&self) -> Quantity {

@@ -1,0 +1,186 @@
+//! Questions about what was measured, asked of the store on this machine or of a collector elsewhere:
+//! both answer with the same text.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use picollect_settings::exit::{Failure, usage};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::DataOptions;
+use crate::client::{Client, Target};
+use crate::config::{Config, ConfigOptions};
+use crate::store::{SqliteStore, Store, StoreError};
+use crate::time::now_ms;
+
+/// An answer over HTTP names its findings in this header.
+pub const FINDINGS_HEADER: &str = "x-picollect-findings";
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// One self-contained page with charts
+    Html,
+    /// Tables for a README or an issue
+    Markdown,
+    /// For a spreadsheet
+    Csv,
+}
+
+impl Format {
+    /// What it is called on the web.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Csv => "text/csv; charset=utf-8",
+        }
+    }
+}
+
+/// What there is to say, and what is not as it should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// In the format that was asked for.
+    pub text: String,
+    /// What was asked to be told if it is so.
+    pub findings: Vec<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The question makes no sense.
+    #[error("{0}")]
+    Question(String),
+    /// It is about something that is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The answer cannot be written down.
+    #[error("the answer cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What a question is answered from.
+pub struct Sources<'a> {
+    /// What was measured.
+    pub store: &'a dyn Store,
+    /// What is configured.
+    pub config: &'a Config,
+    /// Unix time, milliseconds.
+    pub now_ms: i64,
+}
+
+/// A question; its fields are the query of its page.
+pub trait Question: Serialize + DeserializeOwned + Send + 'static {
+    /// Its page.
+    const PATH: &'static str;
+
+    /// The answer.
+    fn answer(&self, from: &Sources<'_>) -> Result<Answer, AskError>;
+
+    /// How the answer is written.
+    fn format(&self) -> Format;
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, Args)]
+pub struct AskOptions {
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// Ask the collector at this address instead of reading its data directory
+    #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR", conflicts_with = "data")]
+    collector: Option<String>,
+    /// The file with the token for it
+    #[arg(long, value_name = "FILE", env = "PICOLLECT_TOKEN_FILE", requires = "collector")]
+    token_file: Option<PathBuf>,
+    /// Trust only certificates signed by the ones in this file
+    #[arg(long, value_name = "FILE", env = "PICOLLECT_CA_FILE", requires = "collector")]
+    ca_file: Option<PathBuf>,
+}
+
+impl AskOptions {
+    /// Opens the store, or makes a client that connects when it is first asked.
+    pub fn open(&self) -> Result<Source, Failure> {
+        let Some(url) = self.collector.clone() else { return self.open_here() };
+        let (token_file, ca_file) = (self.token_file.clone(), self.ca_file.clone());
+        Ok(Source::There(Client::new(&Target { url, token_file, ca_file }).map_err(usage)?))
+    }
+
+    fn open_here(&self) -> Result<Source, Failure> {
+        Ok(Source::Here(self.data.open()?, Box::new(self.config.read(&self.data.path()?)?)))
+    }
+
+    /// The data directory of this machine; of an asked collector's own nothing is known.
+    pub fn directory(&self) -> anyhow::Result<PathBuf> {
+        self.data.path()
+    }
+}
+
+/// Where answers come from.
+pub enum Source {
+    /// The store of this machine.
+    Here(SqliteStore, Box<Config>),
+    /// A collector.
+    There(Client),
+}
+
+impl Source {
+    /// Asks.
+    pub fn ask<Q: Question>(&self, question: &Q) -> Result<Answer, Failure> {
+        match self {
+            Self::Here(store, config) => {
+                let sources = Sources { store, config, now_ms: now_ms() };
+                question.answer(&sources).map_err(|error| match error {
+                    AskError::Question(_) => usage(error),
+                    _ => Failure::Runtime(error.into()),
+                })
+            }
+            Self::There(client) => Ok(client.ask(Q::PATH, &query(question)?)?),
+        }
+    }
+
+    /// Adds lines to the store.
+    pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
+        match self {
+            Self::Here(store, _) => {
+                let batch = picollect_telemetry::line::decode(
+                    lines,
+                    picollect_telemetry::line::Precision::Nanoseconds,
+                    now_ms(),
+                );
+                store.append(&batch.points)?;
+                Ok(())
+            }
+            Self::There(client) => Ok(client.write(lines)?),
+        }
+    }
+}
+
+/// The fields of a question that are not null, as names and values.
+fn query<Q: Question>(question: &Q) -> anyhow::Result<Vec<(String, String)>> {
+    let fields = serde_json::to_value(question).context("a question is JSON")?;
+    let fields = fields.as_object().cloned().unwrap_or_default().into_iter();
+    Ok(fields
+        .filter_map(|(name, value)| match value {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some((name, text)),
+            other => Some((name, other.to_string())),
+        })
+        .collect())
+}

@@ -1,0 +1,314 @@
+//! Where in a run the rated work was done: from what the output tells to a window of Unix time.
+//!
+//! A mean power has to be of the same window as the rate, so the window comes with how far it may be off.
+//!
+//! Invariant: a window that is given lies in the run. What the clocks of the node and of the run cannot
+//! agree on has no window.
+
+use super::{CivilTime, CorePhase, Outcome};
+use crate::Window;
+
+/// Every zone's offset is a multiple of this.
+const ZONE_STEP_S: f64 = 900.0;
+/// The westernmost zone (<https://data.iana.org/time-zones/tzdb/>), in steps from UTC.
+const MOST_WESTERN: i32 = -12 * 4;
+/// The easternmost one, Kiritimati.
+const MOST_EASTERN: i32 = 14 * 4;
+/// Two clocks that differ by no more are called in agreement, as by the agent: so much may a phase stick
+/// out of its run.
+const CLOCKS_AGREE_S: f64 = 2.0;
+/// HPL's stamps stand just outside of what it times and its time is rounded to hundredths: so much may the
+/// difference of its stamps miss the whole seconds that it ought to have.
+const STAMP_SLACK_S: f64 = 0.05;
+/// How far a line's arrival may be from the end of the work. The line passes a pipe, mpirun's forwarding
+/// and perhaps ssh, each a process that a busy node lets wait for a few time slices.
+const OUTPUT_DELAY_S: f64 = 0.5;
+/// What a check of the result takes at most, as a share of the solution's time: HPL's is of the order N²
+/// beside N³.
+const CHECK_SHARE: f64 = 0.01;
+/// What it takes at most beyond that, which matters for small matrices only.
+const CHECK_S: f64 = 0.5;
+
+/// Where a core phase lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    /// From its beginning to its end, inside the run.
+    pub window: Window,
+    /// The window may lie so many seconds earlier or later.
+    pub edge_s: f64,
+}
+
+/// Places the core phase of a result in its run. `arrival_ms` is when the result's line came in, Unix
+/// milliseconds. `None` if the output does not tell enough, or tells what cannot be true of this run.
+pub fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<Placed> {
+    let seconds = outcome.seconds?;
+    let arrived_s = arrival_ms.map(|ms| ms as f64 / 1000.0);
+    match outcome.core_phase {
+        CorePhase::Stated { start, end } => {
+            let local = Ends::stated(start, end, seconds)?;
+            match arrived_s {
+                Some(arrived_s) => local.in_zone_of(arrived_s)?.in_run(seconds, run),
+                None => local.in_only_zone(seconds, run),
+            }
+        }
+        CorePhase::Exact { start_ms, end_ms } => {
+            let end_s = end_ms as f64 / 1000.0;
+            let seconds = (end_ms.checked_sub(start_ms)?) as f64 / 1000.0;
+            Ends { from_s: end_s, to_s: end_s }.in_run(seconds, run)
+        }
+        CorePhase::EndsAtLine => {
+            let arrived_s = arrived_s?;
+            let ends = Ends { from_s: arrived_s - OUTPUT_DELAY_S, to_s: arrived_s + OUTPUT_DELAY_S };
+            ends.in_run(seconds, run)
+        }
+        CorePhase::EndsBefore { unix_s } => {
+            let told_s = unix_s as f64;
+            let ends = Ends { from_s: told_s - CHECK_S - CHECK_SHARE * seconds, to_s: told_s + 1.0 };
+            ends.in_run(seconds, run)
+        }
+        CorePhase::Scattered | CorePhase::Unknown => None,
+    }
+}
+
+/// Between which times a phase ended, in seconds.
+#[derive(Clone, Copy)]
+struct Ends {
+    from_s: f64,
+    to_s: f64,
+}
+
+impl Ends {
+    /// From the printed times, as if the zone were UTC. Both are cut to whole seconds, so each leaves a
+    /// second for the end; it lies in both. Summer time may begin or end between them.
+    fn stated(start: CivilTime, end: CivilTime, seconds: f64) -> Option<Self> {
+        let (start_s, end_s) = (start.as_if_utc_s() as f64, end.as_if_utc_s() as f64);
+        let zone_changed_s = ((end_s - start_s - seconds) / ZONE_STEP_S).round() * ZONE_STEP_S;
+        let by_start_s = start_s + zone_changed_s + seconds;
+        let from_s = end_s.max(by_start_s - STAMP_SLACK_S);
+        let to_s = end_s.min(by_start_s + STAMP_SLACK_S) + 1.0;
+        (from_s <= to_s).then_some(Self { from_s, to_s })
+    }
+
+    fn earlier_by(self, offset_s: f64) -> Self {
+        Self { from_s: self.from_s - offset_s, to_s: self.to_s - offset_s }
+    }
+
+    /// The line comes in when the phase has ended, so the zone is what lies between the two.
+    fn in_zone_of(self, arrived_s: f64) -> Option<Self> {
+        let steps = ((self.from_s - arrived_s) / ZONE_STEP_S).round();
+        let exists = (f64::from(MOST_WESTERN)..=f64::from(MOST_EASTERN)).contains(&steps);
+        exists.then(|| self.earlier_by(steps * ZONE_STEP_S))
+    }
+
+    /// The zone in which the phase lies in the run, if there is exactly one.
+    fn in_only_zone(self, seconds: f64, run: Window) -> Option<Placed> {
+        let zones = (MOST_WESTERN..=MOST_EASTERN).map(|steps| f64::from(steps) * ZONE_STEP_S);
+        let mut fitting = zones.filter_map(|offset_s| self.earlier_by(offset_s).in_run(seconds, run));
+        let only = fitting.next()?;
+        fitting.next().is_none().then_some(only)
+    }
+
+    /// A phase of this length in the middle of what is possible. What sticks out of the run is the
+    /// difference of two clocks: the window is moved by it and may be off by as much.
+    fn in_run(self, seconds: f64, run: Window) -> Option<Placed> {
+        let end_s = f64::midpoint(self.from_s, self.to_s);
+        let (run_start_s, run_end_s) = (run.start_ms as f64 / 1000.0, run.end_ms as f64 / 1000.0);
+        let early_s = (run_start_s - (end_s - seconds)).max(0.0);
+        let late_s = (end_s - run_end_s).max(0.0);
+        if early_s + late_s > CLOCKS_AGREE_S {
+            return None;
+        }
+        let end_s = end_s + early_s - late_s;
+        let window = Window {
+            start_ms: whole_ms(end_s - seconds).max(run.start_ms),
+            end_ms: whole_ms(end_s).min(run.end_ms),
+        };
+        let edge_s = (self.to_s - self.from_s) / 2.0 + early_s.max(late_s);
+        Some(Placed { window, edge_s })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a time in or beside a run, which is in milliseconds")]
+fn whole_ms(seconds: f64) -> i64 {
+    (seconds * 1000.0).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recognise;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// `Mon Nov 23 12:57:05 2026` in UTC.
+    const START_S: i64 = 1_795_438_625;
+
+    #[test]
+    fn exact_times_are_taken_as_they_are_unless_the_clocks_disagree() {
+        let run = Window { start_ms: 10_000, end_ms: 20_000 };
+        let exact = |start_ms, end_ms| {
+            let mut outcome = Outcome::new("x", "", super::super::Unit::FlopPerSecond, 1);
+            outcome.seconds = Some(1.0);
+            outcome.core_phase = CorePhase::Exact { start_ms, end_ms };
+            place(&outcome, run, None)
+        };
+        let window = Window { start_ms: 12_000, end_ms: 15_500 };
+        assert_eq!(exact(12_000, 15_500), Some(Placed { window, edge_s: 0.0 }));
+        let moved = exact(17_000, 21_000).unwrap();
+        assert_eq!((moved.window, moved.edge_s), (Window { start_ms: 16_000, end_ms: 20_000 }, 1.0));
+        assert_eq!(exact(17_000, 23_000), None);
+        assert_eq!(exact(i64::MIN, i64::MAX), None);
+    }
+
+    fn output(name: &str) -> Vec<Outcome> {
+        let outputs = [
+            ("plain", include_str!("../../../tests/benchmark-outputs/hpl-2.3-plain.txt")),
+            ("six", include_str!("../../../tests/benchmark-outputs/hpl-2.3-progress-six-results.txt")),
+            ("hpcc", include_str!("../../../tests/benchmark-outputs/hpcc-1.5.0-hpccoutf.txt")),
+            ("hpcg", include_str!("../../../tests/benchmark-outputs/hpcg-3.1-report.txt")),
+            ("stream", include_str!("../../../tests/benchmark-outputs/stream-5.10-one-thread.txt")),
+        ];
+        recognise(outputs.iter().find(|(known, _)| *known == name).unwrap().1)
+    }
+
+    fn seconds_from(start_s: i64, from: f64, to: f64) -> Window {
+        Window { start_ms: start_s * 1000 + whole_ms(from), end_ms: start_s * 1000 + whole_ms(to) }
+    }
+
+    /// The window in seconds since `START_S`, and the edge, both to the hundredth.
+    fn rounded(placed: Option<Placed>) -> Option<(f64, f64, f64)> {
+        let hundredths = |value: f64| (value * 100.0).round() / 100.0;
+        placed.map(|placed| {
+            let since = |ms: i64| hundredths((ms - START_S * 1000) as f64 / 1000.0);
+            (since(placed.window.start_ms), since(placed.window.end_ms), hundredths(placed.edge_s))
+        })
+    }
+
+    #[test]
+    fn hpl_lies_where_both_of_its_stamps_allow_it() {
+        // From 12:57:05 to 12:57:10, 5.10 s: it ended in second 10 and began in second 5, so it ended
+        // between 10.05 (with the slack) and 11.00.
+        let run = seconds_from(START_S, -3.0, 9.0);
+        let arrival_ms = START_S * 1000 + 6200;
+        let placed = place(&output("plain")[0], run, Some(arrival_ms));
+        assert_eq!(rounded(placed), Some((0.43, 5.53, 0.48)));
+        assert_eq!(place(&output("plain")[0], run, None), placed);
+    }
+
+    #[test]
+    fn the_six_results_follow_each_other_and_each_has_its_own_length() {
+        let run = seconds_from(START_S, -25.0, 0.0);
+        let outcomes = output("six");
+        let placed: Vec<_> = outcomes.iter().map(|outcome| place(outcome, run, None).unwrap()).collect();
+        for (placed, outcome) in placed.iter().zip(&outcomes) {
+            assert!((placed.window.seconds() - outcome.seconds.unwrap()).abs() < 0.0021, "{placed:?}");
+            assert!(placed.edge_s <= 0.53, "{placed:?}");
+        }
+        for pair in placed.windows(2) {
+            let overlap_ms = pair[0].window.end_ms - pair[1].window.start_ms;
+            assert!(overlap_ms as f64 / 1000.0 <= pair[0].edge_s + pair[1].edge_s, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn the_zone_is_found_by_the_arrival_or_by_the_run() {
+        let outcome = &output("plain")[0];
+        for quarters in [-48, -14, 0, 4, 23, 51, 56] {
+            let offset_s = i64::from(quarters) * 900;
+            let run = seconds_from(START_S - offset_s, -30.0, 60.0);
+            let by_arrival = place(outcome, run, Some(run.end_ms)).unwrap();
+            assert_eq!(by_arrival.window.end_ms, START_S * 1000 - offset_s * 1000 + 5525);
+            assert_eq!(place(outcome, run, None), Some(by_arrival));
+        }
+        let beyond = seconds_from(START_S - 57 * 900, -30.0, 60.0);
+        assert_eq!(place(outcome, beyond, Some(beyond.end_ms)), None);
+        assert_eq!(place(outcome, beyond, None), None);
+    }
+
+    #[test]
+    fn a_run_long_enough_for_two_zones_needs_the_arrival() {
+        let outcome = &output("plain")[0];
+        let run = seconds_from(START_S, -1000.0, 30.0);
+        assert_eq!(place(outcome, run, None), None);
+        assert!(place(outcome, run, Some(run.end_ms)).is_some());
+    }
+
+    #[test]
+    fn summer_time_may_end_while_it_computes() {
+        let text = "Sun Oct 25 02:59:58 2026";
+        let (start, end) =
+            (CivilTime::parse(text).unwrap(), CivilTime::parse("Sun Oct 25 02:00:08 2026").unwrap());
+        let outcome = Outcome {
+            seconds: Some(10.0),
+            core_phase: CorePhase::Stated { start, end },
+            ..output("plain")[0].clone()
+        };
+        let end_s = end.as_if_utc_s() - 3600;
+        let placed = place(&outcome, seconds_from(end_s, -20.0, 20.0), Some(end_s * 1000 + 900)).unwrap();
+        assert_eq!(placed.window, seconds_from(end_s, -9.5, 0.5));
+        let impossible = Outcome { seconds: Some(13.0), ..outcome };
+        assert_eq!(place(&impossible, seconds_from(end_s, -20.0, 20.0), Some(end_s * 1000)), None);
+    }
+
+    #[test]
+    fn hpcc_ended_a_check_before_the_sections_time_of_day() {
+        let end_s = 1_795_438_767;
+        let placed = place(&output("hpcc")[0], seconds_from(end_s, -6.0, 1.0), None).unwrap();
+        assert_eq!(placed.window, seconds_from(end_s, -0.031, 0.249));
+        assert!((placed.edge_s - 0.751).abs() < 0.001);
+        assert_eq!(place(&output("hpcc")[0], seconds_from(end_s + 60, -6.0, 1.0), None), None);
+    }
+
+    #[test]
+    fn hpcg_ended_when_its_line_came_in_and_without_that_it_is_unknown() {
+        let outcome = &output("hpcg")[0];
+        let run = seconds_from(START_S, 0.0, 60.0);
+        let placed = place(outcome, run, Some(START_S * 1000 + 59_000));
+        assert_eq!(rounded(placed), Some((3.09, 59.0, 0.5)));
+        assert_eq!(place(outcome, run, None), None);
+    }
+
+    #[test]
+    fn what_sticks_out_a_little_is_moved_and_said_and_more_is_refused() {
+        let outcome = &output("hpcg")[0];
+        let run = seconds_from(START_S, 0.0, 60.0);
+        let late = place(outcome, run, Some(START_S * 1000 + 61_500));
+        assert_eq!(rounded(late), Some((4.09, 60.0, 2.0)));
+        assert_eq!(place(outcome, run, Some(START_S * 1000 + 62_001)), None);
+        let longer = seconds_from(START_S, 0.0, 55.0);
+        assert_eq!(rounded(place(outcome, longer, Some(longer.end_ms))), Some((0.0, 55.0, 1.41)));
+        let much_longer = seconds_from(START_S, 0.0, 50.0);
+        assert_eq!(place(outcome, much_longer, Some(much_longer.end_ms)), None);
+    }
+
+    #[test]
+    fn scattered_work_and_work_without_a_length_have_no_place() {
+        let run = seconds_from(START_S, 0.0, 60.0);
+        assert_eq!(place(&output("stream")[0], run, Some(run.end_ms)), None);
+        let endless = Outcome { seconds: None, ..output("plain")[0].clone() };
+        assert_eq!(place(&endless, seconds_from(START_S, -3.0, 9.0), None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_placed_window_lies_in_its_run_and_any_figure_is_taken_without_harm(
+            seconds in prop_oneof![0.0..100.0f64, Just(f64::MAX), Just(0.0)],
+            unix_s in prop_oneof![START_S - 200..START_S + 200, any::<i64>()],
+            arrival_ms in proptest::option::of(START_S * 1000 - 100_000..START_S * 1000 + 100_000),
+            length_ms in 0..100_000i64,
+            phase in 0..3,
+        ) {
+            let run = Window { start_ms: START_S * 1000, end_ms: START_S * 1000 + length_ms };
+            let core_phase = match phase {
+                0 => CorePhase::EndsBefore { unix_s },
+                1 => CorePhase::EndsAtLine,
+                _ => output("plain")[0].core_phase,
+            };
+            let outcome = Outcome { seconds: Some(seconds), core_phase, ..output("plain")[0].clone() };
+            if let Some(placed) = place(&outcome, run, arrival_ms) {
+                let Window { start_ms, end_ms } = placed.window;
+                prop_assert!(run.start_ms <= start_ms && start_ms <= end_ms && end_ms <= run.end_ms);
+                prop_assert!(placed.edge_s >= 0.0 && placed.window.seconds() <= seconds + 0.002);
+            }
+        }
+    }
+}
