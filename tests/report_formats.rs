@@ -132,6 +132,8 @@ fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
     assert!(no_power.contains("efficiency   unknown"), "{no_power}");
     let no_core = told(|result| result.core = None);
     assert!(no_core.contains("core phase   not known"), "{no_core}");
+    let corrected = told(|result| result.rate_per_w_corrected = Some(3.1e8));
+    assert!(corrected.contains("at the wall  310.0 MFLOPS/W with the configured loss"), "{corrected}");
     assert!(no_core.contains("whole run    353.7 ± 4.1 MFLOPS/W over 10 min"), "{no_core}");
 }
 

@@ -100,7 +100,8 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
     let Some(core) = &result.core else {
         let text = format!("{} over {}", figure(result.rate_per_w), duration(run.window.seconds));
         let unknown = Cell::toned("not known; the figure below is of the whole run", Tone::Caution);
-        return vec![("core phase", unknown), ("whole run", text.into())];
+        let facts = vec![("core phase", unknown), ("whole run", text.into())];
+        return facts.into_iter().chain(corrected(result)).collect();
     };
     let edge = result.core_edge_s.map(|edge| format!(" (± {edge:.1} s)")).unwrap_or_default();
     let core = format!(
@@ -112,7 +113,14 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         clock(&core.end, false),
     );
     let beside = format!("{}, idle ends included: not the result", whole(result.rate_per_w_whole));
-    vec![("core phase", core.into()), ("whole run", beside.into())]
+    [("core phase", core.into()), ("whole run", beside.into())].into_iter().chain(corrected(result)).collect()
+}
+
+/// The result as it would be at the wall, by what is configured and not by any meter.
+fn corrected(result: &RunResult) -> Option<(&'static str, Cell)> {
+    let figure = si(Some(result.rate_per_w_corrected?), &result.unit_per_w);
+    let text = format!("{figure} with the configured loss of the supply and power of the switch");
+    Some(("at the wall", Cell::toned(text, Tone::Caution)))
 }
 
 fn energy(run: &Run) -> Cell {
