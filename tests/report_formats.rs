@@ -1,8 +1,8 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
 use picollect_collector::report::{
-    Report, RunResult, comparison_html, comparison_markdown, comparison_text, csv, html, json, markdown,
-    run_page, runs_table, text, verdict_of_run,
+    Node, NodeTimeline, Report, RunResult, comparison_html, comparison_markdown, comparison_text, csv, html,
+    json, markdown, run_page, runs_table, text, verdict_of_run,
 };
 
 use crate::golden::assert_golden;
@@ -23,6 +23,44 @@ fn assert_fits_a_terminal(page: &str) {
         assert_eq!(line, line.trim_end(), "nothing but room at the end");
         assert!(!line.contains(char::is_control), "{line:?} would steer the terminal");
     }
+}
+
+/// The sample, the sample with every node under a hostile name, and a cluster of forty nodes one of
+/// which has a hundred episodes.
+fn reports() -> [Report; 3] {
+    let mut hostile = sample();
+    let of_timeline = hostile.timeline.nodes.iter_mut().map(|node| &mut node.host);
+    let of_runs = hostile.runs.iter_mut().flat_map(|run| &mut run.nodes).map(|node| &mut node.host);
+    let of_advice = hostile.advice.iter_mut().map(|advice| &mut advice.host);
+    let of_balance = hostile.balance.iter_mut().map(|outlier| &mut outlier.host);
+    let hosts = hostile.nodes.iter_mut().map(|node| &mut node.host).chain(of_timeline);
+    hosts.chain(of_runs).chain(of_advice).chain(of_balance).for_each(|host| *host = HOSTILE.into());
+    for reference in &mut hostile.references {
+        (reference.name, reference.source) = (HOSTILE.into(), HOSTILE.into());
+    }
+    let mut large = sample();
+    for number in 6..=40 {
+        let like = number % 4;
+        let host = format!("pi-{number}");
+        large.nodes.push(Node { host: host.clone(), ..large.nodes[like].clone() });
+        large.timeline.nodes.push(NodeTimeline { host, ..large.timeline.nodes[like].clone() });
+    }
+    let episode = large.nodes[1].episodes.as_ref().expect("known")[0].clone();
+    large.nodes[1].episodes = Some(vec![episode; 100]);
+    [sample(), hostile, large]
+}
+
+#[test]
+fn many_nodes_and_many_episodes_are_told_in_parts() {
+    let [.., large] = reports();
+    let page = html(&large);
+    assert!(page.contains("Temperature over time by node, °C (6 of 6)"), "seven lines a drawing");
+    assert_eq!(page.matches("<figcaption>Throttling over time").count(), 3, "sixteen rows a drawing");
+    let page = text(&large, false);
+    let hidden = page.split_once("are not shown here").expect("a sentence on the rest").0;
+    assert!(hidden.ends_with(|letter: char| letter.is_whitespace()), "{hidden}");
+    assert!(page.matches("under-voltage").count() < 60, "not all hundred");
+    assert!(csv(&large).matches("cause,under-voltage").count() >= 100, "but all of them in CSV");
 }
 
 #[test]
@@ -61,6 +99,24 @@ fn two_runs_of_different_work_have_no_ratio_of_rates() {
 }
 
 #[test]
+fn a_core_phase_against_a_whole_run_is_said() {
+    let mut whole = earlier_hpl();
+    whole.result.as_mut().expect("a result").core = None;
+    let page = comparison_markdown(&whole, &hpl());
+    assert!(page.contains("MFLOPS/W, whole run") && page.contains("MFLOPS/W, core"), "{page}");
+    assert!(page.contains("Only one efficiency is of the core phase alone."), "{page}");
+}
+
+#[test]
+fn runs_of_one_name_are_told_apart_by_their_ids() {
+    let mut report = sample();
+    report.runs.push(earlier_hpl());
+    let page = html(&report);
+    assert!(page.contains("hpl (hpl-2026-11-22)</text>") && page.contains("hpl (hpl-2026-11-23)</text>"));
+    assert!(page.contains("The best run here is hpl (hpl-2026-11-23)."));
+}
+
+#[test]
 fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
     let told = |change: fn(&mut RunResult)| {
         let mut run = hpl();
@@ -71,22 +127,25 @@ fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
         (result.rate, result.rate_per_w, result.rate_per_w_whole) = (None, None, None);
         (result.verdict, result.reason) = ("failed", Some("residual too large".into()));
     });
-    assert!(failed.contains("– (failed: residual too large)") && !failed.contains("/W"), "{failed}");
+    assert!(failed.contains("– (failed: residual too") && !failed.contains("/W"), "{failed}");
     let no_power = told(|result| (result.rate_per_w, result.rate_per_w_whole) = (None, None));
     assert!(no_power.contains("efficiency   unknown"), "{no_power}");
     let no_core = told(|result| result.core = None);
     assert!(no_core.contains("core phase   not known"), "{no_core}");
+    let corrected = told(|result| result.rate_per_w_corrected = Some(3.1e8));
+    assert!(corrected.contains("at the wall  310.0 MFLOPS/W with the configured loss"), "{corrected}");
     assert!(no_core.contains("whole run    353.7 ± 4.1 MFLOPS/W over 10 min"), "{no_core}");
 }
 
 #[test]
 fn text_fits_eighty_columns_and_colour_adds_nothing_but_colour() {
-    let report = sample();
-    let page = text(&report, false);
-    assert_fits_a_terminal(&page);
-    let coloured = text(&report, true);
-    assert!(coloured.contains("\x1b[1;31m"));
-    assert_eq!(plain(&coloured), page);
+    for report in reports() {
+        let page = text(&report, false);
+        assert_fits_a_terminal(&page);
+        let coloured = text(&report, true);
+        assert!(coloured.contains("\x1b[1;31m"));
+        assert_eq!(plain(&coloured), page);
+    }
     assert_eq!(plain(&verdict_of_run(&hpl(), true)), verdict_of_run(&hpl(), false));
 }
 
@@ -118,15 +177,16 @@ fn sections_come_in_their_order_and_only_with_content() {
 
 #[test]
 fn html_holds_foreign_text_as_text_and_loads_nothing() {
-    let page = html(&sample());
-    assert!(!page.contains("<script"), "foreign markup");
-    assert!(page.contains("&lt;script&gt;alert"), "the name is still there");
-    let steers = |letter: char| letter != '\n' && letter.is_control() || letter == '\u{202e}';
-    assert!(!page.contains(steers), "nothing turns the direction of writing");
-    for forbidden in ["http://", "https://", "src=", "url(", "@import", " style="] {
-        assert!(!page.contains(forbidden), "{forbidden}");
+    for page in reports().map(|report| html(&report)) {
+        assert!(!page.contains("<script"), "foreign markup");
+        assert!(page.contains("&lt;script&gt;alert"), "the name is still there");
+        let steers = |letter: char| letter != '\n' && letter.is_control() || letter == '\u{202e}';
+        assert!(!page.contains(steers), "nothing turns the direction of writing");
+        for forbidden in ["http://", "https://", "src=", "url(", "@import", " style="] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        assert!(page.contains("default-src 'none'; style-src 'sha256-"));
     }
-    assert!(page.contains("default-src 'none'; style-src 'sha256-"));
 }
 
 #[test]
@@ -148,17 +208,18 @@ fn what_is_unknown_is_a_gap_and_never_a_zero() {
 
 #[test]
 fn a_row_of_markdown_has_as_many_cells_as_its_head() {
-    let page = markdown(&sample());
-    let mut columns = None;
-    for line in page.lines() {
-        let pipes = line.replace("\\\\", "").replace("\\|", "").matches('|').count();
-        match (columns, line.starts_with('|')) {
-            (None, true) => columns = Some(pipes),
-            (Some(head), true) => assert_eq!(pipes, head, "{line}"),
-            (_, false) => columns = None,
+    for page in reports().map(|report| markdown(&report)) {
+        let mut columns = None;
+        for line in page.lines() {
+            let pipes = line.replace("\\\\", "").replace("\\|", "").matches('|').count();
+            match (columns, line.starts_with('|')) {
+                (None, true) => columns = Some(pipes),
+                (Some(head), true) => assert_eq!(pipes, head, "{line}"),
+                (_, false) => columns = None,
+            }
         }
+        assert!(!page.contains("<script>"));
     }
-    assert!(!page.contains("<script>"));
 }
 
 /// The records of a CSV document as RFC 4180 has it.
@@ -183,16 +244,17 @@ fn records(csv: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_record_of_csv_has_nine_fields_and_no_formula() {
-    let page = csv(&sample());
-    let records = records(&page);
-    assert_eq!(records[0][0], "section");
-    for record in &records {
-        assert_eq!(record.len(), 9, "{record:?}");
-        let text = |field: &&String| field.parse::<f64>().is_err();
-        for field in record.iter().filter(text) {
-            assert!(!field.starts_with(['=', '+', '-', '@']), "{field:?} is a formula");
+    for page in reports().map(|report| csv(&report)) {
+        for record in records(&page) {
+            assert_eq!(record.len(), 9, "{record:?}");
+            let text = |field: &&String| field.parse::<f64>().is_err();
+            for field in record.iter().filter(text) {
+                assert!(!field.starts_with(['=', '+', '-', '@']), "{field:?} is a formula");
+            }
         }
     }
+    let records = records(&csv(&sample()));
+    assert_eq!(records[0][0], "section");
     assert!(records.iter().any(|record| record[4] == format!("'{HOSTILE}")), "foreign text is kept");
     let joules =
         records.iter().find(|record| record[0] == "cluster" && record[3] == "energy").expect("energy");

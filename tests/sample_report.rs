@@ -149,7 +149,7 @@ fn nodes() -> Vec<Node> {
         ..pi("pi-4", EnergyFigure::default(), Thermal::default())
     };
     vec![
-        pi("pi-1", metered(6.28), thermal(5.71, 85.0, 19.9, Some(3.5), None)),
+        pi("pi-1", metered(6.27), thermal(5.71, 85.0, 19.9, Some(3.5), None)),
         weak,
         hot,
         estimated,

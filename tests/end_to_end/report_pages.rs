@@ -86,8 +86,11 @@ fn a_script_that_got_into_the_page_would_not_run() {
     let script =
         "<p id=found>nothing</p><script>document.getElementById('found').textContent = 'ran'</script>";
     let report = html(&sample()).replace("</body>", &format!("{script}</body>"));
-    fs::write(&page, report).unwrap();
+    fs::write(&page, &report).unwrap();
     assert_eq!(found(&chromium(directory.path(), &["--dump-dom"], &page)), ["nothing"]);
+    // It is the policy that holds it back.
+    fs::write(&page, report.replace("Content-Security-Policy", "x-none")).unwrap();
+    assert_eq!(found(&chromium(directory.path(), &["--dump-dom"], &page)), ["ran"]);
 }
 
 #[test]

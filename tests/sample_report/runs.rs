@@ -97,6 +97,7 @@ fn result(label: &str, rate: f64, core: (i64, i64), mean_w: f64) -> RunResult {
         rate_per_w: Some(rate / mean_w),
         uncertainty: Some(0.0115),
         rate_per_w_whole: Some(rate / 33.05),
+        rate_per_w_corrected: None,
     }
 }
 

@@ -107,8 +107,10 @@ fn rates(both: [&Run; 2], of_result: impl Fn(fn(&RunResult) -> Option<f64>) -> [
     let cells = |show: &dyn Fn(&RunResult) -> String| {
         both.map(|run| run.result.as_ref().map_or_else(|| Cell::maybe(None), |result| show(result).into()))
     };
-    let core =
-        |result: &RunResult| si_with_uncertainty(result.rate_per_w, uncertainty(result), &result.unit_per_w);
+    let core = |result: &RunResult| {
+        let figure = si_with_uncertainty(result.rate_per_w, uncertainty(result), &result.unit_per_w);
+        format!("{figure}, {}", if result.core.is_some() { "core phase" } else { "whole run" })
+    };
     let whole = |result: &RunResult| si(result.rate_per_w_whole, &result.unit_per_w);
     let same = same_unit(both);
     let values = |value| Some(if same { of_result(value) } else { [None, None] });
@@ -118,13 +120,9 @@ fn rates(both: [&Run; 2], of_result: impl Fn(fn(&RunResult) -> Option<f64>) -> [
             cells: cells(&|result| si(result.rate, &result.unit)),
             values: values(|result| result.rate),
         },
+        Row { name: "efficiency", cells: cells(&core), values: values(|result| result.rate_per_w) },
         Row {
-            name: "efficiency, core phase",
-            cells: cells(&core),
-            values: values(|result| result.rate_per_w),
-        },
-        Row {
-            name: "efficiency, whole run",
+            name: "over the whole run",
             cells: cells(&whole),
             values: values(|result| result.rate_per_w_whole),
         },
@@ -160,6 +158,10 @@ fn cautions(first: &Run, second: &Run) -> Vec<Cell> {
     }
     if !same_unit([first, second]) {
         say("The rates count different things, so they have no ratio.");
+    }
+    let has_core = |run: &Run| run.result.as_ref().map(|result| result.core.is_some());
+    if has_core(first).zip(has_core(second)).is_some_and(|(a, b)| a != b) {
+        say("Only one efficiency is of the core phase alone.");
     }
     if first.throttled != second.throttled {
         say("Only one of them is known to have run at its rated clock.");

@@ -149,3 +149,67 @@ fn cell(cell: &Cell) -> Markup {
     };
     html! { span class=(class) { (printable(&cell.text)) } }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The colours of a theme by their names; each theme has a block `:root` of its own, and takes what
+    /// it does not name from the first.
+    fn theme(number: usize) -> BTreeMap<&'static str, u32> {
+        let blocks: Vec<_> = STYLE.split(":root {").skip(1).collect();
+        let mut colours = BTreeMap::new();
+        for block in [blocks[0], blocks[number]] {
+            let block = block.split('}').next().unwrap_or_default();
+            for (name, value) in block.split(';').filter_map(|rule| rule.split_once(':')) {
+                let Some(digits) = value.trim().strip_prefix('#') else { continue };
+                let long = match digits.len() {
+                    3 => digits.chars().flat_map(|digit| [digit, digit]).collect(),
+                    _ => digits.to_owned(),
+                };
+                colours.insert(name.trim(), u32::from_str_radix(&long, 16).unwrap());
+            }
+        }
+        colours
+    }
+
+    /// Contrast of two colours (<https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>).
+    fn contrast(a: u32, b: u32) -> f64 {
+        let luminance = |colour: u32| {
+            let linear = |shift: u32| {
+                let part = f64::from(colour >> shift & 0xff) / 255.0;
+                if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(16) + 0.7152 * linear(8) + 0.0722 * linear(0)
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_and_lines_stand_out_from_the_page_in_every_theme() {
+        for number in 0..3 {
+            let theme = theme(number);
+            let text = ["--ink", "--soft", "--link", "--good", "--caution", "--bad"];
+            let lines = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
+            for (names, least) in [(&text[..], 4.5), (&lines[..], 3.0)] {
+                for name in names {
+                    let found = contrast(theme[name], theme["--paper"]);
+                    assert!(found >= least, "{name} in theme {number}: {found:.2}");
+                }
+            }
+            for name in ["--voltage", "--hard", "--soft-limit", "--cap", "--other"] {
+                assert!(contrast(theme[name], 0) >= 4.5, "the letter on {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_policy_knows_the_style_by_its_digest() {
+        let policy = policy();
+        let digest = policy.split_once("sha256-").and_then(|(_, rest)| rest.split_once('\'')).unwrap().0;
+        assert_eq!(STANDARD.decode(digest).unwrap(), Sha256::digest(STYLE).to_vec());
+    }
+}

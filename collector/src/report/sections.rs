@@ -3,6 +3,7 @@
 mod energy;
 mod money;
 mod nodes;
+mod references;
 mod runs;
 mod thermal;
 mod throttling;
@@ -27,7 +28,7 @@ pub(super) fn page(report: &Report) -> Page {
         report.overhead.as_ref().and_then(overhead),
         report.cost.as_ref().and_then(money::cost),
         report.affordability.as_ref().and_then(money::affordability),
-        runs::references(report),
+        references::section(report),
         Section::new("Not readable", vec![missing(report)]),
         alarms(&report.nodes),
     ];

@@ -9,6 +9,8 @@ use crate::report::numbers::{JOINT, si, si_with_uncertainty, significant};
 
 /// Height of a row: name and value, and the bar below them.
 const ROW: f64 = 52.0;
+/// Rows in one drawing; more would not fit on a sheet of paper.
+const MOST_ROWS: usize = 14;
 /// Where a row's bar begins.
 const BAR_TOP: f64 = 26.0;
 const BAR: f64 = 16.0;
@@ -17,7 +19,7 @@ const RIGHT: f64 = WIDTH - 48.0;
 /// Beyond this ratio of the largest to the smallest value, the smallest bar could not be seen.
 const MOST_RATIO: f64 = 30.0;
 
-/// The drawing.
+/// The drawings, on equal axes.
 pub(in super::super) fn drawing(chart: &Dots) -> Markup {
     let positive = |mark: &&Mark| mark.value.is_finite() && mark.value > 0.0;
     let marks: Vec<&Mark> = chart.marks.iter().filter(positive).collect();
@@ -25,7 +27,14 @@ pub(in super::super) fn drawing(chart: &Dots) -> Markup {
     let (Some(low), Some(high)) = (values().reduce(f64::min), values().reduce(f64::max)) else {
         return html! {};
     };
+    let high = marks.iter().map(|mark| mark.value + mark.uncertainty.unwrap_or(0.0)).fold(high, f64::max);
     let axis = if high / low > MOST_RATIO { Across::decades(low, high) } else { Across::from_zero(high) };
+    html! {
+        @for marks in marks.chunks(MOST_ROWS) { (figure(chart, marks, &axis)) }
+    }
+}
+
+fn figure(chart: &Dots, marks: &[&Mark], axis: &Across) -> Markup {
     let height = marks.len() as f64 * ROW;
     let told: Vec<_> =
         marks.iter().map(|mark| format!("{}: {}", mark.name, si(Some(mark.value), chart.unit))).collect();
@@ -40,7 +49,7 @@ pub(in super::super) fn drawing(chart: &Dots) -> Markup {
                     text class="mark middle" x=(at(axis.x(mark))) y=(height + 28.0) { (label(mark)) }
                 }
                 @for (index, mark) in marks.iter().enumerate() {
-                    (row(mark, chart.unit, &axis, index as f64 * ROW))
+                    (row(mark, chart.unit, axis, index as f64 * ROW))
                 }
             }
             ul class="legend" {

@@ -12,13 +12,22 @@ const BAR_TOP: f64 = 24.0;
 const BAR: f64 = 20.0;
 /// A row is drawn in so many cells, so that a month of episodes is no larger than an hour's.
 const CELLS: usize = 304;
+/// Rows in one drawing; more would not fit on a sheet of paper.
+const MOST_ROWS: usize = 16;
 /// A letter fits into so many cells.
 const LETTER_CELLS: usize = 10;
 
-/// The drawing with what its letters mean.
+/// The drawings with what their letters mean.
 pub(in super::super) fn drawing(ribbon: &Ribbon) -> Markup {
-    let height = ribbon.rows.len() as f64 * ROW;
-    let rows: Vec<_> = ribbon.rows.iter().map(|row| (row, ribbon.states(row, CELLS))).collect();
+    html! {
+        @for rows in ribbon.rows.chunks(MOST_ROWS) { (figure(ribbon, rows)) }
+    }
+}
+
+fn figure(ribbon: &Ribbon, rows: &[RibbonRow]) -> Markup {
+    let height = rows.len() as f64 * ROW;
+    let told: Vec<_> = rows.iter().map(description).collect();
+    let rows: Vec<_> = rows.iter().map(|row| (row, ribbon.states(row, CELLS))).collect();
     let mut seen: Vec<State> = rows.iter().flat_map(|(_, states)| states).copied().collect();
     seen.sort_unstable();
     seen.dedup();
@@ -31,7 +40,7 @@ pub(in super::super) fn drawing(ribbon: &Ribbon) -> Markup {
             figcaption { "Throttling over time" }
             svg viewBox={ "0 0 " (WIDTH) " " (height + 40.0) } role="img" {
                 title { "Throttling over time" }
-                desc { (description(ribbon)) }
+                desc { (told.join("; ")) }
                 @for (index, (row, states)) in rows.iter().enumerate() {
                     (bar(row, states, index as f64 * ROW))
                 }
@@ -89,12 +98,11 @@ fn class(state: State) -> &'static str {
     }
 }
 
-fn description(ribbon: &Ribbon) -> String {
-    let row = |row: &RibbonRow| match (row.known, row.throttled.len()) {
+fn description(row: &RibbonRow) -> String {
+    match (row.known, row.throttled.len()) {
         (false, _) => format!("{}: unknown", row.host),
         (true, 0) => format!("{}: not throttled", row.host),
         (true, 1) => format!("{}: 1 episode", row.host),
         (true, number) => format!("{}: {number} episodes", row.host),
-    };
-    ribbon.rows.iter().map(row).collect::<Vec<_>>().join("; ")
+    }
 }

@@ -1,6 +1,6 @@
 //! What the energy costs, and what the hardware gives for its price.
 
-use super::super::numbers::{count, money, percent, plain, ratio, si};
+use super::super::numbers::{count, money, percent, ratio, si};
 use super::super::page::{Block, Cell, Section, Table, Tone};
 use super::super::{Affordability, Alternative, Cost};
 
@@ -56,5 +56,5 @@ fn alternative(other: &Alternative, currency: &str) -> Vec<Cell> {
 }
 
 fn per_currency(gflops: Option<f64>, currency: &str) -> String {
-    plain(gflops, &format!("GFLOPS/{currency}"))
+    si(gflops.map(|gflops| gflops * 1e9), &format!("FLOPS/{currency}"))
 }

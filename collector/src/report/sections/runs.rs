@@ -1,12 +1,11 @@
-//! The runs with their efficiency and what it is worth, the time between them, and published figures.
+//! The runs with their efficiency and what it is worth, and the time between them.
 
-use super::super::charts::{Dots, Mark};
-use super::super::numbers::{DASH, clock, duration, percent, ratio, si, si_with_uncertainty, stretch};
-use super::super::page::{Block, Cell, Section, Table, Tone, printable};
-use super::super::{Reference, Report, Rule, Run, RunNode, RunResult};
+use super::super::numbers::{DASH, clock, duration, percent, si, si_with_uncertainty, stretch};
+use super::super::page::{Block, Cell, Section, Table, Tone};
+use super::super::{Report, Rule, Run, RunNode, RunResult};
 use super::{mean_power, or_dash, source};
 
-/// What references are given in.
+/// What a node's part of a rate is given in.
 const FLOPS_PER_W: &str = "FLOPS/W";
 
 pub(super) fn section(report: &Report) -> Option<Section> {
@@ -101,7 +100,8 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
     let Some(core) = &result.core else {
         let text = format!("{} over {}", figure(result.rate_per_w), duration(run.window.seconds));
         let unknown = Cell::toned("not known; the figure below is of the whole run", Tone::Caution);
-        return vec![("core phase", unknown), ("whole run", text.into())];
+        let facts = vec![("core phase", unknown), ("whole run", text.into())];
+        return facts.into_iter().chain(corrected(result)).collect();
     };
     let edge = result.core_edge_s.map(|edge| format!(" (± {edge:.1} s)")).unwrap_or_default();
     let core = format!(
@@ -113,7 +113,14 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         clock(&core.end, false),
     );
     let beside = format!("{}, idle ends included: not the result", whole(result.rate_per_w_whole));
-    vec![("core phase", core.into()), ("whole run", beside.into())]
+    [("core phase", core.into()), ("whole run", beside.into())].into_iter().chain(corrected(result)).collect()
+}
+
+/// The result as it would be at the wall, by what is configured and not by any meter.
+fn corrected(result: &RunResult) -> Option<(&'static str, Cell)> {
+    let figure = si(Some(result.rate_per_w_corrected?), &result.unit_per_w);
+    let text = format!("{figure} with the configured loss of the supply and power of the switch");
+    Some(("at the wall", Cell::toned(text, Tone::Caution)))
 }
 
 fn energy(run: &Run) -> Cell {
@@ -189,7 +196,7 @@ fn results(run: &Run) -> Block {
         ]
     };
     let rows = if run.results.len() > 1 { run.results.iter().map(row).collect() } else { Vec::new() };
-    let columns = ["program", "result", ">rate", ">over its core phase", "verdict"];
+    let columns = ["program", "result", ">rate", ">by power", "verdict"];
     Table::block("All results in its output", &columns, rows)
 }
 
@@ -217,13 +224,23 @@ fn nodes(run: &Run) -> Block {
     Table::block("Its nodes over the whole run", &columns, run.nodes.iter().map(row).collect())
 }
 
+/// What the user calls it; with what tells it from others that are called the same.
+pub(super) fn distinct_name(run: &Run, runs: &[Run]) -> String {
+    let alone = runs.iter().filter(|other| other.name == run.name).count() < 2;
+    if alone && !run.name.is_empty() {
+        run.name.clone()
+    } else {
+        format!("{} ({})", or_dash(&run.name), run.id)
+    }
+}
+
 /// How the window's energy divides into the runs and the time between them.
 fn shares(report: &Report) -> Vec<Block> {
     let Some(between) = &report.between_runs else { return Vec::new() };
     let window = report.cluster.energy.energy_j;
     let run = |run: &Run| {
         vec![
-            Cell::from(&run.name),
+            distinct_name(run, &report.runs).into(),
             duration(run.window.seconds).into(),
             si(run.energy.energy_j, "J").into(),
             mean_power(&run.energy).into(),
@@ -244,72 +261,4 @@ fn shares(report: &Report) -> Vec<Block> {
         Block::Heading("The window's energy".to_owned()),
         Table::block("Runs, and the time between them", &columns, rows),
     ]
-}
-
-/// The best result of the window in FLOPS/W.
-fn best(report: &Report) -> Option<(&Run, &RunResult, f64)> {
-    let counts = |run: &Run| run.status == "done" && !run.simulated;
-    let results = report.runs.iter().filter(|run| counts(run)).filter_map(|run| {
-        let result = run.result.as_ref().filter(|result| result.unit_per_w == FLOPS_PER_W)?;
-        Some((run, result, result.rate_per_w?))
-    });
-    results.max_by(|a, b| a.2.total_cmp(&b.2))
-}
-
-/// Published figures, and the best run by each.
-pub(super) fn references(report: &Report) -> Option<Section> {
-    let best = best(report);
-    let row = |reference: &Reference| {
-        let by = ratio(best.map(|(.., value)| value), reference.flops_per_w);
-        vec![
-            Cell::from(&reference.name),
-            reference.year.to_string().into(),
-            si(reference.flops, "FLOPS").into(),
-            si(reference.flops_per_w, FLOPS_PER_W).into(),
-            by.into(),
-            Cell::from(&reference.source),
-        ]
-    };
-    let columns = ["machine", ">year", ">rate", ">efficiency", ">best run by it", "source"];
-    let rows = report.references.iter().map(row).collect();
-    let about = best.map(|(run, ..)| format!("The best run here is {}.", run.name));
-    let blocks = vec![
-        Block::Sentences(about.filter(|_| !report.references.is_empty()).iter().map(Cell::from).collect()),
-        Block::Dots(dots(report)),
-        Table::block("Published figures", &columns, rows),
-    ];
-    Section::new("References", blocks)
-}
-
-/// Runs in FLOPS/W with the references; other units have nothing to stand beside.
-fn dots(report: &Report) -> Dots {
-    let of_run = |run: &Run| {
-        let result = run.result.as_ref().filter(|result| result.unit_per_w == FLOPS_PER_W)?;
-        let value = result.rate_per_w?;
-        Some(Mark {
-            name: printable(&if run.simulated {
-                format!("{} (simulated)", run.name)
-            } else {
-                run.name.clone()
-            }),
-            value,
-            uncertainty: result.uncertainty.map(|relative| relative * value),
-            own: true,
-        })
-    };
-    let of_reference = |reference: &Reference| {
-        let name = printable(&format!("{} ({})", reference.name, reference.year));
-        Some(Mark { name, value: reference.flops_per_w?, uncertainty: None, own: false })
-    };
-    let mut marks: Vec<_> = report.runs.iter().filter_map(of_run).collect();
-    if !marks.is_empty() {
-        marks.extend(report.references.iter().filter_map(of_reference));
-    }
-    // One mark alone compares with nothing.
-    let marks = if marks.len() > 1 { marks } else { Vec::new() };
-    Dots {
-        title: "Energy efficiency of the runs and of published machines".to_owned(),
-        unit: FLOPS_PER_W,
-        marks,
-    }
 }
