@@ -8,11 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use crate::process::{Collector, Process, eventually, picollect, stdout};
 
-/// `picollect run` on this collector's data.
+/// `picollect run` on this collector's data, without an idle time unless the options ask for one.
 fn run_here(collector: &Collector, options: &[&str], command: &[&str]) -> Command {
-    picollect(
-        &[&["run", "--data", collector.data_text(), "--idle", "0s"], options, &["--"], command].concat(),
-    )
+    let idle: &[&str] = if options.contains(&"--idle") { &[] } else { &["--idle", "0s"] };
+    picollect(&[&["run", "--data", collector.data_text()], idle, options, &["--"], command].concat())
 }
 
 fn json(arguments: &[&str]) -> serde_json::Value {
@@ -156,7 +155,7 @@ fn a_run_survives_a_collector_that_is_away() {
         ["--collector", &collector.url.clone(), "--token-file", token.to_str().unwrap()];
     let picollect_there = |arguments: &[&str]| {
         let mut command = picollect(&[&arguments[..1], &elsewhere, &arguments[1..]].concat());
-        command.env("PICOLLECT_DATA", "").env("XDG_DATA_HOME", there.path());
+        command.env("XDG_DATA_HOME", there.path());
         command
     };
     let run = |name: &str| {
