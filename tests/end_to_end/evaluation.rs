@@ -69,13 +69,13 @@ fn log(readings: &[(f64, f64)]) -> String {
 fn resampled(readings: &[(f64, f64)], every_s: f64) -> Vec<(f64, f64)> {
     let mut out = Vec::new();
     for pair in readings.windows(2) {
-        let ((a_s, a), (b_s, b)) = (pair[0], pair[1]);
-        if b_s - a_s > 3.0 {
+        let ((from_s, from), (to_s, to)) = (pair[0], pair[1]);
+        if to_s - from_s > 3.0 {
             continue;
         }
-        let mut at_s = (a_s / every_s).ceil() * every_s;
-        while at_s < b_s {
-            out.push((at_s, a + (b - a) * (at_s - a_s) / (b_s - a_s)));
+        let mut at_s = (from_s / every_s).ceil() * every_s;
+        while at_s < to_s {
+            out.push((at_s, from + (to - from) * (at_s - from_s) / (to_s - from_s)));
             at_s += every_s;
         }
     }
