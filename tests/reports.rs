@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use picollect_collector::ingest::Ingest;
+use picollect_collector::runs::{self, Run, Share, Stretch};
 use picollect_collector::store;
 use picollect_telemetry::line::Precision;
 
@@ -50,8 +51,15 @@ fn small_cluster() -> String {
         );
     }
     lines += &format!("agent,host=pi-3 interval_s=1 {}\n", start_ms - 60_000);
-    let (begin, end) = (start_ms + 1_000, start_ms + 9_000);
-    lines + &format!("run,host=pi-1,name=hpl,run=r1 start_ms={begin}i,end_ms={end}i,flop=72000000000 {end}\n")
+    lines
+}
+
+/// A counted load on the first of them.
+fn record_run(directory: &Path) {
+    let store = store::open(directory).expect("the store opens");
+    let time = Stretch { start_ms: 1_795_435_201_000, end_ms: 1_795_435_209_000 };
+    let share = Share { host: "pi-1".to_owned(), flop: Some(72e9) };
+    runs::record(&store, &Run::of_load("r", "hpl", "pi-1", time, vec![share])).expect("the store writes");
 }
 
 const WINDOW: [&str; 4] = ["--from", "2026-11-23T12:00:00Z", "--to", "2026-11-23T12:00:10Z"];
@@ -59,6 +67,7 @@ const WINDOW: [&str; 4] = ["--from", "2026-11-23T12:00:00Z", "--to", "2026-11-23
 #[test]
 fn the_report_in_every_format() {
     let directory = store_with(&small_cluster());
+    record_run(directory.path());
     let report = |format| {
         let mut arguments = vec!["report", "--data", text(directory.path()), "--format", format];
         arguments.extend(WINDOW);

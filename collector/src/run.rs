@@ -47,6 +47,7 @@ const NOT_STARTED: u8 = 126;
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let plan = Plan::new(options).map_err(usage)?;
     let bench = Bench::new(options)?;
+    child::prepare()?;
     delivery::deliver_waiting(&bench.source, &bench.directory)?;
     let mut done: Vec<Run> = Vec::new();
     for step in &plan.steps {
@@ -62,7 +63,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         }
         drop(clocks);
     }
-    bench.say(&summary::of(&bench.source, &plan, &done)?)?;
+    say(&summary::of(&bench.source, &plan, &done)?)?;
     leave(&done)
 }
 
@@ -106,11 +107,6 @@ impl Bench {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Ok(Self { source, directory, host, colour })
-    }
-
-    fn say(&self, text: &str) -> io::Result<()> {
-        // Nobody may listen any more, and the command has run all the same.
-        io::stderr().write_all(text.as_bytes())
     }
 
     fn one(
@@ -174,7 +170,7 @@ impl Bench {
                 run.id,
                 keep_in.display()
             );
-            return Ok(self.say(&text)?);
+            return Ok(say(&text)?);
         }
         self.settle(run);
         let question = RunQuestion {
@@ -184,9 +180,9 @@ impl Bench {
             ..RunQuestion::default()
         };
         match self.source.ask(&question) {
-            Ok(verdict) => self.say(&verdict.text)?,
+            Ok(verdict) => say(&verdict.text)?,
             Err(Failure::Runtime(error)) => {
-                self.say(&format!("picollect: no verdict on the run {}: {error:#}\n", run.id))?;
+                say(&format!("picollect: no verdict on the run {}: {error:#}\n", run.id))?;
             }
             Err(other) => return Err(other),
         }
@@ -211,6 +207,10 @@ impl Bench {
             thread::sleep(SETTLING_POLL);
         }
     }
+}
+
+fn say(text: &str) -> io::Result<()> {
+    io::stderr().write_all(text.as_bytes())
 }
 
 fn not_started(program: &str, error: &io::Error) -> Failure {

@@ -51,7 +51,7 @@ pub fn execute(options: &ScalingOptions) -> Result<Answer, Failure> {
             return options.ask.open()?.ask(&question);
         }
     };
-    Ok(answer(&points, "", options.format).map_err(|error| usage(anyhow::Error::from(error)))?)
+    answer(&points, "", options.format).map_err(usage)
 }
 
 /// For the scaling over some runs.

@@ -13,6 +13,7 @@ mod verdict;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::balance::{Peer, outliers};
+use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::energy::Energy;
 use picollect_evaluate::references::REFERENCES;
 
@@ -21,7 +22,7 @@ pub use run::run;
 use self::cost::Prices;
 use self::energy::{Part, Scope};
 use self::node::Seen;
-use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
+use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, Run, SCHEMA, Span};
 use crate::ask::{AskError, Sources};
 use crate::nodes::heard;
 use crate::query::hosts;
@@ -61,7 +62,11 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
         timeline: timeline::timeline(&seen, &part),
         cluster: cluster(&seen, part),
         nodes: seen.into_iter().map(|seen| seen.node).collect(),
-        references: REFERENCES.iter().map(reference).collect(),
+        references: if runs.iter().any(counts_flop) {
+            REFERENCES.iter().map(reference).collect()
+        } else {
+            Vec::new()
+        },
         balance,
         runs,
         between_runs,
@@ -120,6 +125,11 @@ fn overhead(part: &Part) -> Option<Overhead> {
         overhead_w: outer_w - nodes_w,
         share: (outer_w - nodes_w) / outer_w,
     })
+}
+
+/// Published figures are shown where there is something to compare.
+fn counts_flop(run: &Run) -> bool {
+    run.result.as_ref().is_some_and(|result| result.unit == Unit::FlopPerSecond.name())
 }
 
 fn reference(reference: &picollect_evaluate::references::Reference) -> Reference {

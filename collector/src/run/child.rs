@@ -12,8 +12,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use rustix::termios::{
     OptionalActions, OutputModes, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use signal_hook::iterator::{Handle, SignalsInfo};
 use signal_hook::low_level::siginfo::Cause;
@@ -37,6 +39,17 @@ pub(super) const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
 /// A process that the command left behind may hold its output open; it is listened to for so long.
 const LINGER: Duration = Duration::from_secs(2);
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Whether no command runs: then signals do to us what they do to any program.
+static ALONE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+
+/// Makes signals end us again while no command runs. To be called once before any.
+pub(super) fn prepare() -> io::Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        register_conditional_default(signal, Arc::clone(&ALONE))?;
+    }
+    Ok(())
+}
 
 /// How a command went.
 #[derive(Debug)]
@@ -63,7 +76,8 @@ pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<Went> {
     let mut process = Command::new(&command[0]);
     process.args(&command[1..]).stdout(stdout.for_child()?).stderr(stderr.for_child()?);
     let start_ms = now_ms();
-    let mut child = process.spawn()?;
+    ALONE.store(false, Ordering::Relaxed);
+    let mut child = process.spawn().inspect_err(|_| ALONE.store(true, Ordering::Relaxed))?;
     // Its ends of the pipes are closed here, or they would never end.
     drop(process);
     let passing = pass_on(signals, &child, terminals);
@@ -71,6 +85,7 @@ pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<Went> {
     let status = child.wait()?;
     let end_ms = now_ms();
     passing.close();
+    ALONE.store(true, Ordering::Relaxed);
     let deadline = Instant::now() + LINGER;
     Ok(Went {
         time: Stretch { start_ms, end_ms },
@@ -92,7 +107,9 @@ fn pass_on(mut signals: SignalsInfo<WithOrigin>, child: &Child, terminals: Vec<O
     thread::spawn(move || {
         for origin in &mut signals {
             if origin.signal == SIGWINCH {
-                terminals.iter().for_each(|terminal| same_size(terminal.as_fd()));
+                for terminal in &terminals {
+                    same_size(terminal.as_fd());
+                }
             } else if !from_terminal(&origin) {
                 // A process that ended a moment ago needs no signal any more.
                 let _ = Signal::from_named_raw(origin.signal).map(|signal| kill_process(pid, signal));

@@ -39,7 +39,7 @@ impl Drop for Guard {
         match self.0.wait() {
             Ok(status) if status.success() => {}
             Ok(status) => {
-                tracing::error!("the clocks may not be as they were: putting them back ended with {status}")
+                tracing::error!("the clocks may not be as they were: putting them back ended with {status}");
             }
             Err(error) => tracing::error!("the clocks may not be as they were: {error}"),
         }

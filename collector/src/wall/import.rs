@@ -118,9 +118,9 @@ fn append(store: &dyn Store, batch: &mut Vec<Point>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wall::tags;
     use crate::query::{energy_of, interval_s, power_meters};
     use crate::store::{SqliteStore, open};
+    use crate::wall::tags;
     use picollect_evaluate::Window;
     use picollect_evaluate::energy::{Energy, of_watts};
     use picollect_evaluate::series::{Sample, in_order};

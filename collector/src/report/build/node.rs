@@ -58,7 +58,7 @@ pub(super) fn see(
     let episodes = known_episodes(store, host, window, interval_s, &moments)?;
     let causes = episodes.iter().flatten().map(|episode| episode.cause).collect();
     let max_hz = moments.iter().filter_map(|moment| moment.max_hz).reduce(f64::max);
-    let core_s = cores.last().map(|cores| cores.value * window.seconds());
+    let possible_s = cores.last().map(|cores| cores.value * window.seconds());
     let node = Node {
         host: host.to_owned(),
         model: tag("model"),
@@ -69,7 +69,7 @@ pub(super) fn see(
         energy: meter.map(|meter| meter.energy_figure(window)).unwrap_or_default(),
         temp_c: mean_max(&temps),
         busy_ratio: mean_max(&busy),
-        episodes: episodes.map(|found| found.iter().map(|one| episode(one, core_s)).collect()),
+        episodes: episodes.map(|found| found.iter().map(|one| episode(one, possible_s)).collect()),
         thermal: Thermal::default(),
         missing: missing(store, host, window, heard_ms, interval_s)?,
     };
@@ -130,8 +130,8 @@ fn serials(store: &dyn Store, host: &str, window: Window) -> Result<Vec<String>>
     Ok(serials)
 }
 
-/// `core_s`: what all cores could do in the window.
-fn episode(episode: &throttle::Episode, core_s: Option<f64>) -> Episode {
+/// `possible_s`: the core-seconds that all cores could do in the window.
+fn episode(episode: &throttle::Episode, possible_s: Option<f64>) -> Episode {
     Episode {
         start: rfc3339(episode.start_ms),
         end: rfc3339(episode.end_ms),
@@ -141,7 +141,7 @@ fn episode(episode: &throttle::Episode, core_s: Option<f64>) -> Episode {
         lost_core_s: episode.lost_core_s,
         lost_share: episode
             .lost_core_s
-            .zip(core_s)
+            .zip(possible_s)
             .map(|(lost, all)| lost / all)
             .filter(|share| share.is_finite()),
     }

@@ -3,40 +3,67 @@
 use picollect_evaluate::series::Sample;
 
 use super::super::{NodeTimeline, Timeline};
-use super::energy::Part;
+use super::energy::{Meter, Part};
 use super::node::Seen;
 
 /// A chart is not wider than this many points.
 const STEPS: i64 = 240;
 
-/// Mean power and greatest temperature of each node in each step.
+/// Mean power and greatest temperature of each node in each step, and what the wall has.
 pub(super) fn timeline(seen: &[Seen], part: &Part) -> Timeline {
-    let window = part.window;
+    let length_ms = part.window.end_ms - part.window.start_ms;
     let longest_s = seen.iter().map(|seen| seen.interval_s).fold(1.0, f64::max);
-    let step_ms = ((window.end_ms - window.start_ms) / STEPS).max(crate::query::whole(longest_s * 1000.0));
-    let steps = usize::try_from((window.end_ms - window.start_ms).div_euclid(step_ms) + 1).unwrap_or(1);
-    let at = |sample: &Sample| usize::try_from((sample.t_ms - window.start_ms).div_euclid(step_ms)).ok();
-    let node = |seen: &Seen| {
-        let mut sums = vec![(0.0, 0.0); steps];
-        let mut temp_c = vec![None; steps];
-        let watts = part.metered.get(&seen.node.host).map_or(&[][..], |meter| &meter.watts);
-        for sample in watts {
-            if let Some((sum, count)) = at(sample).and_then(|at| sums.get_mut(at)) {
-                (*sum, *count) = (*sum + sample.value, *count + 1.0);
-            }
-        }
-        for sample in &seen.temps {
-            if let Some(greatest) = at(sample).and_then(|at| temp_c.get_mut(at)) {
-                *greatest = Some(greatest.map_or(sample.value, |known: f64| known.max(sample.value)));
-            }
-        }
-        let watts = sums.into_iter().map(|(sum, count)| (count > 0.0).then(|| sum / count)).collect();
-        NodeTimeline { host: seen.node.host.clone(), watts, temp_c }
+    let step_ms = (length_ms / STEPS).max(crate::query::whole(longest_s * 1000.0));
+    let steps = Steps {
+        start_ms: part.window.start_ms,
+        step_ms,
+        count: usize::try_from(length_ms.div_euclid(step_ms) + 1).unwrap_or(1),
+    };
+    let node = |seen: &Seen| NodeTimeline {
+        host: seen.node.host.clone(),
+        watts: part
+            .metered
+            .get(&seen.node.host)
+            .map_or_else(|| vec![None; steps.count], |meter| steps.means(&meter.watts)),
+        temp_c: steps.each(&seen.temps).iter().map(|temps| temps.iter().copied().reduce(f64::max)).collect(),
     };
     Timeline {
-        start_ms: window.start_ms,
+        start_ms: steps.start_ms,
         step_s: step_ms as f64 / 1000.0,
         nodes: seen.iter().map(node).collect(),
-        outer_w: Vec::new(),
+        outer_w: if part.wall.is_empty() { Vec::new() } else { sum(&steps, &part.wall) },
     }
+}
+
+struct Steps {
+    start_ms: i64,
+    step_ms: i64,
+    count: usize,
+}
+
+impl Steps {
+    /// The samples of each step.
+    fn each(&self, samples: &[Sample]) -> Vec<Vec<f64>> {
+        let mut steps = vec![Vec::new(); self.count];
+        for sample in samples {
+            let at = usize::try_from((sample.t_ms - self.start_ms).div_euclid(self.step_ms)).ok();
+            if let Some(step) = at.and_then(|at| steps.get_mut(at)) {
+                step.push(sample.value);
+            }
+        }
+        steps
+    }
+
+    fn means(&self, samples: &[Sample]) -> Vec<Option<f64>> {
+        let mean = |values: &Vec<f64>| {
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        self.each(samples).iter().map(mean).collect()
+    }
+}
+
+/// All meters together, where all are known.
+fn sum(steps: &Steps, meters: &[Meter]) -> Vec<Option<f64>> {
+    let means: Vec<_> = meters.iter().map(|meter| steps.means(&meter.watts)).collect();
+    (0..steps.count).map(|step| means.iter().map(|meter| meter[step]).sum()).collect()
 }

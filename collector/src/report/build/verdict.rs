@@ -1,7 +1,7 @@
 //! What a person would say of a report, in three sentences: what was used, what was done with it, and what
 //! kept it from more.
 
-use super::super::numbers::{count, si_spaced};
+use super::super::numbers::{count, percent, si_spaced, spaced};
 use super::super::{Report, Run};
 
 /// Each run's share of the window's energy.
@@ -31,11 +31,13 @@ fn used(report: &Report) -> String {
     let Some((energy_j, mean_w)) = energy.energy_j.zip(energy.mean_w) else {
         return format!("What {nodes} used is not known: none has a meter or a power model.");
     };
-    let covered = energy
-        .coverage
-        .map_or_else(String::new, |coverage| format!(", {:.1} % of the time covered", coverage * 100.0));
+    let all = cluster.nodes_with_energy == cluster.nodes;
+    let who = if all { nodes } else { format!("{} of {nodes}", cluster.nodes_with_energy) };
+    let covered = energy.coverage.map_or_else(String::new, |coverage| {
+        format!(", {} of the time covered", spaced(&percent(Some(coverage))))
+    });
     format!(
-        "{nodes} used {} ({} on average; {} at the boundary {}{covered}).",
+        "{who} used {} ({} on average; {} at the boundary {}{covered}).",
         si_spaced(Some(energy_j), "J"),
         si_spaced(Some(mean_w), "W"),
         energy.source.unwrap_or("unknown"),

@@ -1,0 +1,264 @@
+//! `picollect run`: real benchmarks, commands of every kind, a collector elsewhere that goes away.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::process::{Collector, Process, eventually, picollect, stdout};
+
+/// `picollect run` on this collector's data, without an idle time unless the options ask for one.
+fn run_here(collector: &Collector, options: &[&str], command: &[&str]) -> Command {
+    let idle: &[&str] = if options.contains(&"--idle") { &[] } else { &["--idle", "0s"] };
+    picollect(&[&["run", "--data", collector.data_text()], idle, options, &["--"], command].concat())
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&stdout(arguments)).expect("JSON")
+}
+
+fn last(collector: &Collector) -> serde_json::Value {
+    json(&["runs", "--data", collector.data_text(), "show", "last", "--json"])
+}
+
+fn number(value: &serde_json::Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+/// The output of a command that needs what `./test` installs.
+#[track_caller]
+fn needs(program: &str, package: &str) {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().expect("sh runs");
+    assert!(found.status.success(), "`{program}` is missing; run ./test, or apt-get install {package}");
+}
+
+#[test]
+fn hpl_from_debian_gives_its_own_figure_and_an_honest_verdict() {
+    needs("hpcc", "hpcc");
+    needs("mpirun", "openmpi-bin");
+    let collector = Collector::start();
+    let agent = collector.agent(&["--name", "here"]);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let input = fs::read_to_string(Path::new("/usr/share/doc/hpcc/examples/_hpccinf.txt"));
+    let input = input.expect("Debian's example input of hpcc");
+    let lines: Vec<String> = input.lines().zip(1..).map(|(line, number)| parameter(line, number)).collect();
+    fs::write(directory.path().join("hpccinf.txt"), lines.join("\n") + "\n").expect("writable");
+
+    let mpirun = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2", "hpcc"];
+    let mut command = run_here(&collector, &["--idle", "2s", "--output-file", "hpccoutf.txt"], &mpirun);
+    let output = command.current_dir(directory.path()).output().expect("picollect runs");
+    let verdict = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{verdict}");
+    assert!(verdict.contains("below level 1: estimated power"), "{verdict}");
+
+    let written = fs::read_to_string(directory.path().join("hpccoutf.txt")).expect("hpcc wrote it");
+    let line = written.lines().find(|line| line.starts_with("WR")).expect("a result of HPL");
+    let words: Vec<f64> =
+        line.split_whitespace().skip(1).map(|word| word.parse().expect("a number")).collect();
+    let (seconds, gflops) = (words[4], words[5]);
+    let run = last(&collector);
+    let result = &run["result"];
+    assert_eq!((number(&result["rate"]) / 1e9, &result["verdict"]), (gflops, &"passed".into()), "{run}");
+    assert!((number(&result["core"]["seconds"]) - seconds).abs() < 0.002, "{result}");
+    assert!(result["core"]["start"].as_str() > run["window"]["start"].as_str());
+    let per_w = number(&result["rate_per_w"]);
+    let watts = number(&result["core_energy"]["mean_w"]);
+    assert!((per_w - number(&result["rate"]) / watts).abs() < per_w * 1e-9);
+    assert_eq!(result["core_energy"]["source"], "estimated");
+    assert_eq!(run["provenance"]["input hpccinf.txt:06"], "1000 Ns");
+    assert!(agent.terminate() == Some(0));
+}
+
+/// Two processes on a small matrix.
+fn parameter(line: &str, number: usize) -> String {
+    match number {
+        6 => "1000 Ns".to_owned(),
+        11 => "1 Ps".to_owned(),
+        12 => "2 Qs".to_owned(),
+        _ => line.to_owned(),
+    }
+}
+
+#[test]
+fn output_input_and_status_of_a_command_pass_through_unchanged() {
+    let collector = Collector::start();
+    let script = "printf 'a\\0b\\r\\n'; cat; printf 'err\\n' >&2; exit 7";
+    let mut command = run_here(&collector, &[], &["sh", "-c", script]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"from outside").unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    assert_eq!((status.code(), stdout.as_slice()), (Some(7), b"a\0b\r\nfrom outside".as_slice()));
+    assert!(stderr.starts_with(b"err\n"), "{}", String::from_utf8_lossy(&stderr));
+    let run = last(&collector);
+    assert_eq!(
+        (&run["status"], &run["remarks"][0]),
+        (&"failed".into(), &"the command ended with exit status 7".into())
+    );
+    assert!(run["result"].is_null());
+    let kept = collector.data().join("runs").join(run["id"].as_str().unwrap());
+    assert_eq!(fs::read(kept.join("stdout.txt")).unwrap(), b"a\0b\r\nfrom outside");
+    assert_eq!(fs::read(kept.join("stderr.txt")).unwrap(), b"err\n");
+
+    let killed = run_here(&collector, &[], &["sh", "-c", "kill -TERM $$"]).output().unwrap();
+    assert_eq!(killed.status.signal(), Some(15));
+    assert_eq!(last(&collector)["status"], "interrupted");
+    let missing = run_here(&collector, &[], &["/no/such/program"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(127));
+}
+
+#[test]
+fn a_signal_to_picollect_reaches_the_command() {
+    let collector = Collector::start();
+    let script = "trap 'echo told; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut command = run_here(&collector, &[], &["sh", "-c", script]);
+    let mut process = Process::start_with_stdout(&mut command);
+    let mut ready = [0; 6];
+    process.0.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    let mut output = process.0.stdout.take().unwrap();
+    assert_eq!(process.terminate(), Some(5));
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "told\n");
+}
+
+#[test]
+fn a_terminal_stays_a_terminal_of_its_size() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{Winsize, tcsetwinsize};
+    let collector = Collector::start();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let theirs = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let size = Winsize { ws_row: 33, ws_col: 77, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).unwrap();
+    let script = "test -t 1 && echo yes; stty size <&1; test -t 2 || echo plain";
+    let mut command = run_here(&collector, &[], &["sh", "-c", script]);
+    let theirs = fs::OpenOptions::new().read(true).write(true).open(theirs).unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let mut seen = Vec::new();
+    // The end of a terminal that nobody writes to is an error.
+    let _ = fs::File::from(terminal).read_to_end(&mut seen);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(String::from_utf8_lossy(&seen), "yes\r\n33 77\r\nplain\r\n");
+}
+
+#[test]
+fn a_run_survives_a_collector_that_is_away() {
+    let mut collector = Collector::start();
+    let token = collector.token_file();
+    let there = tempfile::tempdir().unwrap();
+    let elsewhere: [&str; 4] =
+        ["--collector", &collector.url.clone(), "--token-file", token.to_str().unwrap()];
+    let picollect_there = |arguments: &[&str]| {
+        let mut command = picollect(&[&arguments[..1], &elsewhere, &arguments[1..]].concat());
+        command.env("XDG_DATA_HOME", there.path());
+        command
+    };
+    let run = |name: &str| {
+        let arguments = ["run", "--idle", "0s", "--name", name, "--work", "3e9FLOP", "--", "sleep", "1"];
+        picollect_there(&arguments).output().unwrap()
+    };
+    let near = run("near");
+    assert!(near.status.success() && String::from_utf8_lossy(&near.stderr).contains("GFLOPS"), "{near:?}");
+
+    collector.kill();
+    let away = run("away");
+    let said = String::from_utf8_lossy(&away.stderr);
+    assert!(away.status.success() && said.contains("the collector is away"), "{said}");
+    collector.restart();
+    let delivered = picollect_there(&["runs", "--deliver"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&delivered.stdout), "1 delivered\n");
+    let show = picollect_there(&["runs", "show", "last", "--json"]).output().unwrap();
+    let show: serde_json::Value = serde_json::from_slice(&show.stdout).unwrap();
+    assert_eq!((&show["name"], &show["result"]["unit"]), (&"away".into(), &"FLOPS".into()));
+    let seconds = number(&show["window"]["seconds"]);
+    assert!((number(&show["result"]["rate"]) - 3e9 / seconds).abs() < 1.0);
+
+    let wrong = there.path().join("wrong");
+    fs::write(&wrong, "pc_0").unwrap();
+    let refused =
+        picollect(&["runs", "--collector", &collector.url, "--token-file", wrong.to_str().unwrap()]);
+    let refused = { refused }.output().unwrap();
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("401"), "{refused:?}");
+}
+
+#[test]
+fn repetitions_have_a_median_and_a_sweep_its_scaling() {
+    let collector = Collector::start();
+    let repeated = run_here(&collector, &["--repeat", "3", "--work", "1e6FLOP"], &["true"]).output().unwrap();
+    let said = String::from_utf8_lossy(&repeated.stderr);
+    assert!(repeated.status.success() && said.contains("3 runs, median (least to greatest):"), "{said}");
+    assert_eq!(last(&collector)["labels"]["repetition"], "3");
+
+    let script = "sleep 0.$((8 / {nodes}))";
+    let sweep = ["--sweep", "nodes=1,2,4", "--work", "1e6FLOP"];
+    let swept = run_here(&collector, &sweep, &["sh", "-c", script]).output().unwrap();
+    let said = String::from_utf8_lossy(&swept.stderr);
+    assert!(swept.status.success() && said.contains("Amdahl: parallel share"), "{said}");
+    assert_eq!(last(&collector)["labels"]["nodes"], "4");
+}
+
+/// A directory like the kernel's, with a clock that can be set.
+fn cpufreq(root: &Path) -> std::path::PathBuf {
+    let policy = root.join("sys/devices/system/cpu/cpufreq/policy0");
+    fs::create_dir_all(&policy).unwrap();
+    for (name, khz) in [
+        ("cpuinfo_min_freq", "600000"),
+        ("cpuinfo_max_freq", "1400000"),
+        ("scaling_min_freq", "600000"),
+        ("scaling_max_freq", "1200000"),
+    ] {
+        fs::write(policy.join(name), khz).unwrap();
+    }
+    policy
+}
+
+#[test]
+fn clocks_are_put_back_even_if_the_sweep_is_killed() {
+    let collector = Collector::start();
+    let root = tempfile::tempdir().unwrap();
+    let policy = cpufreq(root.path());
+    let limits = || {
+        ["scaling_min_freq", "scaling_max_freq"].map(|name| fs::read_to_string(policy.join(name)).unwrap())
+    };
+    let root_text = root.path().to_str().unwrap();
+    let sweep = |frequencies: &str, command: &[&str]| {
+        let sweep = format!("freq={frequencies}");
+        run_here(&collector, &["--root", root_text, "--sweep", &sweep, "--work", "1e9FLOP"], command)
+    };
+    let print = format!("cat {}/scaling_m*_freq; echo", policy.display());
+    let swept = sweep("700,1400", &["sh", "-c", &print]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&swept.stdout), "700000700000\n14000001400000\n");
+    assert!(String::from_utf8_lossy(&swept.stderr).contains("MHz"), "{swept:?}");
+    assert_eq!(limits(), ["600000", "1200000"]);
+
+    let killed = Process::start(sweep("800", &["sleep", "60"]));
+    eventually("the clock is set", || limits() == ["800000", "800000"]);
+    killed.kill();
+    eventually("the clock is put back", || limits() == ["600000", "1200000"]);
+
+    let impossible = sweep("2000", &["true"]).output().unwrap();
+    assert_eq!(impossible.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&impossible.stderr);
+    assert!(said.contains("2000 MHz is not within the 600 to 1400 MHz"), "{said}");
+}
+
+#[test]
+fn a_wrong_option_is_a_usage_error_that_says_what_to_do() {
+    let collector = Collector::start();
+    let error = |options: &[&str]| {
+        let output = run_here(&collector, options, &["true"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{options:?}: {output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(error(&["--work", "much"]).contains("it does not begin with a number"));
+    assert!(error(&["--pattern", "(", "--unit", "x/s"]).contains("not a regular expression"));
+    assert!(error(&["--label", "novalue"]).contains("write KEY=VALUE"));
+    assert!(error(&["--sweep", "nodes=1,2"]).contains("write {nodes} in the command"));
+    assert!(error(&["--sweep", "colour=1"]).contains("`colour` cannot be swept"));
+}
