@@ -116,7 +116,7 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         clock(&core.start, false),
         clock(&core.end, false),
     );
-    let beside = format!("{}, idle ends included: not the result", whole(result.rate_per_w_whole));
+    let beside = format!("{}, shown beside; not the result", whole(result.rate_per_w_whole));
     [("core phase", core.into()), ("whole run", beside.into())].into_iter().chain(corrected(result)).collect()
 }
 
