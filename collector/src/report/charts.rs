@@ -32,6 +32,8 @@ pub(super) struct Lines {
     pub(super) unit: &'static str,
     /// Whether the axis begins at zero.
     pub(super) from_zero: bool,
+    /// Beginning and end of the axis, Unix milliseconds: the window's, as for the states below it.
+    pub(super) window_ms: (i64, i64),
     /// Beginning of the first step, Unix milliseconds.
     pub(super) start_ms: i64,
     /// Length of a step, s.

@@ -14,6 +14,7 @@ pub(super) use runs::{about_run, efficiency, hosts, methodology, result_line, st
 use super::numbers::{DASH, clock, count, decimals, percent, plain, si, spans_days, stretch};
 use super::page::{Block, Cell, Page, Section, Table, Tone};
 use super::{Node, Outlier, Overhead, Report};
+use crate::time::parse_rfc3339;
 
 /// The whole report.
 pub(super) fn page(report: &Report) -> Page {
@@ -98,6 +99,12 @@ fn alarms(nodes: &[Node]) -> Option<Section> {
     };
     let facts = nodes.iter().filter(clash).map(fact).collect();
     Section::new("Alarm: give each board a name of its own", vec![Block::Facts(facts)])
+}
+
+/// Beginning and end of the window, Unix milliseconds; `None` of a report that is not made by
+/// [`build`](super::build).
+fn window_ms(report: &Report) -> Option<(i64, i64)> {
+    Some((parse_rfc3339(&report.window.start).ok()?, parse_rfc3339(&report.window.end).ok()?))
 }
 
 /// A text that is a dash if it is empty.

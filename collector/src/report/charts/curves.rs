@@ -63,13 +63,13 @@ struct Across {
 
 impl Across {
     fn of(chart: &Lines) -> Self {
-        let steps = chart.curves.iter().map(|line| line.values.len()).max().unwrap_or(0);
-        Self { start_ms: chart.start_ms, end_ms: step_start_ms(chart.start_ms, chart.step_s, steps) }
+        Self { start_ms: chart.window_ms.0, end_ms: chart.window_ms.1 }
     }
 
+    /// A step may reach beyond the window, its point not.
     fn x(&self, t_ms: f64) -> f64 {
         let share = (t_ms - self.start_ms as f64) / (self.end_ms - self.start_ms).max(1) as f64;
-        LEFT + share * (RIGHT - LEFT)
+        LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT)
     }
 }
 

@@ -3,7 +3,8 @@
 use super::super::charts::{Line, Lines};
 use super::super::numbers::{count, percent, si, si_with_uncertainty};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
-use super::super::{Cluster, EnergyFigure, Report, Timeline};
+use super::super::{Cluster, EnergyFigure, Report};
+use super::window_ms;
 
 pub(super) fn section(report: &Report) -> Option<Section> {
     let cluster = &report.cluster;
@@ -12,7 +13,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
         blocks.push(by_boundary(cluster));
         blocks.push(by_source(cluster));
     }
-    blocks.push(Block::Lines(power(&report.timeline, cluster.energy.boundary)));
+    blocks.push(Block::Lines(power(report)));
     Section::new("Energy", blocks)
 }
 
@@ -83,7 +84,8 @@ fn toned_source(source: &str) -> Cell {
     Cell::toned(source, if source == "measured" { Tone::Plain } else { Tone::Caution })
 }
 
-fn power(timeline: &Timeline, boundary: Option<&str>) -> Lines {
+fn power(report: &Report) -> Lines {
+    let (timeline, boundary) = (&report.timeline, report.cluster.energy.boundary);
     let mut lines: Vec<_> = timeline
         .nodes
         .iter()
@@ -98,6 +100,7 @@ fn power(timeline: &Timeline, boundary: Option<&str>) -> Lines {
         title: "Power over time".to_owned(),
         unit: "W",
         from_zero: true,
+        window_ms: window_ms(report).unwrap_or_default(),
         start_ms: timeline.start_ms,
         step_s: timeline.step_s,
         curves: lines,

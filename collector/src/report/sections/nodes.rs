@@ -49,6 +49,7 @@ fn meter(node: &Node) -> Cell {
 
 fn model(node: &Node) -> Cell {
     match (node.simulated, node.model.as_deref()) {
+        (true, Some(model)) if model.starts_with("simulated") => Cell::toned(model, Tone::Caution),
         (true, Some(model)) => Cell::toned(format!("{model} (simulated)"), Tone::Caution),
         (true, None) => Cell::toned("simulated", Tone::Caution),
         (false, model) => Cell::maybe(model),

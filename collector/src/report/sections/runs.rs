@@ -103,7 +103,11 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         let facts = vec![("core phase", unknown), ("whole run", text.into())];
         return facts.into_iter().chain(corrected(result)).collect();
     };
-    let edge = result.core_edge_s.map(|edge| format!(" (± {edge:.1} s)")).unwrap_or_default();
+    let edge = result
+        .core_edge_s
+        .filter(|edge| *edge >= 0.05)
+        .map(|edge| format!(" (± {edge:.1} s)"))
+        .unwrap_or_default();
     let core = format!(
         "{} over {}{edge} at {}, {} to {}",
         figure(result.rate_per_w),
@@ -112,7 +116,7 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         clock(&core.start, false),
         clock(&core.end, false),
     );
-    let beside = format!("{}, idle ends included: not the result", whole(result.rate_per_w_whole));
+    let beside = format!("{}, shown beside; not the result", whole(result.rate_per_w_whole));
     [("core phase", core.into()), ("whole run", beside.into())].into_iter().chain(corrected(result)).collect()
 }
 

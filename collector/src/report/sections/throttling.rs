@@ -4,6 +4,7 @@ use super::super::charts::{Line, Lines, Ribbon, RibbonRow, Stretch, step_start_m
 use super::super::numbers::{clock, count, decimals, percent, si, spans_days};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Episode, Node, NodeTimeline, Report, Timeline};
+use super::window_ms;
 use crate::time::parse_rfc3339;
 
 /// Episodes shown; a bad supply makes hundreds. JSON and CSV have them all.
@@ -105,6 +106,7 @@ fn temperature(report: &Report) -> Lines {
         title: "Temperature over time".to_owned(),
         unit: "°C",
         from_zero: false,
+        window_ms: window_ms(report).unwrap_or_default(),
         start_ms: *start_ms,
         step_s: *step_s,
         curves: nodes.iter().map(line).collect(),
@@ -113,10 +115,7 @@ fn temperature(report: &Report) -> Lines {
 }
 
 fn ribbon(report: &Report) -> Ribbon {
-    let edge = |text: &str| parse_rfc3339(text).ok();
-    let (Some(start_ms), Some(end_ms)) = (edge(&report.window.start), edge(&report.window.end)) else {
-        return Ribbon::default();
-    };
+    let Some((start_ms, end_ms)) = window_ms(report) else { return Ribbon::default() };
     let row = |node: &Node| RibbonRow {
         host: printable(&node.host),
         known: node.episodes.is_some(),
