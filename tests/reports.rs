@@ -187,7 +187,12 @@ fn the_energy_corpus_through_ingest_store_and_report() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 4] = [
+        &["run"],
+        &["runs"],
+        &["runs", "show"],
+        &["scaling"],
+    ]; 15] = [
         &[],
         &["up"],
         &["serve"],

@@ -90,7 +90,7 @@ pub enum Command {
     },
     /// Measure what this machine computes, and how fast its memory is
     #[command(
-        after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by node picollect bench"
+        after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by ppr:1:node --bind-to none picollect bench"
     )]
     Bench(BenchOptions),
     /// Make tokens

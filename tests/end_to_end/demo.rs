@@ -69,8 +69,8 @@ fn five_nodes_one_real_and_the_badly_cooled_one_is_throttled() {
     let runs = report["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2, "the real and the simulated work are apart");
     for run in runs {
-        let (flops, watts) = (run["flops"].as_f64().unwrap(), run["mean_w"].as_f64().unwrap());
-        assert!((run["flops_per_w"].as_f64().unwrap() / (flops / watts) - 1.0).abs() < 1e-9);
+        let (rate, watts) = (run["result"]["rate"].as_f64().unwrap(), run["mean_w"].as_f64().unwrap());
+        assert!((run["result"]["rate_per_w"].as_f64().unwrap() / (rate / watts) - 1.0).abs() < 1e-9);
     }
     assert_eq!((&runs[0]["simulated"], &runs[0]["nodes"][0]["host"]), (&Value::Bool(false), &real["host"]));
     assert_eq!((&runs[1]["simulated"], &runs[1]["throttled"]), (&Value::Bool(true), &Value::Bool(true)));

@@ -21,7 +21,7 @@ use faer::linalg::triangular_solve::{solve_unit_lower_triangular_in_place, solve
 use faer::{Accum, ColMut, Mat, MatMut, MatRef, Par};
 
 /// Columns of a panel: wide enough for the products' rate, narrow enough to leave work for every thread
-/// near the end. 64 and 256 were slower here.
+/// near the end. 192 and 256 were not faster where it was tried.
 pub const PANEL: usize = 128;
 
 /// A square matrix of double precision.
