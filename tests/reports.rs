@@ -187,17 +187,16 @@ fn the_energy_corpus_through_ingest_store_and_report() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 4] = [
-        &["run"],
-        &["runs"],
-        &["runs", "show"],
-        &["scaling"],
-    ]; 15] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["up"],
         &["serve"],
         &["demo"],
         &["report"],
+        &["run"],
+        &["runs"],
+        &["runs", "show"],
+        &["scaling"],
         &["nodes"],
         &["bench"],
         &["token", "create"],
