@@ -186,6 +186,38 @@ fn the_energy_corpus_through_ingest_store_and_report() {
 }
 
 #[test]
+fn findings_make_the_exit_code_and_stand_on_standard_error() {
+    let directory = store_with(&small_cluster());
+    let report = |conditions| {
+        let arguments = [&["report", "--data", text(directory.path()), "--fail-on", conditions], &WINDOW[..]];
+        run(&arguments.concat())
+    };
+    let found = report("throttled,coverage<0.99,mean_w>100");
+    assert_eq!(found.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&found.stderr), "picollect: pi-1 was throttled\n");
+    assert!(String::from_utf8_lossy(&found.stdout).starts_with("picollect report"));
+    assert_eq!(report("mean_w>100").status.code(), Some(0));
+    let wrong = report("speed<1");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("`speed<1` is no condition"));
+}
+
+#[test]
+fn a_run_that_is_not_there_is_named() {
+    let directory = store_with(&small_cluster());
+    for arguments in [&["report", "--run", "nothing"][..], &["report", "--compare", "nothing", "last"]] {
+        let output = run(&[arguments, &["--data", text(directory.path())]].concat());
+        assert_eq!(output.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("there is no run `nothing`"), "{output:?}");
+    }
+}
+
+#[test]
+fn the_first_beowulf_as_an_example_of_scaling() {
+    assert_golden("scaling-beowulf.txt", &stdout(&["scaling", "--example"]));
+}
+
+#[test]
 fn the_help_of_every_command() {
     let commands: [&[&str]; 19] = [
         &[],

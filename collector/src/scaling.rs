@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::scaling::{BEOWULF_1994, Basis, Fit, Point, Scaling, Spread, scaling};
 use picollect_settings::exit::{Failure, usage};
 use serde::{Deserialize, Serialize};
@@ -43,15 +44,15 @@ pub struct ScalingOptions {
 
 /// Carries the command out.
 pub fn execute(options: &ScalingOptions) -> Result<Answer, Failure> {
-    let points = match &options.table {
-        Some(path) => read_table(path).map_err(usage)?,
-        None if options.example => BEOWULF_1994.to_vec(),
+    let (points, unit) = match &options.table {
+        Some(path) => (read_table(path).map_err(usage)?, ""),
+        None if options.example => (BEOWULF_1994.to_vec(), Unit::FlopPerSecond.name()),
         None => {
             let question = ScalingQuestion { runs: options.runs.join(","), format: options.format };
             return options.ask.open()?.ask(&question);
         }
     };
-    answer(&points, "", options.format).map_err(usage)
+    answer(&points, unit, options.format).map_err(usage)
 }
 
 /// For the scaling over some runs.
@@ -195,21 +196,19 @@ fn law(name: &str, fit: Result<&Fit, String>, found: &Scaling) -> String {
         || "no interval from so few numbers of nodes".to_owned(),
         |(low, high)| format!("95 % from {low:.4} to {high:.4}"),
     );
-    let limit = fit.limit().map_or_else(String::new, |limit| format!(", never beyond {limit:.1} times"));
+    let mut text = format!("  {name}: parallel share {:.4} ({interval})\n", fit.parallel);
+    text += &format!("    off by {:.1} %", fit.rms_share * 100.0);
     let most = found.by_nodes.last().map_or(1, |at| at.nodes * 2);
-    let next = fit
-        .speedup(most)
-        .map_or_else(String::new, |speedup| format!("; {most} nodes would give {speedup:.2}"));
-    let doubt = if fit.is_plausible() {
-        ""
-    } else {
-        "\n    which is no share: the speed-up is superlinear, or the base was slow"
-    };
-    format!(
-        "  {name}: parallel share {:.4} ({interval}{limit}); off by {:.1} %{next}{doubt}\n",
-        fit.parallel,
-        fit.rms_share * 100.0
-    )
+    if let Some(speedup) = fit.speedup(most) {
+        text += &format!("; {most} nodes would give {speedup:.2}");
+    }
+    if let Some(limit) = fit.limit() {
+        text += &format!(", no number of nodes more than {limit:.1}");
+    }
+    if !fit.is_plausible() {
+        text += "\n    which is no share: the speed-up is superlinear, or the base was slow";
+    }
+    text + "\n"
 }
 
 fn as_json(found: &Scaling, unit: &str) -> Value {
