@@ -103,8 +103,8 @@ pub struct AskOptions {
     data: DataOptions,
     #[command(flatten)]
     config: ConfigOptions,
-    /// Ask the collector at this address instead of reading its data directory
-    #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR", conflicts_with = "data")]
+    /// Ask the collector at this address; then --data is only where a run's output is kept
+    #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR")]
     collector: Option<String>,
     /// The file with the token for it
     #[arg(long, value_name = "FILE", env = "PICOLLECT_TOKEN_FILE", requires = "collector")]

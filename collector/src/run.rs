@@ -36,8 +36,12 @@ use plan::{Plan, Step};
 pub(crate) use plan::{labels, nodes};
 use recognise::Output;
 
-/// The nodes' samples of the run's end have to arrive before its verdict: so long is waited for them.
-const LONGEST_SETTLING: Duration = Duration::from_secs(30);
+/// The nodes' samples of the run's end have to arrive before its verdict: so many of their intervals are
+/// waited for, and the time that a delivery takes.
+const SETTLING_INTERVALS: f64 = 2.0;
+const DELIVERY_S: f64 = 5.0;
+/// A node that speaks more seldom is not waited for.
+const LONGEST_INTERVAL_S: f64 = 60.0;
 const SETTLING_POLL: Duration = Duration::from_millis(200);
 /// What shells say of a command that is not there, and of one that cannot be started.
 const NOT_FOUND: u8 = 127;
@@ -121,7 +125,9 @@ impl Bench {
         fs::create_dir_all(&keep_in).with_context(|| format!("cannot make `{}`", keep_in.display()))?;
         let watched = kept::Watched::begin(&plan.output_files).map_err(usage)?;
         let begin = runs::begin_line(&id, &plan.name, now_ms());
-        delivery::send_or_keep(&self.source, &keep_in, &begin)?;
+        let sent = delivery::send_or_keep(&self.source, &keep_in, &begin);
+        // Refused before anything ran: there is nothing to keep.
+        sent.inspect_err(|_| drop(fs::remove_dir_all(&keep_in)))?;
 
         let went = child::run(&step.command, &keep_in).map_err(|error| {
             // Nothing ran, so there is nothing to keep.
@@ -189,19 +195,21 @@ impl Bench {
         Ok(())
     }
 
-    /// Waits until every node that is up has been heard of after the run's end.
+    /// Waits until every node that is up has been heard of after the run's end, but not for ever.
     fn settle(&self, run: &Run) {
-        let deadline = Instant::now() + LONGEST_SETTLING;
+        let begun = Instant::now();
         let question = NodesQuestion { format: crate::ask::Format::Json };
-        while Instant::now() < deadline {
-            // A collector that cannot be asked now says so when it is asked for the verdict.
-            let Ok(answer) = self.source.ask(&question) else { return };
+        // A collector that cannot be asked now says so when it is asked for the verdict.
+        while let Ok(answer) = self.source.ask(&question) {
             let nodes: Vec<serde_json::Value> = serde_json::from_str(&answer.text).unwrap_or_default();
-            let silent = |node: &&serde_json::Value| {
+            let silent = nodes.iter().filter(|node| {
                 node["state"] == "up"
                     && node["heard_ms"].as_i64().is_some_and(|heard| heard <= run.time.end_ms)
-            };
-            if nodes.iter().find(silent).is_none() {
+            });
+            let slowest_s = silent.filter_map(|node| node["interval_s"].as_f64()).reduce(f64::max);
+            let Some(slowest_s) = slowest_s else { return };
+            let patience_s = SETTLING_INTERVALS * slowest_s.clamp(0.0, LONGEST_INTERVAL_S) + DELIVERY_S;
+            if begun.elapsed().as_secs_f64() > patience_s {
                 return;
             }
             thread::sleep(SETTLING_POLL);

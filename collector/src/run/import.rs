@@ -115,6 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_residual_is_no_rate_and_a_skipped_check_is_said() {
+        let of = |name: &str| {
+            let text = fs::read_to_string(
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/benchmark-outputs").join(name),
+            );
+            let outcomes = recognise(&text.unwrap());
+            let CorePhase::Stated { start, .. } = outcomes[0].core_phase else { panic!("{outcomes:?}") };
+            let run = saved(name, (start.as_if_utc_s() - 1) * 1000).unwrap();
+            (run.results[0].check, run.results[0].rate.is_some(), run.results[0].core.is_some())
+        };
+        assert_eq!(of("hpl-2.3-plain.txt"), (Check::Passed, true, true));
+        assert_eq!(of("hpl-2.3-check-skipped.txt"), (Check::Unchecked, true, true));
+        assert_eq!(of("hpl-2.3-residual-failed.txt"), (Check::Failed, false, true));
+    }
+
+    #[test]
     fn what_is_no_run_is_refused() {
         let error = |name, start_ms| format!("{:#}", saved(name, start_ms).unwrap_err());
         assert!(error("README.md", 0).ends_with("is the output of no benchmark that is known"));
