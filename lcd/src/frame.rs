@@ -198,17 +198,17 @@ mod tests {
     #[test]
     fn the_ninth_glyph_is_replaced_by_something_plain_and_counted_as_is_a_character_that_nobody_drew() {
         let mut frame = Frame::blank(Size::SMALL);
-        frame.write(0, "▎▍▋▊~🌡✓✗ÄÖ▎漢");
-        assert_eq!(frame.row(0), "▎▍▋▊~🌡✓✗AO▎?    ");
+        frame.write(0, "▎▍▋▊~🌡✓⚠ÄÖ▎漢");
+        assert_eq!(frame.row(0), "▎▍▋▊~🌡✓⚠AO▎?    ");
         assert_eq!(frame.replaced(), 3);
     }
 
     #[test]
     fn a_glyph_that_is_overwritten_gives_its_slot_back() {
         let mut frame = Frame::blank(Size::SMALL);
-        frame.write(0, "▎▍▋▊~🌡✓✗");
+        frame.write(0, "▎▍▋▊~🌡✓⚠");
         frame.write(0, "ÄÖ");
-        assert_eq!((frame.row(0).as_str(), frame.replaced()), ("ÄÖ▋▊~🌡✓✗        ", 0));
+        assert_eq!((frame.row(0).as_str(), frame.replaced()), ("ÄÖ▋▊~🌡✓⚠        ", 0));
     }
 
     #[test]

@@ -36,9 +36,7 @@ pub const FIFTHS: [char; 4] = ['▎', '▍', '▋', '▊'];
 pub const THERMOMETER: char = '🌡';
 /// All is well.
 pub const FINE: char = '✓';
-/// Something is not.
-pub const FAULTY: char = '✗';
-/// A triangle that warns.
+/// Something is not: a triangle that warns.
 pub const WARNING: char = '⚠';
 /// Work is running.
 pub const RUNNING: char = '▶';
@@ -49,7 +47,7 @@ const fn drawn(character: char, plain: char, home: u8, bitmap: Bitmap) -> Glyph 
 
 /// Rows from the top, the leftmost dot first.
 #[rustfmt::skip]
-static GLYPHS: [Glyph; 19] = [
+static GLYPHS: [Glyph; 18] = [
     drawn('▎', ' ', 0, [0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000]),
     drawn('▍', ' ', 1, [0b11000, 0b11000, 0b11000, 0b11000, 0b11000, 0b11000, 0b11000, 0b11000]),
     drawn('▋', '█', 2, [0b11100, 0b11100, 0b11100, 0b11100, 0b11100, 0b11100, 0b11100, 0b11100]),
@@ -57,7 +55,6 @@ static GLYPHS: [Glyph; 19] = [
     drawn('~', '?', 4, [0b00000, 0b00000, 0b01000, 0b10101, 0b00010, 0b00000, 0b00000, 0b00000]),
     drawn('🌡', 'T', 5, [0b00100, 0b01010, 0b01010, 0b01010, 0b01110, 0b11111, 0b11111, 0b01110]),
     drawn('✓', '+', 6, [0b00000, 0b00001, 0b00011, 0b10110, 0b11100, 0b01000, 0b00000, 0b00000]),
-    drawn('✗', 'x', 7, [0b00000, 0b10001, 0b01010, 0b00100, 0b01010, 0b10001, 0b00000, 0b00000]),
     drawn('⚠', '!', 7, [0b00100, 0b00100, 0b01110, 0b01010, 0b11011, 0b11111, 0b11011, 0b11111]),
     drawn('▶', '>', 7, [0b10000, 0b11000, 0b11100, 0b11110, 0b11100, 0b11000, 0b10000, 0b00000]),
     drawn('↑', '^', 5, [0b00100, 0b01110, 0b10101, 0b00100, 0b00100, 0b00100, 0b00000, 0b00000]),

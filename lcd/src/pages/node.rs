@@ -1,7 +1,7 @@
 //! This node: temperature, power, real clock, load, and whether all is well.
 
 use super::{Figure, Origin, text};
-use crate::glyphs::{FAULTY, FINE, THERMOMETER};
+use crate::glyphs::{FINE, THERMOMETER, WARNING};
 use crate::{Frame, Size};
 
 /// What the node page shows; `None` is unknown.
@@ -41,7 +41,7 @@ impl NodeFacts {
         match self.healthy {
             _ if self.off_beat => ' ',
             Some(true) if self.throttled != Some(true) => FINE,
-            Some(_) => FAULTY,
+            Some(_) => WARNING,
             None => '?',
         }
     }
@@ -148,7 +148,7 @@ mod tests {
             busy: Some(1.0),
             ..facts()
         };
-        assert_eq!(rows(&hot, Size::SMALL), ["✗SIM sim-4 🌡61°C", "5.1W  1.4GHz!███"]);
+        assert_eq!(rows(&hot, Size::SMALL), ["⚠SIM sim-4 🌡61°C", "5.1W  1.4GHz!███"]);
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
             throttled: Some(true),
             ..facts()
         };
-        assert_eq!(rows(&large, Size::SMALL), ["✗ras·2-17 🌡105°C", "~12W  1.4GHz!███"]);
+        assert_eq!(rows(&large, Size::SMALL), ["⚠ras·2-17 🌡105°C", "~12W  1.4GHz!███"]);
         let absurd = NodeFacts { watts: Some(12_340.0), ..large };
         assert_eq!(rows(&absurd, Size::SMALL)[1], "##### 1.4GHz!███");
     }
