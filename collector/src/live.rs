@@ -57,6 +57,8 @@ fn facts(node: &Node) -> NodeFacts {
         clock_hz: node.clock_hz,
         busy: node.busy_ratio,
         throttled: node.throttled,
+        healthy: Some(node.state == "up"),
+        off_beat: false,
     }
 }
 
@@ -86,8 +88,8 @@ NODE             STATE   HEARD       °C          W    GHz  BUSY  POWER IS
 sim-4            up         1s     81.2       5.50  1.05!  100%  simulated
 vm               down      10s        -          -      -    -%  unknown (denied)
 ┌──────────────────┐
-│ SIM sim-4 81.2°C │
-│ 5.5W 1.1GHz!100% │
+│ ⚠SIM sim-4 🌡81°C │
+│ 5.5W  1.1GHz!███ │
 └──────────────────┘
 ";
         assert_eq!(picture(&[hot, unknown], "sim-4", 10_000), want);

@@ -1,4 +1,12 @@
-//! The frame buffer: the characters that a panel should show, and the same in a terminal.
+//! The frame buffer: the character codes that a panel should show, the glyphs that they need, and its light.
+//!
+//! Text comes in as Unicode. What the ROM has becomes its code ([`crate::rom_a00`]); what is drawn in
+//! [`crate::glyphs`] takes one of the eight slots; the rest is replaced by something plain and counted.
+//!
+//! Invariant: a cell holds a code of the ROM or that of a slot which this frame fills.
+
+use crate::glyphs::{self, Glyph, SLOTS};
+use crate::rom_a00::{self, BLANK, Bitmap};
 
 /// The size of a panel in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,17 +24,36 @@ impl Size {
     pub const LARGE: Self = Self { columns: 20, rows: 4 };
 }
 
+/// The light behind the characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backlight {
+    /// Dark.
+    Off,
+    /// At the brightness configured for the night, where the light is wired so that this can be chosen.
+    Dim,
+    /// Fully lit.
+    #[default]
+    On,
+}
+
+/// What stands where a character is neither in the ROM nor drawn.
+const REPLACEMENT: u8 = b'?';
+
 /// What a panel should show: exactly `rows` rows of `columns` characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     size: Size,
-    cells: Vec<char>,
+    cells: Vec<u8>,
+    slots: [Option<&'static Glyph>; SLOTS],
+    backlight: Backlight,
+    replaced: usize,
 }
 
 impl Frame {
-    /// A blank frame.
+    /// A blank frame, lit.
     pub fn blank(size: Size) -> Self {
-        Self { size, cells: vec![' '; size.columns * size.rows] }
+        let cells = vec![BLANK; size.columns * size.rows];
+        Self { size, cells, slots: [None; SLOTS], backlight: Backlight::On, replaced: 0 }
     }
 
     /// Its size.
@@ -34,38 +61,104 @@ impl Frame {
         self.size
     }
 
+    /// The character codes, row by row from the top left; 0 to 7 are the glyph slots.
+    pub fn codes(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// The dots of each glyph slot; a slot that is `None` is not shown, so it may hold anything.
+    pub fn glyphs(&self) -> [Option<Bitmap>; SLOTS] {
+        self.slots.map(|slot| slot.map(|glyph| glyph.bitmap))
+    }
+
+    /// The light behind it.
+    pub fn backlight(&self) -> Backlight {
+        self.backlight
+    }
+
+    /// Chooses the light.
+    pub fn set_backlight(&mut self, backlight: Backlight) {
+        self.backlight = backlight;
+    }
+
+    /// How many of the characters written so far had to be replaced by something plain.
+    pub fn replaced(&self) -> usize {
+        self.replaced
+    }
+
     /// Writes a text from the left edge of a row; what does not fit is cut. Rows that the panel does not
     /// have are left out.
     pub fn write(&mut self, row: usize, text: &str) {
-        for (column, character) in text.chars().take(self.size.columns).enumerate() {
-            self.set(row, column, character);
-        }
+        self.write_at(row, 0, text);
     }
 
-    /// Writes a text that ends at the right edge of a row.
+    /// Writes a text that ends at the right edge of a row; what does not fit is cut at its end.
     pub fn write_right(&mut self, row: usize, text: &str) {
-        let length = text.chars().count().min(self.size.columns);
-        for (index, character) in text.chars().take(length).enumerate() {
-            self.set(row, self.size.columns - length + index, character);
+        self.write_at(row, self.size.columns.saturating_sub(text.chars().count()), text);
+    }
+
+    /// Writes a text from a column of a row on; what does not fit is cut.
+    pub fn write_at(&mut self, row: usize, column: usize, text: &str) {
+        for (column, character) in (column..self.size.columns).zip(text.chars()) {
+            if row < self.size.rows {
+                self.set(row * self.size.columns + column, character);
+            }
         }
     }
 
-    /// The characters of a row.
+    /// The characters of a row, as Unicode.
     pub fn row(&self, row: usize) -> String {
-        self.cells[row * self.size.columns..(row + 1) * self.size.columns].iter().collect()
+        let codes = &self.cells[row * self.size.columns..(row + 1) * self.size.columns];
+        codes.iter().map(|code| self.character(*code)).collect()
     }
 
-    /// The panel as a person sees it, drawn with a border; lines end in line feeds.
+    /// The text of the panel drawn with a border; lines end in line feeds. Its dots, as a person sees them,
+    /// are in [`crate::pixels`].
     pub fn to_terminal(&self) -> String {
         let edge = "─".repeat(self.size.columns + 2);
         let rows: String = (0..self.size.rows).map(|row| format!("│ {} │\n", self.row(row))).collect();
         format!("┌{edge}┐\n{rows}└{edge}┘\n")
     }
 
-    fn set(&mut self, row: usize, column: usize, character: char) {
-        if row < self.size.rows {
-            self.cells[row * self.size.columns + column] = character;
+    /// The dots of a code in this frame.
+    pub fn bitmap(&self, code: u8) -> Bitmap {
+        let glyph = self.slots.get(usize::from(code)).copied().flatten();
+        glyph.map_or_else(|| rom_a00::bitmap(code), |glyph| glyph.bitmap)
+    }
+
+    fn character(&self, code: u8) -> char {
+        let glyph = self.slots.get(usize::from(code)).copied().flatten();
+        glyph.map(|glyph| glyph.character).or_else(|| rom_a00::character(code)).unwrap_or(' ')
+    }
+
+    fn set(&mut self, cell: usize, character: char) {
+        let before = std::mem::replace(&mut self.cells[cell], BLANK);
+        if usize::from(before) < SLOTS && !self.cells.contains(&before) {
+            self.slots[usize::from(before)] = None;
         }
+        self.cells[cell] = self.code(character).unwrap_or_else(|plain| {
+            self.replaced += 1;
+            plain
+        });
+    }
+
+    /// The code of a character, or that of what stands in for it.
+    fn code(&mut self, character: char) -> Result<u8, u8> {
+        if let Some(code) = rom_a00::code(character) {
+            return Ok(code);
+        }
+        let glyph = glyphs::of(character).ok_or(REPLACEMENT)?;
+        self.slot(glyph).ok_or_else(|| rom_a00::code(glyph.plain).unwrap_or(REPLACEMENT))
+    }
+
+    /// The slot that has the glyph, else its home, else the next that is free.
+    fn slot(&mut self, glyph: &'static Glyph) -> Option<u8> {
+        let slots = (glyph.home..8).chain(0..glyph.home);
+        let has = |slot: &u8| self.slots[usize::from(*slot)] == Some(glyph);
+        let free = |slot: &u8| self.slots[usize::from(*slot)].is_none();
+        let found = slots.clone().find(has).or_else(|| slots.clone().find(free))?;
+        self.slots[usize::from(found)] = Some(glyph);
+        Some(found)
     }
 }
 
@@ -80,8 +173,10 @@ mod tests {
         frame.write(1, "left");
         frame.write_right(1, "48.3°C");
         frame.write(2, "nowhere");
+        frame.write_at(1, 99, "nowhere");
         assert_eq!(frame.row(0), "0123456789abcdef");
         assert_eq!(frame.row(1), "left      48.3°C");
+        assert_eq!(frame.codes()[16..20], *b"left");
     }
 
     #[test]
@@ -89,5 +184,40 @@ mod tests {
         let mut frame = Frame::blank(Size { columns: 3, rows: 1 });
         frame.write(0, "ok");
         assert_eq!(frame.to_terminal(), "┌─────┐\n│ ok  │\n└─────┘\n");
+    }
+
+    #[test]
+    fn german_comes_from_the_rom_where_it_can_and_from_glyphs_where_it_must() {
+        let mut frame = Frame::blank(Size::SMALL);
+        frame.write(0, "äöüß ÄÖÜ °µ→←~");
+        assert_eq!(frame.row(0), "äöüß ÄÖÜ °µ→←~  ");
+        assert_eq!(frame.codes()[..8], [0xE1, 0xEF, 0xF5, 0xE2, 0x20, 0, 1, 2]);
+        assert_eq!((frame.replaced(), frame.glyphs().iter().flatten().count()), (0, 4));
+    }
+
+    #[test]
+    fn the_ninth_glyph_is_replaced_by_something_plain_and_counted_as_is_a_character_that_nobody_drew() {
+        let mut frame = Frame::blank(Size::SMALL);
+        frame.write(0, "▎▍▋▊~🌡✓⚠ÄÖ▎漢");
+        assert_eq!(frame.row(0), "▎▍▋▊~🌡✓⚠AO▎?    ");
+        assert_eq!(frame.replaced(), 3);
+    }
+
+    #[test]
+    fn a_glyph_that_is_overwritten_gives_its_slot_back() {
+        let mut frame = Frame::blank(Size::SMALL);
+        frame.write(0, "▎▍▋▊~🌡✓⚠");
+        frame.write(0, "ÄÖ");
+        assert_eq!((frame.row(0).as_str(), frame.replaced()), ("ÄÖ▋▊~🌡✓⚠        ", 0));
+    }
+
+    #[test]
+    fn a_glyph_goes_home_so_that_two_pages_need_no_upload_between_them() {
+        let homes = ["🌡 ~", "~ 🌡"].map(|text| {
+            let mut frame = Frame::blank(Size::SMALL);
+            frame.write(0, text);
+            frame.glyphs()
+        });
+        assert_eq!(homes[0], homes[1]);
     }
 }

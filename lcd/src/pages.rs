@@ -1,110 +1,118 @@
-//! What each page says. An unknown figure is shown as `--`, never as zero.
+//! What each page says.
+//!
+//! Invariant: an unknown figure is `--`, never zero; an estimated one has `~` before it, one that lacks a
+//! part (a node without a meter, an hour without readings) `>`; a page with anything simulated says `SIM`.
 
+mod cluster;
+mod efficiency;
+mod network;
+mod node;
+mod run;
+pub(crate) mod text;
+
+pub use cluster::{ClusterFacts, cluster};
+pub use efficiency::{EfficiencyFacts, efficiency};
+pub use network::{NetworkFacts, network};
+pub use node::{NodeFacts, node};
+pub use run::{RunFacts, run};
+
+use crate::template::Template;
 use crate::{Frame, Size};
 
-/// What the node page shows; `None` is unknown.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NodeFacts {
-    /// The node's name.
-    pub name: String,
-    /// Whether the node is simulated: the page says so.
-    pub simulated: bool,
-    /// Processor temperature, °C.
-    pub temp_c: Option<f64>,
-    /// Power, watts.
-    pub watts: Option<f64>,
-    /// Whether the power is computed by a model and not measured.
-    pub estimated: bool,
-    /// Processor clock, Hz.
-    pub clock_hz: Option<f64>,
-    /// Share of the cores that work, 0 to 1.
-    pub busy: Option<f64>,
-    /// Whether the node is throttled now.
-    pub throttled: Option<bool>,
+/// Where a figure comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// From a meter.
+    #[default]
+    Measured,
+    /// Computed by a model.
+    Estimated,
+    /// From a simulated node, whole or in part.
+    Simulated,
 }
 
-/// The node page: name, temperature, power, clock and load.
-pub fn node(facts: &NodeFacts, size: Size) -> Frame {
-    let mut frame = Frame::blank(size);
-    let alarm = if facts.throttled == Some(true) { "!" } else { "" };
-    let name = if facts.simulated { format!("SIM {}", facts.name) } else { facts.name.clone() };
-    let temp = format!("{}°C", figure(facts.temp_c, 1));
-    let tilde = if facts.estimated { "~" } else { "" };
-    let watts = format!("{tilde}{}W", figure(facts.watts, 1));
-    let clock = format!("{}GHz{alarm}", figure(facts.clock_hz.map(|hz| hz / 1e9), 1));
-    let busy = format!("{}%", figure(facts.busy.map(|busy| busy * 100.0), 0));
-    frame.write(0, &name);
-    if size.rows < 4 {
-        frame.write_right(0, &format!(" {temp}"));
-        frame.write(1, &format!("{watts} {clock}"));
-        frame.write_right(1, &busy);
-    } else {
-        frame.write(1, &format!("temp {temp}"));
-        frame.write_right(1, &watts);
-        frame.write(2, &format!("clock {clock}"));
-        frame.write_right(2, &busy);
-        frame.write(3, &bar(facts.busy, size.columns));
+/// A figure with what has to be said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Figure {
+    /// The value in SI units; `None` is unknown.
+    pub value: Option<f64>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether a part of what it claims to cover is unknown, so that the truth is higher.
+    pub partial: bool,
+}
+
+impl Figure {
+    /// A figure that covers all it claims to.
+    pub fn new(value: Option<f64>, origin: Origin) -> Self {
+        Self { value, origin, partial: false }
     }
-    frame
-}
 
-fn figure(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "--".to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=columns")]
-fn bar(busy: Option<f64>, columns: usize) -> String {
-    let filled = busy.map_or(0.0, |busy| (busy.clamp(0.0, 1.0) * columns as f64).round()) as usize;
-    "█".repeat(filled)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts() -> NodeFacts {
-        NodeFacts {
-            name: "pi-3".into(),
-            simulated: false,
-            temp_c: Some(61.24),
-            watts: Some(5.13),
-            estimated: true,
-            clock_hz: Some(1.4e9),
-            busy: Some(0.98),
-            throttled: Some(false),
+    /// What stands before its digits.
+    pub(crate) fn mark(self) -> &'static str {
+        match (self.value.is_some(), self.partial, self.origin == Origin::Estimated) {
+            (true, true, true) => ">~",
+            (true, true, false) => ">",
+            (true, false, true) => "~",
+            _ => "",
         }
     }
+}
 
-    #[test]
-    fn the_node_page_on_both_panels() {
-        let small = node(&facts(), Size::SMALL);
-        assert_eq!(
-            small.to_terminal(),
-            "┌──────────────────┐\n│ pi-3      61.2°C │\n│ ~5.1W 1.4GHz 98% │\n└──────────────────┘\n"
-        );
-        let large = node(&facts(), Size::LARGE);
-        let rows: Vec<_> = (0..4).map(|row| large.row(row)).collect();
-        assert_eq!(
-            rows,
-            ["pi-3                ", "temp 61.2°C    ~5.1W", "clock 1.4GHz     98%", "████████████████████"]
-        );
+/// Everything that any page shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// For the node page.
+    pub node: NodeFacts,
+    /// For the network page.
+    pub network: NetworkFacts,
+    /// For the efficiency page.
+    pub efficiency: EfficiencyFacts,
+    /// For the cluster page.
+    pub cluster: ClusterFacts,
+    /// For the page of the run in progress.
+    pub run: RunFacts,
+}
+
+impl Facts {
+    /// Whether anything in it is simulated.
+    pub fn simulated(&self) -> bool {
+        let Self { node, network, efficiency, cluster, run } = self;
+        node.simulated
+            || network.simulated
+            || efficiency.simulated()
+            || cluster.watts.origin == Origin::Simulated
+            || run.watts.origin == Origin::Simulated
     }
+}
 
-    #[test]
-    fn the_unknown_is_a_dash_a_throttled_node_is_marked_and_a_simulated_one_says_so() {
-        let unknown = node(&NodeFacts { name: "x86".into(), ..NodeFacts::default() }, Size::SMALL);
-        assert_eq!(
-            (unknown.row(0).as_str(), unknown.row(1).as_str()),
-            ("x86         --°C", "--W --GHz    --%")
-        );
-        let hot = NodeFacts {
-            name: "sim-4".into(),
-            simulated: true,
-            estimated: false,
-            throttled: Some(true),
-            ..facts()
-        };
-        let frame = node(&hot, Size::SMALL);
-        assert_eq!((frame.row(0).as_str(), frame.row(1).as_str()), ("SIM sim-4 61.2°C", "5.1W 1.4GHz! 98%"));
+/// The pages that a panel turns through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// Temperature, power, clock and load of this node.
+    Node,
+    /// Name and address of this node.
+    Network,
+    /// Energy of the day and what a run got out of its watts.
+    Efficiency,
+    /// The whole cluster.
+    Cluster,
+    /// The run in progress.
+    Run,
+    /// The template of this index, from the configuration.
+    Custom(usize),
+}
+
+/// Draws a page. A custom page whose template is not there is the node page.
+pub fn draw(page: Page, facts: &Facts, templates: &[Template], size: Size) -> Frame {
+    match page {
+        Page::Node => node(&facts.node, size),
+        Page::Network => network(&facts.network, size),
+        Page::Efficiency => efficiency(&facts.efficiency, size),
+        Page::Cluster => cluster(&facts.cluster, size),
+        Page::Run => run(&facts.run, size),
+        Page::Custom(index) => {
+            templates.get(index).map_or_else(|| node(&facts.node, size), |template| template.render(facts))
+        }
     }
 }

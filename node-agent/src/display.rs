@@ -5,9 +5,20 @@ use picollect_lcd::{Frame, Size};
 
 use crate::sensors::Status;
 
-/// The node page of this node.
+/// The node page of this node. Whether its readings are taken, a single sample cannot tell.
 pub fn frame(name: &str, simulated: bool, status: &Status, size: Size) -> Frame {
     let Status { temp_c, busy, clock_hz, watts, estimated, throttled, .. } = *status;
     let name = name.to_owned();
-    node(&NodeFacts { name, simulated, temp_c, watts, estimated, clock_hz, busy, throttled }, size)
+    let facts = NodeFacts {
+        name,
+        simulated,
+        temp_c,
+        watts,
+        estimated,
+        clock_hz,
+        busy,
+        throttled,
+        ..NodeFacts::default()
+    };
+    node(&facts, size)
 }
