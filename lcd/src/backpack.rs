@@ -95,6 +95,7 @@ impl PinMap {
 
 /// What stands on the panel's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one line of the panel")]
 pub(crate) struct Levels {
     pub(crate) rs: bool,
     pub(crate) rw: bool,

@@ -151,7 +151,7 @@ impl Display {
     }
 
     fn is_dirty(&self) -> bool {
-        let differs = |target| !self.known.edits(target).is_empty();
+        let differs = |target| self.known.differs(target);
         self.port.backlight_is_due() || self.target.as_ref().is_some_and(differs)
     }
 

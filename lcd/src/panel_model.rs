@@ -18,6 +18,7 @@ pub use simulated_bus::{BusUse, SimulatedBus};
 
 use crate::Size;
 use crate::backpack::{Levels, PinMap};
+use crate::picture::{Cell, Picture};
 
 /// The datasheet waits this long after the supply has reached 2.7 V, and less after 4.5 V.
 const POWER_ON: Duration = Duration::from_millis(40);
@@ -176,6 +177,19 @@ impl Panel {
         self.pins.levels(self.port).backlight
     }
 
+    /// Whether exactly this picture is to be seen: every cell, glyphs by their dots, the backlight, no cursor.
+    pub fn shows(&self, picture: &Picture) -> bool {
+        let (cells, cgram) = (self.cells(), self.cgram());
+        let right = |row: usize, column: usize| match (picture.cell(row, column), cells[row][column]) {
+            (Cell::Rom(code), shown) => code == shown,
+            (Cell::Glyph(_, dots), shown) => cgram.get(usize::from(shown)) == Some(&dots),
+        };
+        self.is_on()
+            && !self.has_cursor()
+            && self.backlight() == picture.backlight
+            && (0..self.size.rows).all(|row| (0..self.size.columns).all(|column| right(row, column)))
+    }
+
     /// What was broken since it was last asked, the first thousand in order.
     pub fn violations(&mut self) -> Vec<Violation> {
         std::mem::take(&mut self.violations)
@@ -213,7 +227,7 @@ impl Panel {
         }
         match (before.e, after.e) {
             (false, true) if !after.rw && self.now < self.busy_until => {
-                self.note(Rule::Busy(self.busy_until - self.now));
+                self.note(Rule::Busy(self.busy_until.saturating_sub(self.now)));
             }
             (true, false) => self.fall(before),
             _ => {}

@@ -50,6 +50,14 @@ impl Contents {
         edits
     }
 
+    /// Whether anything is to be done, without saying what.
+    pub(super) fn differs(&self, target: &Target) -> bool {
+        let differ = |wanted: &[Option<u8>], known: &[Option<u8>]| {
+            wanted.iter().zip(known).any(|(wanted, known)| wanted.is_some() && wanted != known)
+        };
+        !self.lit || differ(&target.glyphs, &self.glyphs) || differ(&target.cells, &self.cells)
+    }
+
     /// The controller has taken these.
     pub(super) fn apply(&mut self, edits: &[Edit]) {
         for &edit in edits {
@@ -183,8 +191,9 @@ mod tests {
     fn shown(picture: &Picture, known: &mut Contents, before: Option<&Target>) -> (Target, usize) {
         let target = Target::of(picture, Size::SMALL, known, before);
         let edits = known.edits(&target);
+        assert_eq!(known.differs(&target), !edits.is_empty());
         known.apply(&edits);
-        assert_eq!(known.edits(&target), []);
+        assert!(known.edits(&target).is_empty() && !known.differs(&target));
         (target, edits.len())
     }
 

@@ -24,7 +24,7 @@ pub(crate) enum Travel {
 pub(crate) fn travel(wanted: &[Option<u8>], known: &[Option<u8>], at: Option<usize>) -> Vec<Travel> {
     let length = wanted.len();
     let changed = |cell: usize| wanted[cell].is_some() && wanted[cell] != known[cell];
-    let start = at.unwrap_or_else(|| after_a_gap(length, changed));
+    let start = at.unwrap_or_else(|| after_the_longest_gap(length, changed));
     let mut way = Vec::new();
     let mut here = at;
     for cell in (start..start + length).map(|cell| cell % length).filter(|&cell| changed(cell)) {
@@ -46,17 +46,16 @@ fn unchanged(wanted: Option<u8>, known: Option<u8>) -> u8 {
     wanted.or(known).unwrap_or(b' ')
 }
 
-/// A changed cell that does not follow closely on another: a run that goes round the ring's end is not torn.
-fn after_a_gap(length: usize, changed: impl Fn(usize) -> bool) -> usize {
-    let lonely = |cell: usize| {
-        let mut before = (1..=LONGEST_BRIDGE + 1).map(|back| (cell + length - back) % length);
-        changed(cell) && !before.any(&changed)
-    };
-    (0..length).find(|&cell| lonely(cell)).unwrap_or(0)
+/// The changed cell that follows the longest gap: what comes closely after each other is not torn where the ring
+/// ends, and of a ring without such a place the longest bridge is spared.
+fn after_the_longest_gap(length: usize, changed: impl Fn(usize) -> bool) -> usize {
+    let gap = |cell: usize| (1..length).take_while(|back| !changed((cell + length - back) % length)).count();
+    (0..length).rev().filter(|&cell| changed(cell)).max_by_key(|&cell| gap(cell)).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Travel::{Put, To};
     use super::*;
 
     const CELLS: usize = 9;
@@ -101,10 +100,10 @@ mod tests {
         let least = least();
         for (changed, least) in least.iter().enumerate() {
             let wanted: Vec<_> = (0..CELLS).map(|cell| Some(u8::from(changed >> cell & 1 == 1))).collect();
-            for at in 0..=CELLS {
+            for (at, least) in least.iter().enumerate() {
                 let way = travel(&wanted, &[Some(0); CELLS], (at < CELLS).then_some(at));
-                assert_eq!(cost(&way, true), least[at][1], "{changed:b} from {at}");
-                let after_an_instruction = cost(&way, false) - least[at][0];
+                assert_eq!(cost(&way, true), least[1], "{changed:b} from {at}");
+                let after_an_instruction = cost(&way, false) - least[0];
                 assert!(after_an_instruction <= 2, "{changed:b} from {at}");
             }
         }
@@ -114,7 +113,6 @@ mod tests {
     fn one_unchanged_cell_is_rewritten_and_two_are_jumped_over() {
         let known: Vec<_> = b"48.3 C 5.1 W".iter().copied().map(Some).collect();
         let wanted: Vec<_> = b"49.4 C 5.2 W".iter().copied().map(Some).collect();
-        use Travel::{Put, To};
         assert_eq!(
             travel(&wanted, &known, Some(0)),
             [Put(b'4'), Put(b'9'), Put(b'.'), Put(b'4'), To(9), Put(b'2')]
@@ -125,7 +123,6 @@ mod tests {
 
     #[test]
     fn the_unknown_is_written_and_the_unwanted_is_left() {
-        use Travel::{Put, To};
         let wanted = [Some(7), None, None, Some(7), None];
         assert_eq!(travel(&wanted, &[Some(7), None, None, None, None], None), [To(3), Put(7)]);
         assert_eq!(travel(&wanted, &[None; 5], Some(0)), [Put(7), To(3), Put(7)]);

@@ -94,8 +94,7 @@ pub(crate) fn record(edits: &[Edit]) -> Vec<Instruction> {
             Edit::Light => played(driver.set_display_mode(characters_only(), &mut NoDelay)),
         }
     }
-    drop(driver);
-    instructions(&tape.into_inner())
+    instructions(&tape.take())
 }
 
 fn driver(tape: &Tape) -> HD44780<I2CBus<Recorder<'_>>> {
@@ -160,7 +159,7 @@ mod tests {
         let datum = |byte| Instruction { data: true, byte };
         assert_eq!(
             record(&edits),
-            [code(0x80 | 39), code(0x80 | 0x40), datum(0xdf), code(0x7f), datum(1), code(0x0c)]
+            [code(0x80 + 39), code(0x80 + 0x40), datum(0xdf), code(0x7f), datum(1), code(0x0c)]
         );
     }
 }

@@ -29,6 +29,10 @@ enum Counter {
 }
 
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the controller, by the datasheet's letters"
+)]
 pub(super) struct Controller {
     pub(super) ddram: [u8; DDRAM],
     pub(super) cgram: [u8; CGRAM],

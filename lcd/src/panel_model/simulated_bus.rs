@@ -5,6 +5,7 @@ use std::time::Duration;
 use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 
 use super::{BITS_PER_BYTE, Panel};
+use crate::display::Display;
 
 /// What the bus has carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +66,30 @@ impl SimulatedBus {
         self.panel.power_cycle();
     }
 
+    /// The bus works from now on; a panel that was not connected gets its power back.
+    pub fn repair(&mut self) {
+        self.fails_after = None;
+        if !self.connected {
+            self.plug();
+        }
+    }
+
+    /// Lets a display have the bus for this long, with nothing else on it; how many of its steps failed.
+    pub fn serve(&mut self, display: &mut Display, time: Duration) -> usize {
+        let until = self.panel.now() + time;
+        let mut failed = 0;
+        while self.panel.now() < until {
+            let now = self.panel.now();
+            let due = display.due().unwrap_or(until);
+            if due <= now {
+                failed += usize::from(display.step(self, now).is_err());
+            } else {
+                self.panel.wait(due.min(until).saturating_sub(now));
+            }
+        }
+        failed
+    }
+
     /// What the bus has carried since it was last asked.
     pub fn take_use(&mut self) -> BusUse {
         std::mem::take(&mut self.used)
@@ -111,7 +136,7 @@ impl I2c for SimulatedBus {
         let start = self.panel.now();
         self.used.transactions += 1;
         let done = operations.iter_mut().try_for_each(|operation| self.operate(address, operation));
-        let held = self.panel.now() - start;
+        let held = self.panel.now().saturating_sub(start);
         self.used.held += held;
         self.used.longest = self.used.longest.max(held);
         done

@@ -26,7 +26,7 @@ fn byte(value: u8, rs: u8) -> Vec<u8> {
 fn initialised() -> Panel {
     let mut panel = panel();
     panel.wait(POWER_ON);
-    panel.write(&[0xff & !E, LIGHT]);
+    panel.write(&[!E, LIGHT]);
     panel.write(&nibble(3, 0));
     panel.wait(Duration::from_micros(4100));
     panel.write(&nibble(3, 0));
@@ -141,7 +141,7 @@ fn a_power_cycle_forgets_everything() {
     panel.write(&byte(b'A', RS));
     panel.power_cycle();
     assert!(!panel.is_on());
-    panel.write(&[0xff & !E, LIGHT]);
+    panel.write(&[!E, LIGHT]);
     panel.write(&nibble(3, 0));
     assert!(matches!(rules(&mut panel)[..], [Rule::Busy(_)]));
 }
