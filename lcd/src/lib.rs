@@ -1,13 +1,20 @@
-//! The character panel on the case: what it shows and how that looks in a terminal.
+//! The character panel on the case: what it shows, how that looks in a terminal, and how it gets there.
 //!
 //! A [`Frame`] is what the panel should show; [`pages`] and [`template`] make frames from facts, [`alarms`]
 //! those that pre-empt them, and [`rotation`] says which is due. [`pixels`] shows a frame as the panel's
-//! dots, [`png`] as a picture. Nothing here knows where the facts come from, and time comes in as a number.
+//! dots, [`png`] as a picture. A [`picture::Picture`] is the same in the controller's own terms;
+//! [`display::Display`] brings it onto a panel and keeps it there; [`panel_model::Panel`] is a panel to try
+//! that on. Nothing here knows where the facts come from, and time comes in as a number.
 
 pub mod alarms;
+pub mod backpack;
+pub mod display;
+mod driver;
 mod frame;
 pub mod glyphs;
 pub mod pages;
+pub mod panel_model;
+pub mod picture;
 pub mod pixels;
 pub mod png;
 pub mod rom_a00;
