@@ -3,7 +3,8 @@
 //! An alarm is shown, blinking, until it is over or acknowledged. An acknowledged one stays silent until it
 //! is over; one that comes later is shown. Several take turns, the gravest first.
 //!
-//! Invariant: an alarm that is raised and not acknowledged is on the panel within one turn of all of them.
+//! Invariant: while no other alarm comes or goes, one that is raised and not acknowledged is on the panel
+//! within one turn of all of them.
 
 use crate::glyphs::WARNING;
 use crate::pages::text;

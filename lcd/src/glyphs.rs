@@ -36,7 +36,7 @@ pub const FIFTHS: [char; 4] = ['▎', '▍', '▋', '▊'];
 pub const THERMOMETER: char = '🌡';
 /// All is well.
 pub const FINE: char = '✓';
-/// Something is not: a triangle that warns.
+/// Something is not: an exclamation mark on dark ground. A triangle of five dots looks like the thermometer.
 pub const WARNING: char = '⚠';
 /// Work is running.
 pub const RUNNING: char = '▶';
@@ -55,7 +55,7 @@ static GLYPHS: [Glyph; 18] = [
     drawn('~', '?', 4, [0b00000, 0b00000, 0b01000, 0b10101, 0b00010, 0b00000, 0b00000, 0b00000]),
     drawn('🌡', 'T', 5, [0b00100, 0b01010, 0b01010, 0b01010, 0b01110, 0b11111, 0b11111, 0b01110]),
     drawn('✓', '+', 6, [0b00000, 0b00001, 0b00011, 0b10110, 0b11100, 0b01000, 0b00000, 0b00000]),
-    drawn('⚠', '!', 7, [0b00100, 0b00100, 0b01110, 0b01010, 0b11011, 0b11111, 0b11011, 0b11111]),
+    drawn('⚠', '!', 7, [0b11111, 0b11011, 0b11011, 0b11011, 0b11011, 0b11111, 0b11011, 0b11111]),
     drawn('▶', '>', 7, [0b10000, 0b11000, 0b11100, 0b11110, 0b11100, 0b11000, 0b10000, 0b00000]),
     drawn('↑', '^', 5, [0b00100, 0b01110, 0b10101, 0b00100, 0b00100, 0b00100, 0b00000, 0b00000]),
     drawn('↓', 'v', 6, [0b00100, 0b00100, 0b00100, 0b10101, 0b01110, 0b00100, 0b00000, 0b00000]),

@@ -81,8 +81,8 @@ impl Facts {
         node.simulated
             || network.simulated
             || efficiency.simulated()
-            || cluster.watts.origin == Origin::Simulated
-            || run.watts.origin == Origin::Simulated
+            || cluster.simulated()
+            || run.simulated()
     }
 }
 

@@ -4,6 +4,16 @@
 //! text stands. `{{` and `}}` are the braces themselves. Units are written beside the field; prefixes (`k`,
 //! `M`, `G`) and the marks `~` and `>` come with the value and cannot be left out.
 //!
+//! | field | what it says |
+//! |---|---|
+//! | `name` | this node, with `SIM` before it if anything shown is simulated |
+//! | `label` | `SIM`, or blanks |
+//! | `temp`, `watts`, `clock`, `load`, `bar`, `health` | of this node: °C, W, GHz, %, the load as a bar, the tick |
+//! | `ip` | its address |
+//! | `today`, `flops_per_watt` | joules since the day began; FLOPS per watt of the last run |
+//! | `up`, `cluster_watts`, `hottest`, `hottest_temp` | nodes up of all, their power, the hottest node and its °C |
+//! | `run`, `elapsed`, `run_watts` | the run in progress: name, time since it began, power |
+//!
 //! Invariant: a template that was accepted fits: no value runs over its field, no row over the panel, and its
 //! own signs never need more than the eight glyph slots. With any value it also has the field that says
 //! `SIM`.

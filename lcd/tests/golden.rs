@@ -82,12 +82,18 @@ fn usual() -> Facts {
         },
         cluster: ClusterFacts {
             name: Some("bramble".into()),
+            simulated: false,
             up: Some(8),
             all: Some(8),
             watts: measured(31.24),
             hottest: Some(("pi-5".into(), 71.3)),
         },
-        run: RunFacts { name: Some("hpl N=12000".into()), elapsed_s: Some(754), watts: measured(34.9) },
+        run: RunFacts {
+            name: Some("hpl N=12000".into()),
+            simulated: false,
+            elapsed_s: Some(754),
+            watts: measured(34.9),
+        },
     }
 }
 
@@ -118,6 +124,7 @@ fn doubtful() -> Facts {
             last_run: Figure::default(),
         },
         cluster: ClusterFacts {
+            simulated: true,
             up: Some(6),
             all: Some(8),
             watts: figure(24.1, Origin::Estimated),
@@ -125,6 +132,7 @@ fn doubtful() -> Facts {
         },
         run: RunFacts {
             name: Some("nightly-graph500-scale22".into()),
+            simulated: true,
             elapsed_s: Some(400_000),
             watts: figure(34.9, Origin::Simulated),
         },

@@ -9,6 +9,8 @@ use crate::{Frame, Size};
 pub struct ClusterFacts {
     /// The cluster's name.
     pub name: Option<String>,
+    /// Whether any of its nodes is simulated.
+    pub simulated: bool,
     /// Nodes that are heard.
     pub up: Option<usize>,
     /// All nodes.
@@ -28,8 +30,8 @@ impl ClusterFacts {
     }
 
     /// Whether any of it is simulated.
-    fn simulated(&self) -> bool {
-        self.watts.origin == Origin::Simulated
+    pub(crate) fn simulated(&self) -> bool {
+        self.simulated || self.watts.origin == Origin::Simulated
     }
 }
 

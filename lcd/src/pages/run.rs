@@ -9,16 +9,25 @@ use crate::{Frame, Size};
 pub struct RunFacts {
     /// The run's name.
     pub name: Option<String>,
+    /// Whether any node that takes part is simulated.
+    pub simulated: bool,
     /// Seconds since it began.
     pub elapsed_s: Option<u64>,
     /// Power of the nodes that take part, watts.
     pub watts: Figure,
 }
 
+impl RunFacts {
+    /// Whether any of it is simulated.
+    pub(crate) fn simulated(&self) -> bool {
+        self.simulated || self.watts.origin == Origin::Simulated
+    }
+}
+
 /// The page of the run in progress.
 pub fn run(facts: &RunFacts, size: Size) -> Frame {
     let mut frame = Frame::blank(size);
-    let simulated = facts.watts.origin == Origin::Simulated;
+    let simulated = facts.simulated();
     let (elapsed, watts) = (text::elapsed(facts.elapsed_s), text::watts(facts.watts));
     let name = |simulated: bool| {
         let name = text::known(facts.name.as_deref());
