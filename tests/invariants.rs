@@ -20,13 +20,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 6] = [
+const ONLY_IN: [(&str, &[&str]); 7] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
     ("ureq", &["picollect-agent", "picollect-collector"]),
     ("linux-embedded-hal", &["picollect-agent"]),
     ("rppal", &["picollect-agent"]),
+    ("hd44780-driver", &["picollect-lcd"]),
 ];
 
 /// The longest source file; the tables among them are allowed to be long.

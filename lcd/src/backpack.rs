@@ -85,12 +85,6 @@ impl PinMap {
             nibble: (0..4).map(|line| u8::from(high(data[line])) << line).sum(),
         }
     }
-
-    /// The bits of a port's byte that read back as they were written. The backlight's pin does not: it feeds a
-    /// transistor, which holds it low.
-    pub(crate) fn readable(self) -> u8 {
-        !(1 << self.0.backlight)
-    }
 }
 
 /// What stands on the panel's lines.

@@ -5,8 +5,8 @@
 //! decides what comes first, and reads its meters in between. Time is a parameter, since any fixed moment.
 //!
 //! A panel is never asked what it shows. It is initialised and painted anew after every fault of the bus, every
-//! [`HEAL_PERIOD`], and as soon as the expander's port does not read as it was written, which is how a panel looks
-//! that has lost its power for a moment. All of this writes over what stands there and clears nothing, so that
+//! [`HEAL_PERIOD`], and as soon as the expander's port reads as it does after power-on, because then the panel has
+//! lost its power for a moment. All of this writes over what stands there and clears nothing, so that
 //! nobody sees it.
 //!
 //! Invariant: only the configured address is ever spoken to, and nothing is written before the first `show`.
@@ -21,7 +21,7 @@ use crate::Size;
 use crate::backpack::PinMap;
 use crate::driver::recorder::{Initialising, initialising, record};
 use crate::driver::squeeze::Port;
-use crate::driver::{FIRST_WAIT, HOME, ORDINARY, POWER_ON, SECOND_WAIT};
+use crate::driver::{FIRST_WAIT, HOME, ORDINARY, POWER_ON, Piece, SECOND_WAIT};
 use crate::picture::Picture;
 use contents::{Contents, Target};
 
@@ -44,7 +44,7 @@ pub struct Wiring {
     /// Bits per second on the bus: it sets the transactions' length and the idle bytes on a fast bus. One that
     /// is slower than this is safe, one that is faster is not.
     pub bus_hz: u32,
-    /// The panel's size; at most 40 columns in two rows or 20 in four.
+    /// The panel's size. One controller has 40 columns in two rows or 20 in four; cells beyond stay unwritten.
     pub size: Size,
 }
 
@@ -55,8 +55,8 @@ enum Phase {
     Knock,
     /// The first of three 0x3.
     Wake,
-    /// The other two, and the rest of the initialising.
-    SetUp,
+    /// The other two and the rest of the initialising, of which this many pieces are done.
+    SetUp(usize),
     /// Paint what differs.
     Paint,
 }
@@ -123,8 +123,8 @@ impl Display {
         })
     }
 
-    /// Does what is due, which takes one write of at most 5 ms (on a bus that is not slower than 10 kHz; while
-    /// initialising, of at most 26 bytes) and perhaps the reading of one byte. `now` is the time at the call.
+    /// Does what is due: at most one write of 5 ms, or of six bytes with the address where those take longer, and the
+    /// reading of one byte before it. `now` is the time at the call.
     ///
     /// An error is the bus's own; it has been taken care of, and says only that the panel is not to be seen now.
     pub fn step<B: I2c + ?Sized>(&mut self, bus: &mut B, now: Duration) -> Result<(), B::Error> {
@@ -138,7 +138,7 @@ impl Display {
         let done = match self.phase {
             Phase::Knock => self.knock(bus),
             Phase::Wake => self.wake(bus),
-            Phase::SetUp => self.set_up(bus, now),
+            Phase::SetUp(done) => self.set_up(bus, now, done),
             Phase::Paint if now >= self.heal_at => self.wake(bus),
             Phase::Paint => self.check_or_paint(bus, now),
         };
@@ -178,11 +178,11 @@ impl Display {
     /// Brings E down and sends the first 0x3, which ends whatever byte was begun.
     fn wake<B: I2c + ?Sized>(&mut self, bus: &mut B) -> Result<(), B::Error> {
         let read = self.read(bus)?;
-        if self.phase == Phase::Paint && !self.port.is_as_written(read) {
+        if self.phase == Phase::Paint && !self.port.rests(read) {
             self.await_power();
             return Ok(());
         }
-        self.doubt(Phase::SetUp);
+        self.doubt(Phase::SetUp(0));
         let mut bytes = Vec::new();
         self.port.release(&mut bytes, read);
         self.port.nibble(&mut bytes, self.initialising.interface[0]);
@@ -191,24 +191,34 @@ impl Display {
         Ok(())
     }
 
-    fn set_up<B: I2c + ?Sized>(&mut self, bus: &mut B, now: Duration) -> Result<(), B::Error> {
-        let Initialising { interface, function, entry, home } = self.initialising;
-        let mut bytes = Vec::new();
-        for (nibble, wait) in interface.into_iter().skip(1).zip([SECOND_WAIT, ORDINARY, ORDINARY]) {
-            self.port.nibble(&mut bytes, nibble);
-            self.port.idle_for(&mut bytes, wait);
-        }
-        for instruction in [function, entry, home] {
-            self.port.instruction(&mut bytes, instruction);
-        }
+    fn set_up<B: I2c + ?Sized>(&mut self, bus: &mut B, now: Duration, done: usize) -> Result<(), B::Error> {
+        let Initialising { interface: [_, second, third, four_bits], function, entry, home } =
+            self.initialising;
+        let pieces = [
+            Piece::Half(second, SECOND_WAIT),
+            Piece::Half(third, ORDINARY),
+            Piece::Half(four_bits, ORDINARY),
+            Piece::Whole(function),
+            Piece::Whole(entry),
+            Piece::Whole(home),
+        ];
+        let (bytes, taken) = self.port.transaction(&pieces[done..]);
         bus.write(self.wiring.address, &bytes)?;
+        if done + taken < pieces.len() {
+            self.phase = Phase::SetUp(done + taken);
+        } else {
+            self.begin_painting(now);
+        }
+        Ok(())
+    }
+
+    fn begin_painting(&mut self, now: Duration) {
         self.known = Contents::at_home();
         self.pause = Some(HOME);
         self.phase = Phase::Paint;
         self.checked = true;
         self.heal_at = now + HEAL_PERIOD;
         self.check_at = now + CHECK_PERIOD;
-        Ok(())
     }
 
     fn check_or_paint<B: I2c + ?Sized>(&mut self, bus: &mut B, now: Duration) -> Result<(), B::Error> {
@@ -226,7 +236,7 @@ impl Display {
 
     fn check<B: I2c + ?Sized>(&mut self, bus: &mut B) -> Result<(), B::Error> {
         let read = self.read(bus)?;
-        if self.port.is_as_written(read) {
+        if self.port.rests(read) {
             self.checked = self.is_dirty();
         } else {
             self.await_power();
@@ -236,7 +246,8 @@ impl Display {
 
     fn paint<B: I2c + ?Sized>(&mut self, bus: &mut B) -> Result<(), B::Error> {
         let edits = self.target.as_ref().map_or_else(Vec::new, |target| self.known.edits(target));
-        let (mut bytes, taken) = self.port.transaction(&record(&edits));
+        let pieces: Vec<_> = record(&edits).into_iter().map(Piece::Whole).collect();
+        let (mut bytes, taken) = self.port.transaction(&pieces);
         if bytes.is_empty() {
             self.port.idle(&mut bytes);
         }

@@ -53,6 +53,15 @@ impl Instruction {
     }
 }
 
+/// What goes over the data lines without a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// An instruction or a datum.
+    Whole(Instruction),
+    /// A lone nibble of the initialising, and how long the next one has to wait.
+    Half(Nibble, Duration),
+}
+
 /// One thing to be done to the panel, which is one instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edit {

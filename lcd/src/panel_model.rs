@@ -14,7 +14,7 @@ mod simulated_bus;
 use std::time::Duration;
 
 use controller::{Controller, TYPICAL_HZ};
-pub use simulated_bus::{BusUse, SimulatedBus};
+pub use simulated_bus::{BusUse, SimulatedBus, SimulatedFault};
 
 use crate::Size;
 use crate::backpack::{Levels, PinMap};

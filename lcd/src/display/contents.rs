@@ -119,8 +119,8 @@ impl Target {
                 Cell::Rom(code) => code,
                 Cell::Glyph(slot, _) => code_of(slots[slot]),
             };
-            if let Some(cell) = target.cells.get_mut(place(size, row, column)) {
-                *cell = Some(code);
+            if let Some(place) = place(size, row, column) {
+                target.cells[place] = Some(code);
             }
         }
         for (dots, slot) in used.iter().zip(slots) {
@@ -132,9 +132,11 @@ impl Target {
     }
 }
 
-/// The place of a cell in the memory. The third and the fourth row continue the first and the second.
-fn place(size: Size, row: usize, column: usize) -> usize {
-    row % 2 * LINE + row / 2 * size.columns + column
+/// The place of a cell in the memory, if the controller has one. The third and the fourth row continue the first
+/// and the second.
+fn place(size: Size, row: usize, column: usize) -> Option<usize> {
+    let along = row / 2 * size.columns + column;
+    (row < 4 && along < LINE).then_some(row % 2 * LINE + along)
 }
 
 /// A slot of the controller for each of the picture's glyphs.
@@ -195,6 +197,15 @@ mod tests {
         known.apply(&edits);
         assert!(known.edits(&target).is_empty() && !known.differs(&target));
         (target, edits.len())
+    }
+
+    #[test]
+    fn cells_that_no_controller_has_are_left_out() {
+        let size = Size { columns: 24, rows: 5 };
+        let target = Target::of(&Picture::blank(size), size, &Contents::unknown(), None);
+        assert_eq!(target.cells, [Some(b' '); DDRAM]);
+        assert_eq!(place(size, 2, 16), None);
+        assert_eq!(place(Size::LARGE, 3, 19), Some(79));
     }
 
     #[test]

@@ -59,6 +59,11 @@ fn a_picture_is_shown_on_every_panel_and_backpack_and_at_every_bus_speed() {
         rig.run(Duration::from_secs(2));
         assert!(rig.shows(&wanted) && rig.display.is_settled(), "{size:?}");
         assert_eq!(rig.bus.panel.violations(), [], "{size:?} {bus_hz} Hz");
+        let six_bytes = Duration::from_secs(1) * (2 + 6 * 9) / bus_hz;
+        assert!(
+            rig.bus.take_use().longest <= six_bytes.max(Duration::from_millis(5)),
+            "{size:?} {bus_hz} Hz"
+        );
     }
 }
 

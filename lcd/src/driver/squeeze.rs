@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Instruction, Nibble, ORDINARY};
+use super::{Instruction, Nibble, ORDINARY, Piece};
 use crate::backpack::{Levels, PinMap};
 
 /// Bits of a byte on the bus: eight and the acknowledge.
@@ -38,9 +38,10 @@ impl Port {
         self.last = None;
     }
 
-    /// Whether a byte read from the port is the last one that was written there.
-    pub(crate) fn is_as_written(&self, read: u8) -> bool {
-        self.last.is_some_and(|last| (last ^ read) & self.pins.readable() == 0)
+    /// Whether a byte read from the port has E low, as every transaction leaves it. After power-on all pins are
+    /// high (PCF8574 datasheet, "power-on reset").
+    pub(crate) fn rests(&self, read: u8) -> bool {
+        !self.pins.levels(read).e
     }
 
     /// Whether the backlight has still to be switched.
@@ -65,7 +66,7 @@ impl Port {
     }
 
     /// Idles until the controller has had this long since the last byte, the next byte included.
-    pub(crate) fn idle_for(&mut self, out: &mut Vec<u8>, time: Duration) {
+    fn idle_for(&mut self, out: &mut Vec<u8>, time: Duration) {
         for _ in 1..self.bytes_within(time) {
             self.idle(out);
         }
@@ -84,26 +85,32 @@ impl Port {
     }
 
     /// An instruction or a datum, and idling where the bus is faster than the controller.
-    pub(crate) fn instruction(&mut self, out: &mut Vec<u8>, instruction: Instruction) {
+    fn instruction(&mut self, out: &mut Vec<u8>, instruction: Instruction) {
         for nibble in instruction.nibbles() {
             self.nibble(out, nibble);
         }
         self.idle_for(out, ORDINARY);
     }
 
-    /// As many of the instructions as one transaction may hold, at least one, and how many these are.
-    pub(crate) fn transaction(&mut self, instructions: &[Instruction]) -> (Vec<u8>, usize) {
+    /// As many of the pieces as one transaction may hold, at least one, and how many these are.
+    pub(crate) fn transaction(&mut self, pieces: &[Piece]) -> (Vec<u8>, usize) {
         let mut bytes = Vec::new();
-        for (taken, &instruction) in instructions.iter().enumerate() {
+        for (taken, &piece) in pieces.iter().enumerate() {
             let (before, length) = (self.last, bytes.len());
-            self.instruction(&mut bytes, instruction);
+            match piece {
+                Piece::Whole(instruction) => self.instruction(&mut bytes, instruction),
+                Piece::Half(nibble, wait) => {
+                    self.nibble(&mut bytes, nibble);
+                    self.idle_for(&mut bytes, wait);
+                }
+            }
             if taken > 0 && bytes.len() > self.longest() {
                 self.last = before;
                 bytes.truncate(length);
                 return (bytes, taken);
             }
         }
-        (bytes, instructions.len())
+        (bytes, pieces.len())
     }
 
     /// Bytes without the address that a transaction may hold.
@@ -129,12 +136,12 @@ impl Port {
 mod tests {
     use super::*;
 
-    const fn datum(byte: u8) -> Instruction {
-        Instruction { data: true, byte }
+    const fn datum(byte: u8) -> Piece {
+        Piece::Whole(Instruction { data: true, byte })
     }
 
-    const fn code(byte: u8) -> Instruction {
-        Instruction { data: false, byte }
+    const fn code(byte: u8) -> Piece {
+        Piece::Whole(Instruction { data: false, byte })
     }
 
     fn port(bus_hz: u32) -> Port {
@@ -152,11 +159,11 @@ mod tests {
 
     #[test]
     fn a_transaction_ends_with_a_whole_instruction_and_within_five_milliseconds() {
-        let instructions = [datum(b'A'); 40];
+        let pieces = [datum(b'A'); 40];
         let mut port = port(100_000);
-        let (bytes, taken) = port.transaction(&instructions);
+        let (bytes, taken) = port.transaction(&pieces);
         assert_eq!((bytes.len(), taken), (1 + 13 * 4, 13));
-        let (bytes, taken) = port.transaction(&instructions[taken..]);
+        let (bytes, taken) = port.transaction(&pieces[taken..]);
         assert_eq!((bytes.len(), taken), (13 * 4, 13));
     }
 
@@ -175,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_compared_without_the_backlights_pin() {
+    fn a_port_that_has_just_got_its_power_does_not_rest() {
         let mut port = port(100_000);
-        assert!(!port.is_as_written(0xff));
-        port.transaction(&[datum(b'A')]);
-        assert!(port.is_as_written(0x19) && port.is_as_written(0x11) && !port.is_as_written(0xff));
+        let (bytes, _) = port.transaction(&[datum(b'A')]);
+        assert!(bytes.last().is_some_and(|&last| port.rests(last)));
+        assert!(!port.rests(0xff));
     }
 }
