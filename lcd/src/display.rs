@@ -222,7 +222,7 @@ impl Display {
 
     fn check_or_paint<B: I2c + ?Sized>(&mut self, bus: &mut B, now: Duration) -> Result<(), B::Error> {
         self.check_at = now + CHECK_PERIOD;
-        if !self.checked {
+        if !self.checked || !self.is_dirty() {
             return self.check(bus);
         }
         self.paint(bus)?;
