@@ -155,9 +155,8 @@ impl Display {
         self.port.backlight_is_due() || self.target.as_ref().is_some_and(differs)
     }
 
-    /// Nothing is known any more.
+    /// Nothing is certain any more; what was known of the memories is forgotten when they are painted anew.
     fn doubt(&mut self, next: Phase) {
-        self.known = Contents::unknown();
         self.port.forget();
         self.checked = false;
         self.phase = next;
@@ -223,7 +222,7 @@ impl Display {
 
     fn check_or_paint<B: I2c + ?Sized>(&mut self, bus: &mut B, now: Duration) -> Result<(), B::Error> {
         self.check_at = now + CHECK_PERIOD;
-        if !self.checked {
+        if !self.checked || !self.is_dirty() {
             return self.check(bus);
         }
         self.paint(bus)?;

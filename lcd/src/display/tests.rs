@@ -3,6 +3,7 @@
 mod any_sequence;
 
 use super::*;
+use crate::backpack::Levels;
 use crate::panel_model::{Panel, SimulatedBus};
 
 const ADDRESS: u8 = 0x27;
@@ -12,6 +13,7 @@ fn wiring(size: Size) -> Wiring {
 }
 
 struct Rig {
+    wiring: Wiring,
     display: Display,
     bus: SimulatedBus,
 }
@@ -19,13 +21,22 @@ struct Rig {
 impl Rig {
     fn new(wiring: Wiring) -> Self {
         let panel = Panel::new(wiring.size, wiring.pins, wiring.bus_hz).with_oscillator_hz(190_000);
-        let mut rig = Self { display: Display::new(wiring), bus: SimulatedBus::new(panel, ADDRESS) };
+        let mut rig = Self { wiring, display: Display::new(wiring), bus: SimulatedBus::new(panel, ADDRESS) };
         rig.bus.panel.wait(Duration::from_secs(1));
         rig
     }
 
     fn run(&mut self, time: Duration) -> usize {
         self.bus.serve(&mut self.display, time)
+    }
+
+    /// The controller takes an instruction that nobody sent.
+    fn upset(&mut self, instruction: u8) {
+        for nibble in [instruction >> 4, instruction & 0x0f] {
+            let levels = Levels { rs: false, rw: false, e: true, backlight: true, nibble };
+            self.bus.panel.disturb(self.wiring.pins.byte(levels));
+        }
+        self.bus.panel.wait(Duration::from_millis(3));
     }
 
     fn shows(&self, picture: &Picture) -> bool {
@@ -172,4 +183,18 @@ fn a_disturbed_panel_is_right_again_after_the_heal_period() {
     }
     rig.run(HEAL_PERIOD + MOMENT);
     assert!(rig.shows(&wanted));
+}
+
+#[test]
+fn a_panel_that_took_any_instruction_by_mistake_is_right_again_after_the_heal_period() {
+    for instruction in 0..=u8::MAX {
+        let mut rig = Rig::new(wiring(Size::SMALL));
+        let wanted = picture(Size::SMALL, "upset");
+        rig.display.show(&wanted);
+        rig.run(MOMENT);
+        rig.upset(instruction);
+        rig.run(HEAL_PERIOD + MOMENT);
+        assert!(rig.shows(&wanted), "{instruction:#04x}");
+        assert!(rig.display.is_settled());
+    }
 }

@@ -22,6 +22,8 @@ enum Event {
     PowerCycle,
     /// E pulses with these levels on the lines.
     Disturb(u8),
+    /// The controller takes this instruction, which nobody sent.
+    Upset(u8),
 }
 
 /// Few different codes and dots, so that pictures have something in common.
@@ -54,6 +56,7 @@ fn any_event(size: Size) -> impl Strategy<Value = Event> {
         1 => Just(Event::Plug),
         1 => Just(Event::PowerCycle),
         1 => any::<u8>().prop_map(Event::Disturb),
+        1 => any::<u8>().prop_map(Event::Upset),
     ]
 }
 
@@ -76,6 +79,7 @@ fn happen(rig: &mut Rig, event: Event) {
         Event::Plug => rig.bus.plug(),
         Event::PowerCycle => rig.bus.panel.power_cycle(),
         Event::Disturb(levels) => rig.bus.panel.disturb(levels),
+        Event::Upset(instruction) => rig.upset(instruction),
     }
 }
 
