@@ -17,12 +17,11 @@ use std::time::Duration;
 
 use embedded_hal::i2c::I2c;
 
-use crate::Size;
 use crate::backpack::PinMap;
 use crate::driver::recorder::{Initialising, initialising, record};
 use crate::driver::squeeze::Port;
 use crate::driver::{FIRST_WAIT, HOME, ORDINARY, POWER_ON, Piece, SECOND_WAIT};
-use crate::picture::Picture;
+use crate::{Backlight, Frame, Size};
 use contents::{Contents, Target};
 
 /// How often a panel is initialised and painted anew although nothing is known to be wrong.
@@ -99,14 +98,15 @@ impl Display {
         }
     }
 
-    /// From now on this is what the panel should show. A picture of another size is cut or filled with blanks.
-    pub fn show(&mut self, picture: &Picture) {
-        let target = Target::of(picture, self.wiring.size, &self.known, self.target.as_ref());
+    /// From now on this is what the panel should show. A frame of another size is cut or filled with blanks.
+    /// Dim is lit: the light can only be switched.
+    pub fn show(&mut self, frame: &Frame) {
+        let target = Target::of(frame, self.wiring.size, &self.known, self.target.as_ref());
         self.target = Some(target);
-        self.port.backlight = picture.backlight;
+        self.port.backlight = frame.backlight() != Backlight::Off;
     }
 
-    /// Whether everything has been sent that the last picture needs, and no fault has come since.
+    /// Whether everything has been sent that the last frame needs, and no fault has come since.
     pub fn is_settled(&self) -> bool {
         self.phase == Phase::Paint && !self.is_dirty()
     }

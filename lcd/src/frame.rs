@@ -36,6 +36,17 @@ pub enum Backlight {
     On,
 }
 
+/// What one cell shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// A character of the panel's own ROM, by its code.
+    Rom(u8),
+    /// A glyph: which of the frame's slots, and its dots.
+    Glyph(usize, Bitmap),
+}
+
+/// Codes below this are glyphs; 8 to 15 show the same eight again (HD44780U datasheet, table 4).
+const FIRST_IN_ROM: u8 = 0x10;
 /// What stands where a character is neither in the ROM nor drawn.
 const REPLACEMENT: u8 = b'?';
 
@@ -44,7 +55,7 @@ const REPLACEMENT: u8 = b'?';
 pub struct Frame {
     size: Size,
     cells: Vec<u8>,
-    slots: [Option<&'static Glyph>; SLOTS],
+    slots: [Option<Glyph>; SLOTS],
     backlight: Backlight,
     replaced: usize,
 }
@@ -69,6 +80,17 @@ impl Frame {
     /// The dots of each glyph slot; a slot that is `None` is not shown, so it may hold anything.
     pub fn glyphs(&self) -> [Option<Bitmap>; SLOTS] {
         self.slots.map(|slot| slot.map(|glyph| glyph.bitmap))
+    }
+
+    /// What a cell shows: the glyph's slot and dots, or a code of the ROM. Outside there are blanks.
+    pub fn cell(&self, row: usize, column: usize) -> Cell {
+        let inside = row < self.size.rows && column < self.size.columns;
+        let code = if inside { self.cells[row * self.size.columns + column] } else { BLANK };
+        if code >= FIRST_IN_ROM {
+            return Cell::Rom(code);
+        }
+        let slot = usize::from(code) % SLOTS;
+        self.slots[slot].map_or(Cell::Rom(BLANK), |glyph| Cell::Glyph(slot, glyph.bitmap))
     }
 
     /// The light behind it.
@@ -147,12 +169,12 @@ impl Frame {
         if let Some(code) = rom_a00::code(character) {
             return Ok(code);
         }
-        let glyph = glyphs::of(character).ok_or(REPLACEMENT)?;
+        let glyph = *glyphs::of(character).ok_or(REPLACEMENT)?;
         self.slot(glyph).ok_or_else(|| rom_a00::code(glyph.plain).unwrap_or(REPLACEMENT))
     }
 
     /// The slot that has the glyph, else its home, else the next that is free.
-    fn slot(&mut self, glyph: &'static Glyph) -> Option<u8> {
+    fn slot(&mut self, glyph: Glyph) -> Option<u8> {
         let slots = (glyph.home..8).chain(0..glyph.home);
         let has = |slot: &u8| self.slots[usize::from(*slot)] == Some(glyph);
         let free = |slot: &u8| self.slots[usize::from(*slot)].is_none();
@@ -165,6 +187,29 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Frame {
+        /// Any codes, row by row, and any dots for them, also what no text could ask for.
+        pub(crate) fn of_codes(size: Size, codes: &[u8], dots: [Option<Bitmap>; SLOTS]) -> Self {
+            let mut frame = Self::blank(size);
+            for (cell, code) in frame.cells.iter_mut().zip(codes) {
+                *cell = *code;
+            }
+            frame.slots = dots.map(|dots| Some(Glyph { character: '?', plain: '?', home: 0, bitmap: dots? }));
+            frame
+        }
+    }
+
+    #[test]
+    fn a_code_without_dots_is_a_blank_and_the_codes_from_eight_on_are_the_first_eight_again() {
+        let mut dots = [None; SLOTS];
+        dots[1] = Some([0x1f; 8]);
+        let frame = Frame::of_codes(Size::SMALL, &[b'f', 1, 9, 2], dots);
+        let cells = [0, 1, 2, 3, 99].map(|column| frame.cell(0, column));
+        let glyph = Cell::Glyph(1, [0x1f; 8]);
+        assert_eq!(cells, [Cell::Rom(b'f'), glyph, glyph, Cell::Rom(b' '), Cell::Rom(b' ')]);
+        assert_eq!(frame.cell(2, 0), Cell::Rom(b' '));
+    }
 
     #[test]
     fn a_text_that_does_not_fit_is_cut_and_a_row_that_is_not_there_is_left_out() {

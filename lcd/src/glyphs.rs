@@ -12,7 +12,7 @@ use crate::rom_a00::Bitmap;
 pub const SLOTS: usize = 8;
 
 /// A sign that is not in the ROM.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glyph {
     /// The character that stands for it in a text.
     pub character: char,

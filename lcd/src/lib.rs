@@ -2,8 +2,7 @@
 //!
 //! A [`Frame`] is what the panel should show; [`pages`] and [`template`] make frames from facts, [`alarms`]
 //! those that pre-empt them, and [`rotation`] says which is due. [`pixels`] shows a frame as the panel's
-//! dots, [`png`] as a picture. A [`picture::Picture`] is the same in the controller's own terms;
-//! [`display::Display`] brings it onto a panel and keeps it there; [`panel_model::Panel`] is a panel to try
+//! dots, [`png`] as a picture. [`display::Display`] brings it onto a panel and keeps it there; [`panel_model::Panel`] is a panel to try
 //! that on. Nothing here knows where the facts come from, and time comes in as a number.
 
 pub mod alarms;
@@ -14,11 +13,10 @@ mod frame;
 pub mod glyphs;
 pub mod pages;
 pub mod panel_model;
-pub mod picture;
 pub mod pixels;
 pub mod png;
 pub mod rom_a00;
 pub mod rotation;
 pub mod template;
 
-pub use frame::{Backlight, Frame, Size};
+pub use frame::{Backlight, Cell, Frame, Size};

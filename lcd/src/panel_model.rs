@@ -16,9 +16,8 @@ use std::time::Duration;
 use controller::{Controller, TYPICAL_HZ};
 pub use simulated_bus::{BusUse, SimulatedBus, SimulatedFault};
 
-use crate::Size;
 use crate::backpack::{Levels, PinMap};
-use crate::picture::{Cell, Picture};
+use crate::{Backlight, Cell, Frame, Size};
 
 /// The datasheet waits this long after the supply has reached 2.7 V, and less after 4.5 V.
 const POWER_ON: Duration = Duration::from_millis(40);
@@ -177,16 +176,16 @@ impl Panel {
         self.pins.levels(self.port).backlight
     }
 
-    /// Whether exactly this picture is to be seen: every cell, glyphs by their dots, the backlight, no cursor.
-    pub fn shows(&self, picture: &Picture) -> bool {
+    /// Whether exactly this frame is to be seen: every cell, glyphs by their dots, the backlight, no cursor.
+    pub fn shows(&self, frame: &Frame) -> bool {
         let (cells, cgram) = (self.cells(), self.cgram());
-        let right = |row: usize, column: usize| match (picture.cell(row, column), cells[row][column]) {
+        let right = |row: usize, column: usize| match (frame.cell(row, column), cells[row][column]) {
             (Cell::Rom(code), shown) => code == shown,
             (Cell::Glyph(_, dots), shown) => cgram.get(usize::from(shown)) == Some(&dots),
         };
         self.is_on()
             && !self.has_cursor()
-            && self.backlight() == picture.backlight
+            && self.backlight() == (frame.backlight() != Backlight::Off)
             && (0..self.size.rows).all(|row| (0..self.size.columns).all(|column| right(row, column)))
     }
 

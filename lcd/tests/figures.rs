@@ -10,11 +10,11 @@ use embedded_hal::i2c::{ErrorType, I2c, Operation};
 use hd44780_driver::HD44780;
 use hd44780_driver::bus::I2CBus;
 use i2c_character_display::{CharacterDisplayPCF8574T, LcdDisplayType};
-use picollect_lcd::Size;
 use picollect_lcd::backpack::PinMap;
 use picollect_lcd::display::{Display, HEAL_PERIOD, Wiring};
 use picollect_lcd::panel_model::{BusUse, Panel, SimulatedBus, SimulatedFault};
-use picollect_lcd::picture::Picture;
+use picollect_lcd::rom_a00::character;
+use picollect_lcd::{Frame, Size};
 
 const ADDRESS: u8 = 0x27;
 const BUS_HZ: u32 = 100_000;
@@ -111,13 +111,19 @@ impl Ours {
     }
 }
 
+/// A frame of these rows of codes.
+fn frame(size: Size, rows: &[Vec<u8>]) -> Frame {
+    let mut frame = Frame::blank(size);
+    for (row, codes) in rows.iter().enumerate() {
+        let text: String = codes.iter().map(|&code| character(code).expect("a sign of the ROM")).collect();
+        frame.write(row, &text);
+    }
+    frame
+}
+
 impl Driver for Ours {
     fn show(&mut self, rows: &[Vec<u8>]) {
-        let mut picture = Picture::blank(self.size);
-        for (row, codes) in rows.iter().enumerate() {
-            picture.write(row, codes);
-        }
-        self.display.show(&picture);
+        self.display.show(&frame(self.size, rows));
         self.settle();
     }
 
@@ -391,8 +397,7 @@ fn back_after(missing: Duration) -> Duration {
     ours.bus.0.borrow_mut().unplug();
     ours.run(missing);
     ours.bus.0.borrow_mut().plug();
-    let mut wanted = Picture::blank(Size::SMALL);
-    page(0, false).iter().enumerate().for_each(|(row, codes)| wanted.write(row, codes));
+    let wanted = frame(Size::SMALL, &page(0, false));
     let start = ours.bus.0.borrow().panel.now();
     while !ours.bus.0.borrow().panel.shows(&wanted) {
         ours.run(Duration::from_millis(1));

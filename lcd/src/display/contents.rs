@@ -1,12 +1,13 @@
 //! What stands in the controller's memories, as far as that is known, and what should stand there.
 
-use crate::Size;
 use crate::driver::plan::{Travel, travel};
 use crate::driver::{CGRAM, DDRAM, Edit, LINE};
-use crate::picture::{Cell, Dots, GLYPHS, Picture};
+use crate::glyphs::SLOTS;
+use crate::rom_a00::Bitmap;
+use crate::{Cell, Frame, Size};
 
 /// Rows of dots of a glyph.
-const ROWS: usize = CGRAM / GLYPHS;
+const ROWS: usize = CGRAM / SLOTS;
 
 /// Where the address counter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,14 +101,14 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// For a picture on a panel of this size. A glyph stays where its dots already are; a new one gets a slot
-    /// that no cell shows, so that nothing on the panel changes before its time, or else one that the picture
+    /// For a frame on a panel of this size. A glyph stays where its dots already are; a new one gets a slot
+    /// that no cell shows, so that nothing on the panel changes before its time, or else one that the frame
     /// does not need.
-    pub(super) fn of(picture: &Picture, size: Size, known: &Contents, before: Option<&Self>) -> Self {
+    pub(super) fn of(frame: &Frame, size: Size, known: &Contents, before: Option<&Self>) -> Self {
         let places =
             || (0..size.rows).flat_map(move |row| (0..size.columns).map(move |column| (row, column)));
-        let used: [Option<Dots>; GLYPHS] = std::array::from_fn(|slot| {
-            places().find_map(|(row, column)| match picture.cell(row, column) {
+        let used: [Option<Bitmap>; SLOTS] = std::array::from_fn(|slot| {
+            places().find_map(|(row, column)| match frame.cell(row, column) {
                 Cell::Glyph(used, dots) if used == slot => Some(dots),
                 _ => None,
             })
@@ -115,7 +116,7 @@ impl Target {
         let slots = allocate(&used, known, before);
         let mut target = Self { cells: [None; DDRAM], glyphs: [None; CGRAM] };
         for (row, column) in places() {
-            let code = match picture.cell(row, column) {
+            let code = match frame.cell(row, column) {
                 Cell::Rom(code) => code,
                 Cell::Glyph(slot, _) => code_of(slots[slot]),
             };
@@ -139,17 +140,17 @@ fn place(size: Size, row: usize, column: usize) -> Option<usize> {
     (row < 4 && along < LINE).then_some(row % 2 * LINE + along)
 }
 
-/// A slot of the controller for each of the picture's glyphs.
-fn allocate(used: &[Option<Dots>; GLYPHS], known: &Contents, before: Option<&Target>) -> [usize; GLYPHS] {
-    let mut slots = [None; GLYPHS];
+/// A slot of the controller for each of the frame's glyphs.
+fn allocate(used: &[Option<Bitmap>; SLOTS], known: &Contents, before: Option<&Target>) -> [usize; SLOTS] {
+    let mut slots = [None; SLOTS];
     for (slot, dots) in slots.iter_mut().zip(used) {
-        *slot = dots.and_then(|dots| (0..GLYPHS).find(|&at| holds(at, dots, known, before)));
+        *slot = dots.and_then(|dots| (0..SLOTS).find(|&at| holds(at, dots, known, before)));
     }
-    for at in 0..GLYPHS {
+    for at in 0..SLOTS {
         if slots[at].is_none() {
             let free = |slot: &usize| !slots.contains(&Some(*slot));
             let hidden = |slot: &usize| free(slot) && !is_seen(*slot, known, before);
-            slots[at] = (0..GLYPHS).find(hidden).or_else(|| (0..GLYPHS).find(free));
+            slots[at] = (0..SLOTS).find(hidden).or_else(|| (0..SLOTS).find(free));
         }
     }
     // Of eight slots the other seven glyphs take seven at most, so there is always one left.
@@ -157,7 +158,7 @@ fn allocate(used: &[Option<Dots>; GLYPHS], known: &Contents, before: Option<&Tar
 }
 
 /// Whether a slot of the controller has these dots, or is about to.
-fn holds(slot: usize, dots: Dots, known: &Contents, before: Option<&Target>) -> bool {
+fn holds(slot: usize, dots: Bitmap, known: &Contents, before: Option<&Target>) -> bool {
     let rows = slot * ROWS..(slot + 1) * ROWS;
     let intended = before.map(|target| &target.glyphs[rows.clone()]);
     intended.filter(|rows| rows[0].is_some()).unwrap_or(&known.glyphs[rows]) == dots.map(Some)
@@ -178,20 +179,16 @@ fn code_of(slot: usize) -> u8 {
 mod tests {
     use super::*;
 
-    const A: Dots = [1; 8];
-    const B: Dots = [2; 8];
+    const A: Bitmap = [1; 8];
+    const B: Bitmap = [2; 8];
 
-    fn with_glyphs(glyphs: &[Dots]) -> Picture {
-        let mut picture = Picture::blank(Size::SMALL);
-        for (slot, &dots) in glyphs.iter().enumerate() {
-            picture.set(0, slot, code_of(slot));
-            picture.set_glyph(slot, dots);
-        }
-        picture
+    fn with_glyphs(glyphs: &[Bitmap]) -> Frame {
+        let codes: Vec<u8> = (0..glyphs.len()).map(code_of).collect();
+        Frame::of_codes(Size::SMALL, &codes, std::array::from_fn(|slot| glyphs.get(slot).copied()))
     }
 
-    fn shown(picture: &Picture, known: &mut Contents, before: Option<&Target>) -> (Target, usize) {
-        let target = Target::of(picture, Size::SMALL, known, before);
+    fn shown(frame: &Frame, known: &mut Contents, before: Option<&Target>) -> (Target, usize) {
+        let target = Target::of(frame, Size::SMALL, known, before);
         let edits = known.edits(&target);
         assert_eq!(known.differs(&target), !edits.is_empty());
         known.apply(&edits);
@@ -202,7 +199,7 @@ mod tests {
     #[test]
     fn cells_that_no_controller_has_are_left_out() {
         let size = Size { columns: 24, rows: 5 };
-        let target = Target::of(&Picture::blank(size), size, &Contents::unknown(), None);
+        let target = Target::of(&Frame::blank(size), size, &Contents::unknown(), None);
         assert_eq!(target.cells, [Some(b' '); DDRAM]);
         assert_eq!(place(size, 2, 16), None);
         assert_eq!(place(Size::LARGE, 3, 19), Some(79));
@@ -229,7 +226,7 @@ mod tests {
 
     #[test]
     fn eight_new_glyphs_replace_eight_that_are_seen() {
-        let all = |first: u8| -> Vec<Dots> { (first..first + 8).map(|dots| [dots; 8]).collect() };
+        let all = |first: u8| -> Vec<Bitmap> { (first..first + 8).map(|dots| [dots; 8]).collect() };
         let mut known = Contents::at_home();
         let (first, _) = shown(&with_glyphs(&all(1)), &mut known, None);
         let (second, _) = shown(&with_glyphs(&all(11)), &mut known, Some(&first));

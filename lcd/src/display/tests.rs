@@ -39,25 +39,24 @@ impl Rig {
         self.bus.panel.wait(Duration::from_millis(3));
     }
 
-    fn shows(&self, picture: &Picture) -> bool {
-        self.bus.panel.shows(picture)
+    fn shows(&self, frame: &Frame) -> bool {
+        self.bus.panel.shows(frame)
     }
 }
 
-fn picture(size: Size, text: &str) -> Picture {
-    let mut picture = Picture::blank(size);
-    for row in 0..size.rows {
-        picture.write(row, format!("{row}{text:-<39}").as_bytes());
-    }
-    picture.set_glyph(3, [0x15, 0x0a, 0x15, 0x0a, 0x15, 0x0a, 0x15, 0x0a]);
-    picture.set(0, 5, 3);
-    picture
+fn frame(size: Size, text: &str) -> Frame {
+    let rows = (0..size.rows).map(|row| format!("{row}{text:-<39}"));
+    let mut codes: Vec<u8> = rows.flat_map(|row| row.into_bytes().into_iter().take(size.columns)).collect();
+    codes[5] = 3;
+    let mut dots = [None; 8];
+    dots[3] = Some([0x15, 0x0a, 0x15, 0x0a, 0x15, 0x0a, 0x15, 0x0a]);
+    Frame::of_codes(size, &codes, dots)
 }
 
 const MOMENT: Duration = Duration::from_millis(300);
 
 #[test]
-fn a_picture_is_shown_on_every_panel_and_backpack_and_at_every_bus_speed() {
+fn a_frame_is_shown_on_every_panel_and_backpack_and_at_every_bus_speed() {
     for (size, pins, bus_hz) in [
         (Size::SMALL, PinMap::USUAL, 100_000),
         (Size::LARGE, PinMap::MJKDZ, 100_000),
@@ -65,7 +64,7 @@ fn a_picture_is_shown_on_every_panel_and_backpack_and_at_every_bus_speed() {
         (Size { columns: 16, rows: 4 }, PinMap::USUAL, 10_000),
     ] {
         let mut rig = Rig::new(Wiring { address: ADDRESS, pins, bus_hz, size });
-        let wanted = picture(size, "hello");
+        let wanted = frame(size, "hello");
         rig.display.show(&wanted);
         rig.run(Duration::from_secs(2));
         assert!(rig.shows(&wanted) && rig.display.is_settled(), "{size:?}");
@@ -90,7 +89,7 @@ fn nothing_is_sent_before_there_is_something_to_show() {
 fn no_transaction_holds_the_bus_longer_than_five_milliseconds() {
     let mut rig = Rig::new(wiring(Size::LARGE));
     for text in ["one", "two", "three"] {
-        rig.display.show(&picture(Size::LARGE, text));
+        rig.display.show(&frame(Size::LARGE, text));
         rig.run(Duration::from_secs(12));
     }
     assert!(rig.bus.take_use().longest <= Duration::from_millis(5));
@@ -99,7 +98,7 @@ fn no_transaction_holds_the_bus_longer_than_five_milliseconds() {
 #[test]
 fn healing_is_not_seen() {
     let mut rig = Rig::new(wiring(Size::LARGE));
-    let wanted = picture(Size::LARGE, "steady");
+    let wanted = frame(Size::LARGE, "steady");
     rig.display.show(&wanted);
     rig.run(MOMENT);
     rig.bus.take_use();
@@ -115,9 +114,9 @@ fn healing_is_not_seen() {
 fn a_fault_at_any_byte_breaks_no_rule_and_is_healed_within_a_second() {
     for after in 0..54 {
         let mut rig = Rig::new(wiring(Size::SMALL));
-        rig.display.show(&picture(Size::SMALL, "before"));
+        rig.display.show(&frame(Size::SMALL, "before"));
         rig.run(MOMENT);
-        let wanted = picture(Size::SMALL, "and after that");
+        let wanted = frame(Size::SMALL, "and after that");
         rig.bus.fail_after(after);
         rig.display.show(&wanted);
         let failed = rig.run(Duration::from_secs(1));
@@ -131,7 +130,7 @@ fn a_fault_at_any_byte_breaks_no_rule_and_is_healed_within_a_second() {
 fn a_panel_that_was_unplugged_is_back_within_three_seconds_and_costs_little_meanwhile() {
     for missing_ms in [1, 30, 700, 2_000, 3_333, 60_000] {
         let mut rig = Rig::new(wiring(Size::SMALL));
-        let wanted = picture(Size::SMALL, "static");
+        let wanted = frame(Size::SMALL, "static");
         rig.display.show(&wanted);
         rig.run(MOMENT);
         rig.bus.unplug();
@@ -148,10 +147,10 @@ fn a_panel_that_was_unplugged_is_back_within_three_seconds_and_costs_little_mean
 #[test]
 fn a_power_failure_that_no_transaction_saw_is_noticed_before_the_next_change_is_written() {
     let mut rig = Rig::new(wiring(Size::SMALL));
-    rig.display.show(&picture(Size::SMALL, "before"));
+    rig.display.show(&frame(Size::SMALL, "before"));
     rig.run(MOMENT);
     rig.bus.panel.power_cycle();
-    let wanted = picture(Size::SMALL, "after");
+    let wanted = frame(Size::SMALL, "after");
     rig.display.show(&wanted);
     rig.run(MOMENT);
     assert!(rig.shows(&wanted));
@@ -161,11 +160,11 @@ fn a_power_failure_that_no_transaction_saw_is_noticed_before_the_next_change_is_
 #[test]
 fn the_backlight_alone_takes_one_byte() {
     let mut rig = Rig::new(wiring(Size::SMALL));
-    let mut wanted = picture(Size::SMALL, "alarm");
+    let mut wanted = frame(Size::SMALL, "alarm");
     rig.display.show(&wanted);
     rig.run(MOMENT);
     rig.bus.take_use();
-    wanted.backlight = false;
+    wanted.set_backlight(Backlight::Off);
     rig.display.show(&wanted);
     rig.run(MOMENT);
     assert!(rig.shows(&wanted));
@@ -175,7 +174,7 @@ fn the_backlight_alone_takes_one_byte() {
 #[test]
 fn a_disturbed_panel_is_right_again_after_the_heal_period() {
     let mut rig = Rig::new(wiring(Size::SMALL));
-    let wanted = picture(Size::SMALL, "disturbed");
+    let wanted = frame(Size::SMALL, "disturbed");
     rig.display.show(&wanted);
     rig.run(MOMENT);
     for levels in [0x10, 0x01, 0xf1] {
@@ -189,7 +188,7 @@ fn a_disturbed_panel_is_right_again_after_the_heal_period() {
 fn a_panel_that_took_any_instruction_by_mistake_is_right_again_after_the_heal_period() {
     for instruction in 0..=u8::MAX {
         let mut rig = Rig::new(wiring(Size::SMALL));
-        let wanted = picture(Size::SMALL, "upset");
+        let wanted = frame(Size::SMALL, "upset");
         rig.display.show(&wanted);
         rig.run(MOMENT);
         rig.upset(instruction);
