@@ -154,7 +154,10 @@ fn calibrate(options: &Options, meter: &str, seconds: u64) -> Result<(), Failure
 const BETWEEN_READINGS: Duration = Duration::from_millis(300);
 
 fn once(options: &Options, format: Format) -> Result<(), Failure> {
-    let mut agent = Agent::new(&settings(options, &TargetOptions::default())?)?;
+    let mut settings = settings(options, &TargetOptions::default())?;
+    // The panel is the running agent's.
+    settings.lcd = None;
+    let mut agent = Agent::new(&settings)?;
     agent.sample(Counts::default());
     agent.stop().wait(BETWEEN_READINGS);
     let (lines, status) = agent.sample(Counts::default());
@@ -215,6 +218,9 @@ fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
         let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
         let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
         println!("meter     {key}, {shunt}{boundary}");
+    }
+    if let Some(lcd) = &settings.lcd {
+        println!("lcd       {}", lcd.described());
     }
     println!("spool     {spool}");
     println!("delivery  {:?}", settings.delivery);

@@ -120,7 +120,7 @@ pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
     let mut costs = Vec::new();
     let until = clock.now() + BUS_TIME;
     while clock.now() < until {
-        if bus.next_due() <= clock.now() {
+        if bus.next_due(clock.now()) <= clock.now() {
             let begun = Instant::now();
             bus.read_due(&|| clock.now());
             costs.push(begun.elapsed());
