@@ -1,5 +1,7 @@
 //! The agent's command line. `picollect agent …` and `picollect-agent …` are the same.
 
+mod lcd;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -87,6 +89,8 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
     },
+    /// Try a panel on the I2C bus, or see this node's pages without one
+    Lcd(lcd::Lcd),
     /// Check the configuration and print what holds
     Check {
         /// What to sample.
@@ -131,6 +135,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Once { options, format } => once(&options, format),
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
+        Command::Lcd(lcd) => lcd::execute(lcd),
         Command::Check { options, target } => check(&options, &target),
     }
 }

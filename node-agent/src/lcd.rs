@@ -3,6 +3,7 @@
 
 pub mod face;
 pub mod panel;
+pub mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

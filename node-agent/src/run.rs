@@ -189,6 +189,11 @@ impl Agent {
         })
     }
 
+    /// The moment on the agent's clock.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
     /// Takes a sample now. `counts` is what has become of the lines so far.
     pub fn sample(&mut self, counts: Counts) -> (Lines, Status) {
         let stamps = self.clock.stamps();
@@ -286,7 +291,7 @@ pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
     for bus in sources.buses(&Board::read(&sources.root)) {
         findings.extend(probe::bus(bus, &clock));
     }
-    findings.extend(probe::candidates(&sources.root, &sources.meters));
+    findings.extend(probe::candidates(&sources.root, &sources.meters, sources.lcd.as_ref()));
     (name, findings)
 }
 

@@ -51,9 +51,14 @@ pub struct LcdSettings {
 }
 
 impl LcdSettings {
-    /// A panel with the usual pages and wiring at this address; refused where no backpack can be.
+    /// A panel of which nothing else is said; refused where no backpack can be.
     pub fn at(address: u8) -> Result<Self, String> {
-        checked(Table { address, ..Table::default() })
+        Self::of(address, PanelSize::default(), NamedPins::default())
+    }
+
+    /// A panel with the usual pages; refused where no backpack can be.
+    pub fn of(address: u8, size: PanelSize, pins: NamedPins) -> Result<Self, String> {
+        checked(Table { address, size, pins: Wires::Named(pins), ..Table::default() })
     }
 
     /// What holds, in a line.
@@ -229,12 +234,12 @@ fn checked(table: Table) -> Result<LcdSettings, String> {
     let usage = Use { page_ms: page_ms(table.rotate.as_deref())?, dim, ..Use::default() };
     let templates = table.templates.iter().map(|(name, rows)| template(name, rows, size));
     let templates = templates.collect::<Result<_, _>>()?;
-    let wiring = Wiring { address, pins: pin_map(table.pins)?, bus_hz, size };
+    let wiring = Wiring { address, pins: pin_map(&table.pins)?, bus_hz, size };
     Ok(LcdSettings { bus, wiring, pages, templates, usage })
 }
 
-fn pin_map(pins: Wires) -> Result<PinMap, String> {
-    match pins {
+fn pin_map(pins: &Wires) -> Result<PinMap, String> {
+    match *pins {
         Wires::Named(named) => Ok(named.map()),
         Wires::Each(EachPin { rs, rw, e, backlight, data, backlight_low }) => {
             let pins = Pins { rs, rw, e, backlight, data, backlight_low };
