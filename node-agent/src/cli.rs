@@ -1,5 +1,7 @@
 //! The agent's command line. `picollect agent …` and `picollect-agent …` are the same.
 
+mod lcd;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -87,6 +89,8 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
     },
+    /// Try a panel on the I2C bus, or see this node's pages without one
+    Lcd(lcd::Lcd),
     /// Check the configuration and print what holds
     Check {
         /// What to sample.
@@ -131,6 +135,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Once { options, format } => once(&options, format),
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
+        Command::Lcd(lcd) => lcd::execute(lcd),
         Command::Check { options, target } => check(&options, &target),
     }
 }
@@ -154,7 +159,10 @@ fn calibrate(options: &Options, meter: &str, seconds: u64) -> Result<(), Failure
 const BETWEEN_READINGS: Duration = Duration::from_millis(300);
 
 fn once(options: &Options, format: Format) -> Result<(), Failure> {
-    let mut agent = Agent::new(&settings(options, &TargetOptions::default())?)?;
+    let mut settings = settings(options, &TargetOptions::default())?;
+    // The panel is the running agent's.
+    settings.lcd = None;
+    let mut agent = Agent::new(&settings)?;
     agent.sample(Counts::default());
     agent.stop().wait(BETWEEN_READINGS);
     let (lines, status) = agent.sample(Counts::default());
@@ -215,6 +223,9 @@ fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
         let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
         let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
         println!("meter     {key}, {shunt}{boundary}");
+    }
+    if let Some(lcd) = &settings.lcd {
+        println!("lcd       {}", lcd.described());
     }
     println!("spool     {spool}");
     println!("delivery  {:?}", settings.delivery);

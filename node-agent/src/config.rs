@@ -1,5 +1,6 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
+pub mod lcd;
 pub mod meters;
 
 use std::fs;
@@ -10,6 +11,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
+use self::lcd::LcdSettings;
 use self::meters::MeterSettings;
 use crate::client::{Bucket, Target, Token, checked_url};
 use crate::gpio::PinSettings;
@@ -40,6 +42,7 @@ struct File {
     simulate: Option<SimulateSection>,
     #[serde(deserialize_with = "meters::meters")]
     meter: Vec<MeterSettings>,
+    lcd: Option<LcdSettings>,
     metrics_listen: Option<String>,
 }
 
@@ -168,6 +171,8 @@ pub struct Settings {
     pub simulate: Option<Scenario>,
     /// The meters on I2C buses.
     pub meters: Vec<MeterSettings>,
+    /// The panel, if there is one.
+    pub lcd: Option<LcdSettings>,
     /// Where the board's files are.
     pub root: PathBuf,
     /// Address and port at which Prometheus may scrape; `None` means that it may not.
@@ -210,6 +215,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
         gpio: file.gpio.checked().map_err(usage)?,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         meters: file.meter,
+        lcd: file.lcd,
         root: options.root.clone(),
         metrics_listen: on_line.metrics_listen.clone().or(file.metrics_listen),
     })

@@ -16,8 +16,10 @@ use picollect_telemetry::NoData;
 
 use crate::attr::Root;
 
-/// Where power monitors answer; the scan asks nobody else.
+/// Where power monitors answer.
 pub const POWER_MONITORS: RangeInclusive<u8> = 0x40..=0x4f;
+/// Where the backpacks of panels answer: PCF8574 and PCF8574A.
+pub const BACKPACKS: [RangeInclusive<u8>; 2] = [0x20..=0x27, 0x38..=0x3f];
 
 // Linux' error numbers (<https://docs.kernel.org/i2c/fault-codes.html>).
 const EPERM: i32 = 1;
@@ -138,11 +140,12 @@ pub fn buses(root: &Root) -> Vec<u8> {
     names.iter().filter_map(|name| name.strip_prefix("i2c-")?.parse().ok()).collect()
 }
 
-/// Who answers where power monitors may be, asked by reading a single byte; addresses that a kernel
+/// Who answers where power monitors and panels may be, asked by reading a single byte; addresses that a kernel
 /// driver owns are named with the error.
 pub fn scan<B: I2c<Error = BusError> + ?Sized>(bus: &mut B) -> Vec<(u8, Result<(), BusError>)> {
     let ask = |address| (address, bus.read(address, &mut [0]));
-    let answers = POWER_MONITORS.map(ask);
+    let [usual, other] = BACKPACKS;
+    let answers = usual.chain(other).chain(POWER_MONITORS).map(ask);
     answers.filter(|(_, answer)| answer.map_or_else(|error| error.errno == Some(EBUSY), |()| true)).collect()
 }
 
@@ -252,7 +255,9 @@ mod tests {
         let bus = SimulatedBus::default();
         bus.plug(0x40, Box::new(|_| crate::simulated::ina219_model::Supply { volts: 5.0, amps: 0.5 }), 0.1);
         bus.kernel_owns(0x45);
-        assert_eq!(scan(&mut bus.clone()), [(0x40, Ok(())), (0x45, Err(BusError::new(EBUSY)))]);
+        bus.kernel_owns(0x3f);
+        let owned = Err(BusError::new(EBUSY));
+        assert_eq!(scan(&mut bus.clone()), [(0x3f, owned), (0x40, Ok(())), (0x45, owned)]);
         assert_eq!(bus.writes(), [0; 0]);
     }
 }

@@ -127,9 +127,8 @@ impl Metered {
         let thread = thread::Builder::new().name(format!("i2c-{}", bus.number())).spawn(move || {
             loop {
                 bus.read_due(&|| clock.now());
-                // The display of a panel on this bus would be written here: between two meters, if none
-                // is due before it is done.
-                if stop.wait_until(clock.instant(bus.next_due())) {
+                bus.serve_panel(&|| clock.now());
+                if stop.wait_until(clock.instant(bus.next_due(clock.now()))) {
                     return;
                 }
             }

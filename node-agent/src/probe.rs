@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::attr::Root;
 use crate::clock::Clock;
+use crate::config::lcd::{LcdSettings, is_backpack};
 use crate::config::meters::MeterSettings;
 use crate::i2c;
 use crate::metering::bus::BusMeters;
@@ -120,7 +121,7 @@ pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
     let mut costs = Vec::new();
     let until = clock.now() + BUS_TIME;
     while clock.now() < until {
-        if bus.next_due() <= clock.now() {
+        if bus.next_due(clock.now()) <= clock.now() {
             let begun = Instant::now();
             bus.read_due(&|| clock.now());
             costs.push(begun.elapsed());
@@ -147,7 +148,7 @@ pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
 }
 
 /// Addresses that answer and that nobody configured; they are only read, one byte each.
-pub fn candidates(root: &Root, configured: &[MeterSettings]) -> Vec<Finding> {
+pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdSettings>) -> Vec<Finding> {
     let mut found = Vec::new();
     for number in i2c::buses(root) {
         let mut open = match i2c::open(root, number) {
@@ -162,20 +163,31 @@ pub fn candidates(root: &Root, configured: &[MeterSettings]) -> Vec<Finding> {
             }
         };
         for (address, answer) in i2c::scan(open.as_mut()) {
-            let known = configured.iter().any(|meter| (meter.bus, meter.address) == (number, address));
+            let place = (number, address);
+            let known = configured.iter().any(|meter| (meter.bus, meter.address) == place)
+                || panel.is_some_and(|panel| (panel.bus, panel.wiring.address) == place);
             if !known {
-                let how = format!(
-                    "if it is a power meter: [[meter]] chip = \"ina219\", bus = {number}, address = {address:#x}, shunt_ohm = 0.1"
-                );
                 found.push(candidate(
                     format!("i2c-{number} {address:#x}"),
                     answer.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
-                    how,
+                    how_to_use(number, address),
                 ));
             }
         }
     }
     found
+}
+
+/// What an owner can do with what answers there.
+fn how_to_use(bus: u8, address: u8) -> String {
+    if is_backpack(address) {
+        return format!(
+            "if it is a panel: `picollect-agent lcd test {address:#x} --bus {bus}`, then [lcd] bus = {bus}, address = {address:#x}"
+        );
+    }
+    format!(
+        "if it is a power meter: [[meter]] chip = \"ina219\", bus = {bus}, address = {address:#x}, shunt_ohm = 0.1"
+    )
 }
 
 fn candidate(sensor: String, state: String, remedy: String) -> Finding {
@@ -254,6 +266,13 @@ mod tests {
 
     fn find(findings: &[Finding], sensor: &str) -> Finding {
         findings.iter().find(|finding| finding.sensor == sensor).expect("it is in the list").clone()
+    }
+
+    #[test]
+    fn what_may_be_a_panel_is_told_from_what_may_be_a_meter() {
+        assert!(how_to_use(1, 0x27).contains("lcd test 0x27 --bus 1"));
+        assert!(how_to_use(3, 0x3f).contains("[lcd] bus = 3, address = 0x3f"));
+        assert!(how_to_use(1, 0x40).contains("[[meter]]"));
     }
 
     #[test]

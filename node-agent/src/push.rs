@@ -17,6 +17,7 @@ use picollect_telemetry::line::count_lines;
 
 use crate::client::{Answer, Client};
 use crate::clock::{Authority, Clock, alone, choose};
+use crate::lcd::Told;
 use crate::queue::{Batch, Queue};
 
 /// Lines posted together, before compression: many samples when catching up, well under any collector's
@@ -54,6 +55,7 @@ pub struct Push {
     queue: Arc<Queue>,
     clock: Clock,
     synchronised: Synchronised,
+    told: Told,
     /// The last failure's text: each cause is logged once.
     failing: Option<String>,
     wait: Duration,
@@ -72,12 +74,19 @@ impl Push {
             queue,
             clock,
             synchronised,
+            told: Told::default(),
             failing: None,
             wait: FIRST_WAIT,
             flush_until: None,
             left_first: None,
             last_exchange: Instant::now(),
         }
+    }
+
+    /// Tells the panel whether deliveries arrive.
+    #[must_use]
+    pub fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// Until the queue is closed and empty, or the time to flush is over.
@@ -103,6 +112,7 @@ impl Push {
             }
             Err(why) => Outcome::Failed(why, None),
         };
+        self.told.delivered(matches!(outcome, Outcome::Done { .. }));
         match outcome {
             Outcome::Done { refused, why } => {
                 match why {

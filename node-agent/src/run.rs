@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use picollect_lcd::pages::node as node_page;
 use picollect_lcd::{Frame, Size};
 use picollect_settings::exit::Failure;
 use picollect_telemetry::catalogue::{CLUSTER, HOST, SIMULATED};
@@ -19,12 +20,15 @@ use crate::attr::Root;
 use crate::board::{self, Board, digest};
 use crate::client::{Client, Target};
 use crate::clock::Clock;
+use crate::config::lcd::LcdSettings;
 use crate::config::meters::MeterSettings;
 use crate::config::{Delivery, Settings, SpoolSettings};
-use crate::display;
 use crate::exposition::Exposition;
 use crate::gpio::{Gpio, PinSettings};
 use crate::i2c;
+use crate::lcd::Told;
+use crate::lcd::face::{Face, Node, node_facts};
+use crate::lcd::panel::{MinuteOfDay, Panel};
 use crate::metering::bus::{self, BusMeters};
 use crate::metering::{self, Metered, PowerMeter};
 use crate::power_model::{self, PowerModel, Watts};
@@ -46,6 +50,7 @@ struct Sources {
     ambient: Option<AmbientSensor>,
     gpio: PinSettings,
     meters: Vec<MeterSettings>,
+    lcd: Option<LcdSettings>,
 }
 
 /// What a board has.
@@ -59,15 +64,18 @@ impl Sources {
             ambient: settings.ambient.clone(),
             gpio: settings.gpio,
             meters: if settings.simulate.is_some() { Vec::new() } else { settings.meters.clone() },
+            lcd: settings.lcd.clone(),
         }
     }
 
     /// The configured meters by their buses; nothing is opened yet.
     fn buses(&self, board: &Board) -> Vec<BusMeters> {
-        bus::group(&self.meters, power_model::usual(board), |number| {
-            let root = self.root.clone();
-            Box::new(move || i2c::open(&root, number))
-        })
+        bus::group(&self.meters, power_model::usual(board), |number| self.opening(number))
+    }
+
+    fn opening(&self, number: u8) -> bus::Open {
+        let root = self.root.clone();
+        Box::new(move || i2c::open(&root, number))
     }
 
     /// The sensors and meters of the board, or of the simulated one.
@@ -101,6 +109,7 @@ pub struct Agent {
     clock: Clock,
     sampler: Sampler,
     gpio: Option<Gpio>,
+    told: Told,
     exposition: Option<Exposition>,
     writer: LineWriter,
     stop: Stop,
@@ -128,6 +137,7 @@ impl Agent {
             clock,
             sampler,
             gpio: None,
+            told: Told::default(),
             exposition: None,
             writer,
             stop: Stop::default(),
@@ -145,11 +155,16 @@ impl Agent {
         // The pins that were held are given back before they are taken again.
         drop(self.gpio.take());
         self.gpio = self.sources.pins(&mut sensors);
+        let presses = self.gpio.as_mut().and_then(|gpio| gpio.presses.take());
         let board = &self.sampler.board;
-        let buses = self.sources.buses(board);
+        let mut buses = self.sources.buses(board);
         let measured =
             !buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
         let choose = || PowerModel::choose(self.power_model, board, board::cores(&self.sources.root));
+        if let Some(lcd) = &self.sources.lcd {
+            let panel = Panel::new(lcd, self.face(lcd), presses, self.minute_of_day());
+            bus::attach(&mut buses, lcd.bus, panel, || self.sources.opening(lcd.bus));
+        }
         self.sampler.model = if measured { None } else { choose() };
         self.sampler.sensors = sensors;
         self.sampler.meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
@@ -157,10 +172,34 @@ impl Agent {
         Ok(())
     }
 
+    /// What the panel will say, from the samples that are yet to come.
+    pub fn face(&self, lcd: &LcdSettings) -> Face {
+        let (name, simulated) = (self.name.clone(), self.sources.simulate.is_some());
+        let node = Node { name, simulated, interval: self.sampler.interval };
+        Face::new(node, lcd.clone(), self.told.clone())
+    }
+
+    /// Known once the times are settled.
+    fn minute_of_day(&self) -> MinuteOfDay {
+        let clock = self.clock.clone();
+        Box::new(move || {
+            let stamps = clock.stamps();
+            stamps.authority?;
+            u16::try_from(stamps.stamp_ms(clock.now()).div_euclid(60_000).rem_euclid(1440)).ok()
+        })
+    }
+
+    /// The moment on the agent's clock.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
     /// Takes a sample now. `counts` is what has become of the lines so far.
     pub fn sample(&mut self, counts: Counts) -> (Lines, Status) {
         let stamps = self.clock.stamps();
-        let status = self.sampler.sample(self.clock.now(), stamps, counts, &mut self.writer);
+        let now = self.clock.now();
+        let status = self.sampler.sample(now, stamps, counts, &mut self.writer);
+        self.told.sampled(now, &status);
         if let Some(gpio) = &mut self.gpio {
             gpio.show_alarm(&status);
         }
@@ -170,7 +209,7 @@ impl Agent {
 
     /// What the panel shows.
     pub fn frame(&self, status: &Status, size: Size) -> Frame {
-        display::frame(&self.name, self.sources.simulate.is_some(), status, size)
+        node_page(&node_facts(&self.name, self.sources.simulate.is_some(), status), size)
     }
 
     /// The order to stop that its threads wait for.
@@ -252,7 +291,7 @@ pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
     for bus in sources.buses(&Board::read(&sources.root)) {
         findings.extend(probe::bus(bus, &clock));
     }
-    findings.extend(probe::candidates(&sources.root, &sources.meters));
+    findings.extend(probe::candidates(&sources.root, &sources.meters, sources.lcd.as_ref()));
     (name, findings)
 }
 
@@ -299,6 +338,7 @@ fn start_pushes(settings: &Settings, agent: &Agent) -> Result<Vec<Pushing>, Fail
         let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES, spool, digest(&boot)));
         let clients = targets.iter().cloned().map(Client::new).collect::<anyhow::Result<Vec<_>>>()?;
         let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), synchronised);
+        let push = push.telling(agent.told.clone());
         let thread = thread::Builder::new().name("push".into()).spawn(move || push.run())?;
         Ok((queue, thread))
     };

@@ -63,7 +63,7 @@ impl Bench {
         let (clock, end) = (self.bus.time.clone(), self.bus.time.now() + time);
         while clock.now() < end {
             self.reader.read_due(&|| clock.now());
-            clock.pass_until(self.reader.next_due().min(end));
+            clock.pass_until(self.reader.next_due(clock.now()).min(end));
         }
     }
 

@@ -84,7 +84,7 @@ fn metered(push: Duration, slowness: f64) -> Run {
     let ms = |at: Duration| i64::try_from((at + Duration::from_micros(500)).as_millis()).unwrap();
     while clock.now() < Duration::from_secs(RUN_S) {
         readers[0].read_due(&|| clock.now());
-        clock.pass_until(readers[0].next_due().min(next_push));
+        clock.pass_until(readers[0].next_due(clock.now()).min(next_push));
         if clock.now() >= next_push {
             let point = meter.lock().unwrap().take().unwrap();
             (since, until) = (point.since, point.at);

@@ -1,5 +1,7 @@
-//! The meters on one I2C bus, read by one thread in step with each one's conversion time.
+//! The meters on one I2C bus, read by one thread in step with each one's conversion time, and the panel that
+//! shares the bus with them.
 //!
+//! Invariant: the panel gets the bus only when it is done with it before the next meter has to be read.
 //! Invariant: only addresses that were configured are read, and only theirs are written.
 
 use std::sync::{Arc, Mutex};
@@ -15,18 +17,23 @@ use super::{MeterName, Shared, lock};
 use crate::config::meters::MeterSettings;
 use crate::energy::Integrator;
 use crate::i2c::{AnyBus, BusError, ENXIO, EREMOTEIO};
+use crate::lcd::panel::{HOLD, Panel};
 use crate::power_model::Watts;
 use crate::sensors::power_chip::{Answer, Chip, Conversion, MAX_CHANNELS};
 
 /// Opens the bus; called again after it was lost.
 pub type Open = Box<dyn FnMut() -> Result<Box<AnyBus>, BusError> + Send>;
 
-/// One bus with its chips.
+/// Between the panel's write and the next meter there is so much time at least: the thread may wake up late.
+const MARGIN: Duration = Duration::from_millis(3);
+
+/// One bus with its chips, and perhaps a panel.
 pub struct BusMeters {
     number: u8,
     open: Open,
     bus: Option<Box<AnyBus>>,
     devices: Vec<Device>,
+    panel: Option<Panel>,
 }
 
 /// One chip with the channels that are meters.
@@ -70,9 +77,18 @@ pub fn group(
                 None => devices.push(Device::new(meter, channel)),
             }
         }
-        BusMeters { number, open: open(number), bus: None, devices }
+        BusMeters { number, open: open(number), bus: None, devices, panel: None }
     };
     numbers.into_iter().map(bus).collect()
+}
+
+/// Puts the panel on the bus of this number, which gets a thread for the panel alone if no meter is on it.
+pub fn attach(buses: &mut Vec<BusMeters>, number: u8, panel: Panel, open: impl FnOnce() -> Open) {
+    let found = buses.iter().position(|bus| bus.number == number).unwrap_or_else(|| {
+        buses.push(BusMeters { number, open: open(), bus: None, devices: Vec::new(), panel: None });
+        buses.len() - 1
+    });
+    buses[found].panel = Some(panel);
 }
 
 impl BusMeters {
@@ -99,9 +115,40 @@ impl BusMeters {
         self.meters().into_iter().map(|(name, integrator)| (name, watts(&integrator))).collect()
     }
 
-    /// When a chip is to be asked next.
-    pub fn next_due(&self) -> Duration {
+    /// When a chip is to be asked next, or the panel has something to do and the time to do it.
+    pub fn next_due(&self, now: Duration) -> Duration {
+        let meter = self.next_meter();
+        let Some(panel) = &self.panel else { return meter };
+        let step = panel.step_due().max(now);
+        let fits = step.saturating_add(HOLD + MARGIN) <= meter;
+        meter.min(panel.frame_due()).min(if fits { step } else { meter })
+    }
+
+    fn next_meter(&self) -> Duration {
         self.devices.iter().map(|device| device.due).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Lets the panel do what is due, one step, if no meter has to wait for it.
+    pub fn serve_panel(&mut self, now: &dyn Fn() -> Duration) {
+        let meter = self.next_meter();
+        let Some(panel) = &mut self.panel else { return };
+        panel.refresh(now());
+        let free = meter.saturating_sub(now()) >= HOLD + MARGIN;
+        if !free || panel.step_due() > now() {
+            return;
+        }
+        let bus = match &mut self.bus {
+            Some(bus) => bus,
+            none => match (self.open)() {
+                Ok(bus) => none.insert(bus),
+                Err(error) => return panel.no_bus(error, now()),
+            },
+        };
+        let done = panel.step(bus.as_mut(), now);
+        // Where there are meters, they judge the bus.
+        if self.devices.is_empty() && done.is_err_and(needs_reopening) {
+            self.bus = None;
+        }
     }
 
     /// Asks the chips that are due, the longest overdue first.
@@ -131,12 +178,16 @@ impl BusMeters {
             }
             Ok(answer)
         });
-        // An adapter on USB that was replugged needs a new file; a chip that is missing does not.
-        if answer.is_err_and(|error| !matches!(error.errno, Some(EREMOTEIO | ENXIO))) {
+        if answer.is_err_and(needs_reopening) {
             self.bus = None;
         }
         answer
     }
+}
+
+/// An adapter on USB that was replugged needs a new file; a chip that is missing does not.
+fn needs_reopening(error: BusError) -> bool {
+    !matches!(error.errno, Some(EREMOTEIO | ENXIO))
 }
 
 impl Device {

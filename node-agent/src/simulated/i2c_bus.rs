@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use embedded_hal::i2c::{self, I2c, Operation};
+use picollect_lcd::panel_model::Panel;
 
 use super::ina219_model::{Ina219Model, Trace};
-use crate::i2c::{BusError, EBUSY, EREMOTEIO, ETIMEDOUT};
+use crate::i2c::{BusError, EBUSY, EIO, EREMOTEIO, ETIMEDOUT};
 
 /// Nine bits for each byte, its address before each operation, at 100 kHz.
 const BYTE_TIME: Duration = Duration::from_micros(90);
@@ -52,6 +53,9 @@ pub struct Faults {
 #[derive(Debug)]
 struct Wires {
     chips: Vec<(u8, Ina219Model)>,
+    panel: Option<(u8, Panel)>,
+    /// The next write to the panel breaks off after so many bytes.
+    breaks_after: Option<usize>,
     owned_by_kernel: Vec<u8>,
     faults: Faults,
     random: fastrand::Rng,
@@ -78,6 +82,8 @@ impl SimulatedBus {
     pub fn with_time(time: VirtualTime) -> Self {
         let wires = Wires {
             chips: Vec::new(),
+            panel: None,
+            breaks_after: None,
             owned_by_kernel: Vec::new(),
             faults: Faults::default(),
             random: fastrand::Rng::with_seed(6),
@@ -95,6 +101,32 @@ impl SimulatedBus {
     /// Plugs in this chip.
     pub fn plug_chip(&self, address: u8, chip: Ina219Model) {
         self.wires().chips.push((address, chip));
+    }
+
+    /// Plugs in a panel that gets its power now.
+    pub fn plug_panel(&self, address: u8, mut panel: Panel) {
+        catch_up(&mut panel, self.time.now());
+        panel.power_cycle();
+        self.wires().panel = Some((address, panel));
+    }
+
+    /// Takes the panel off the bus.
+    pub fn unplug_panel(&self) {
+        self.wires().panel = None;
+    }
+
+    /// The next write to the panel that is longer than this breaks off after so many bytes.
+    pub fn break_panel_write(&self, after: usize) {
+        self.wires().breaks_after = Some(after);
+    }
+
+    /// The panel as it is now.
+    pub fn with_panel<T>(&self, look: impl FnOnce(&mut Panel) -> T) -> Option<T> {
+        let now = self.time.now();
+        let mut wires = self.wires();
+        let (_, panel) = wires.panel.as_mut()?;
+        catch_up(panel, now);
+        Some(look(panel))
     }
 
     /// Takes the chip at this address off the bus.
@@ -136,6 +168,35 @@ impl SimulatedBus {
     }
 }
 
+fn catch_up(panel: &mut Panel, now: Duration) {
+    panel.wait(now.saturating_sub(panel.now()));
+}
+
+impl Wires {
+    /// A transfer with the panel, which counts the time of its bits itself.
+    fn serve_panel(&mut self, time: &VirtualTime, operations: &mut [Operation<'_>]) -> Result<(), BusError> {
+        let Some((_, panel)) = &mut self.panel else { return Err(BusError::new(EREMOTEIO)) };
+        catch_up(panel, time.now());
+        let mut done = Ok(());
+        for operation in operations {
+            match operation {
+                Operation::Write(bytes) => {
+                    let broken = self.breaks_after.filter(|after| after < &bytes.len());
+                    panel.write(&bytes[..broken.unwrap_or(bytes.len())]);
+                    if broken.is_some() {
+                        self.breaks_after = None;
+                        done = Err(BusError::new(EIO));
+                        break;
+                    }
+                }
+                Operation::Read(buffer) => buffer.fill_with(|| panel.read()),
+            }
+        }
+        time.pass_until(panel.now());
+        done
+    }
+}
+
 impl i2c::ErrorType for SimulatedBus {
     type Error = BusError;
 }
@@ -158,6 +219,9 @@ impl I2c for SimulatedBus {
         let lost = wires.random.f64() < faults.remote_io;
         let brown_out = wires.random.f64() < faults.brown_out;
         self.time.pass(faults.delay);
+        if wires.panel.as_ref().is_some_and(|(of, _)| *of == address) && !lost {
+            return wires.serve_panel(&self.time, operations);
+        }
         let Wires { chips, .. } = &mut *wires;
         let chip = chips.iter_mut().find(|(of, _)| *of == address);
         let Some((_, chip)) = chip.filter(|_| !lost) else {

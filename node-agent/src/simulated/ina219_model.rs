@@ -38,6 +38,7 @@ pub struct Ina219Model {
     shunt: u16,
     bus: u16,
     ready: bool,
+    missed: u32,
     /// Of the conversion under way: samples of shunt and bus voltage so far, and their sum.
     samples: (u32, u32),
     sums: (f64, f64),
@@ -66,6 +67,7 @@ impl Ina219Model {
             shunt: 0,
             bus: 0,
             ready: false,
+            missed: 0,
             samples: (0, 0),
             sums: (0.0, 0.0),
             exact_joules: 0.0,
@@ -95,6 +97,11 @@ impl Ina219Model {
     /// The supply's energy up to the end of the last conversion: what `converted_joules` ought to be.
     pub fn exact_joules_converted(&self) -> f64 {
         self.exact_at_conversion
+    }
+
+    /// Conversions that the next one replaced before anybody had read them.
+    pub fn missed_conversions(&self) -> u32 {
+        self.missed
     }
 
     /// Everything is at its reset value again.
@@ -185,6 +192,7 @@ impl Ina219Model {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the register")]
     fn convert(&mut self) {
+        self.missed += u32::from(self.ready);
         let shunt_volts = self.sums.0 / f64::from(self.samples.0);
         let bus_volts = self.sums.1 / f64::from(self.samples.1);
         let shunt = (shunt_volts / SHUNT_LSB_VOLTS).round().clamp(-SHUNT_LIMIT, SHUNT_LIMIT);

@@ -1,0 +1,143 @@
+//! `lcd`: a panel tried on explicit request, and this node's pages without a panel.
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
+use picollect_lcd::{pixels, png};
+use picollect_settings::exit::{Failure, usage};
+
+use super::BETWEEN_READINGS;
+use crate::attr::Root;
+use crate::clock::Clock;
+use crate::config::lcd::{LcdSettings, NamedPins, PanelSize};
+use crate::config::{Options, TargetOptions, settings};
+use crate::i2c;
+use crate::lcd::trial;
+use crate::queue::Counts;
+use crate::run::Agent;
+
+/// Where the preview pretends that a panel is if none is configured.
+const USUAL_ADDRESS: u8 = 0x27;
+
+/// The arguments of `lcd`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  picollect-agent lcd test 0x27 --size 20x4\n  picollect-agent lcd --preview\n  \
+                  picollect-agent lcd --preview --png panel.png"
+)]
+pub struct Lcd {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    options: Options,
+    /// Show this node's pages in the terminal, as the panel's pixels
+    #[arg(long, required = true)]
+    preview: bool,
+    /// Write what the panel shows now into a picture instead
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write a text to the panel at this address, and to no other
+    #[command(
+        after_help = "Stop the agent first if it has this panel.\n\nExample:\n  picollect-agent lcd test 0x27"
+    )]
+    Test(Test),
+}
+
+#[derive(Debug, Args)]
+struct Test {
+    /// Address of the backpack, such as 0x27
+    #[arg(value_parser = address)]
+    address: u8,
+    /// Number of the I2C bus
+    #[arg(long, default_value_t = 1)]
+    bus: u8,
+    /// Columns and rows
+    #[arg(long, value_enum, default_value_t)]
+    size: PanelSize,
+    /// How the backpack is wired
+    #[arg(long, value_enum, default_value_t)]
+    pins: NamedPins,
+    /// Find the buses below this directory
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+}
+
+/// Hexadecimal with `0x`, as `i2cdetect` and the configuration have it, or decimal.
+fn address(text: &str) -> Result<u8, String> {
+    let number = text.strip_prefix("0x").map_or_else(|| text.parse(), |hex| u8::from_str_radix(hex, 16));
+    number.map_err(|_| "it is no address such as 0x27".into())
+}
+
+/// Carries the command out.
+pub(super) fn execute(lcd: Lcd) -> Result<(), Failure> {
+    match lcd.action {
+        Some(Action::Test(test)) => try_panel(&test),
+        None => preview(&lcd.options, lcd.png.as_deref()),
+    }
+}
+
+fn try_panel(named: &Test) -> Result<(), Failure> {
+    let Test { address, bus, size, pins, root } = named;
+    let lcd = LcdSettings::of(*address, *size, *pins).map_err(|why| usage(anyhow!(why)))?;
+    let mut open = i2c::open(&Root::new(root), *bus)
+        .map_err(|error| anyhow!("cannot open I2C bus {bus}: {error}; {}", error.remedy()))?;
+    let clock = Clock::start();
+    let text = trial::run(open.as_mut(), lcd.wiring, &|| clock.now(), &std::thread::sleep);
+    let text = text.context("the test failed")?;
+    print!(
+        "The panel at {address:#04x} should show this now:\n{}Nothing to read: turn the screw for the contrast. \
+         Wrong signs: try --pins mjkdz, or give `pins` pin by pin. A row too few or too many: --size.\n",
+        text.to_terminal()
+    );
+    Ok(())
+}
+
+/// In a terminal until it is interrupted; else once.
+fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
+    let mut settings = settings(options, &TargetOptions::default())?;
+    // The panel itself is the running agent's.
+    let configured = settings.lcd.take();
+    let lcd = configured.map_or_else(|| LcdSettings::at(USUAL_ADDRESS), Ok).map_err(|why| anyhow!(why))?;
+    let mut agent = Agent::new(&settings)?;
+    let mut face = agent.face(&lcd);
+    agent.sample(Counts::default());
+    agent.stop().wait(BETWEEN_READINGS);
+    let mut drawn_lines = 0;
+    loop {
+        agent.sample(Counts::default());
+        if let Some(path) = picture {
+            let bytes = png::encode(&face.frame(agent.now(), None)).context("cannot draw the picture")?;
+            let written = fs::write(path, bytes);
+            return Ok(written.with_context(|| format!("cannot write `{}`", path.display()))?);
+        }
+        let pages: String = face.all_pages(agent.now()).iter().map(pixels::half_blocks).collect();
+        // Up to where the last picture began, and clear from there.
+        let back = if drawn_lines > 0 { format!("\x1b[{drawn_lines}A\x1b[J") } else { String::new() };
+        drawn_lines = pages.lines().count();
+        io::stdout().write_all(format!("{back}{pages}").as_bytes())?;
+        if !io::stdout().is_terminal() {
+            return Ok(());
+        }
+        std::thread::sleep(settings.interval);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_in_either_way() {
+        assert_eq!((address("0x27"), address("39")), (Ok(0x27), Ok(0x27)));
+        assert!(address("0x1ff").is_err() && address("lcd").is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! The panel on this node: what it is told ([`Told`]), what it says of that ([`face`]), and how that gets onto
+//! the bus between the meters' readings ([`panel`]). What a page looks like is the crate `picollect-lcd`'s.
+
+pub mod face;
+pub mod panel;
+pub mod trial;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::sensors::Status;
+
+/// What the sampler and the push say and the panel's thread reads: only the latest of each is kept, so that
+/// nobody waits and nothing grows.
+#[derive(Debug, Clone, Default)]
+pub struct Told(Arc<Mutex<Latest>>);
+
+/// The latest of everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Latest {
+    /// The last sample and when it was taken.
+    pub sample: Option<(Duration, Status)>,
+    /// How many samples there were.
+    pub samples: u64,
+    /// Whether the last delivery arrived; `None` before the first.
+    pub delivered: Option<bool>,
+}
+
+impl Told {
+    /// A sample was taken at this moment of the agent's clock. Allocates nothing.
+    pub fn sampled(&self, at: Duration, status: &Status) {
+        let mut latest = self.lock();
+        latest.sample = Some((at, *status));
+        latest.samples += 1;
+    }
+
+    /// A delivery has arrived, or has not.
+    pub fn delivered(&self, arrived: bool) {
+        self.lock().delivered = Some(arrived);
+    }
+
+    /// The latest of everything.
+    pub fn latest(&self) -> Latest {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Latest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

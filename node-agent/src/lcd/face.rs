@@ -1,0 +1,290 @@
+//! What the panel says: facts and alarms from the latest sample, and the frame that is due.
+//!
+//! Invariant: a sample that is older than three intervals is no fact any more; everything is unknown then.
+
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use picollect_lcd::alarms::{self, Alarm, Cause};
+use picollect_lcd::pages::{self, Facts, Figure, NetworkFacts, NodeFacts, Origin, Page};
+use picollect_lcd::rotation::{Content, Rotation};
+use picollect_lcd::{Frame, pages::draw};
+
+use super::{Latest, Told};
+use crate::config::lcd::LcdSettings;
+use crate::sensors::Status;
+
+/// A frame is made this often,
+const PERIOD: Duration = Duration::from_secs(1);
+/// and this often while something blinks: an alarm's light changes at tenths of a second.
+const BLINKING: Duration = Duration::from_millis(100);
+/// A sample counts for so many intervals.
+const INTERVALS: u32 = 3;
+/// The node's address is looked up this often.
+const ADDRESS_PERIOD: Duration = Duration::from_secs(10);
+/// An address of nobody (RFC 5737): the way to it is the way to everybody. Nothing is sent there.
+const ANYBODY: (&str, u16) = ("192.0.2.1", 9);
+
+/// Whose panel it is.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The node's name.
+    pub name: String,
+    /// Whether it is simulated.
+    pub simulated: bool,
+    /// Time between two samples.
+    pub interval: Duration,
+}
+
+/// The panel's content over time.
+pub struct Face {
+    node: Node,
+    settings: LcdSettings,
+    told: Told,
+    rotation: Rotation,
+    seen: Seen,
+    address: Option<(Duration, Option<IpAddr>)>,
+    alarmed: bool,
+}
+
+/// What the node has had since the start: what is missing later is lost.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    temperature: bool,
+    power: bool,
+}
+
+impl Face {
+    /// The face of this node's panel.
+    pub fn new(node: Node, settings: LcdSettings, told: Told) -> Self {
+        let rotation = Rotation::new(settings.usage);
+        Self { node, settings, told, rotation, seen: Seen::default(), address: None, alarmed: false }
+    }
+
+    /// The button was pressed: acknowledges the alarms, or turns the page.
+    pub fn press(&mut self, now: Duration) {
+        let pages = self.pages();
+        self.rotation.press(&pages, millis(now));
+    }
+
+    /// How long the frame of this moment stays right.
+    pub fn stays(&self) -> Duration {
+        if self.alarmed { BLINKING } else { PERIOD }
+    }
+
+    /// The frame for this moment; `minute` is that of the day in UTC, if it is known.
+    pub fn frame(&mut self, now: Duration, minute: Option<u16>) -> Frame {
+        let latest = self.told.latest();
+        let status = self.status(&latest, now);
+        let alarms = self.alarms(&latest, status);
+        self.rotation.raise(&alarms, millis(now));
+        let facts = self.facts(&latest, status, now);
+        let pages = self.pages();
+        let size = self.settings.wiring.size;
+        let due = self.rotation.due(&pages, millis(now), minute);
+        self.alarmed = matches!(due.content, Some(Content::Alarm(_)));
+        let mut frame = match due.content {
+            Some(Content::Alarm(turn)) => alarms::draw(turn, size),
+            Some(Content::Page(page)) => draw(page, &facts, &self.settings.templates, size),
+            None => pages::node(&facts.node, size),
+        };
+        frame.set_backlight(due.backlight);
+        frame
+    }
+
+    /// Each page, drawn with the facts of this moment, in the configured order.
+    pub fn all_pages(&mut self, now: Duration) -> Vec<Frame> {
+        let latest = self.told.latest();
+        let facts = self.facts(&latest, self.status(&latest, now), now);
+        let LcdSettings { templates, wiring, .. } = &self.settings;
+        self.pages().into_iter().map(|page| draw(page, &facts, templates, wiring.size)).collect()
+    }
+
+    /// The pages that have something to say.
+    fn pages(&self) -> Vec<Page> {
+        let says = |page: &Page| matches!(page, Page::Node | Page::Network | Page::Custom(_));
+        self.settings.pages.iter().copied().filter(says).collect()
+    }
+
+    fn status(&self, latest: &Latest, now: Duration) -> Option<Status> {
+        let fresh = |(at, _): &(Duration, Status)| now.saturating_sub(*at) <= self.node.interval * INTERVALS;
+        latest.sample.filter(fresh).map(|(_, status)| status)
+    }
+
+    fn facts(&mut self, latest: &Latest, status: Option<Status>, now: Duration) -> Facts {
+        let Node { name, simulated, .. } = &self.node;
+        let mut node = node_facts(name, *simulated, &status.unwrap_or_default());
+        node.off_beat = latest.samples % 2 == 1;
+        node.healthy = status.map(|_| latest.delivered != Some(false));
+        let network = NetworkFacts {
+            name: name.clone(),
+            simulated: *simulated,
+            address: address(&mut self.address, now),
+            collector: latest.delivered,
+            ..NetworkFacts::default()
+        };
+        let origin = match (simulated, node.estimated) {
+            (true, _) => Origin::Simulated,
+            (false, true) => Origin::Estimated,
+            (false, false) => Origin::Measured,
+        };
+        let mut facts = Facts { network, ..Facts::default() };
+        facts.efficiency.watts = Figure::new(node.watts, origin);
+        facts.node = node;
+        facts
+    }
+
+    fn alarms(&mut self, latest: &Latest, status: Option<Status>) -> Vec<Alarm> {
+        let mut raised = Vec::new();
+        let mut raise = |cause, detail: String| {
+            let Node { name, simulated, .. } = &self.node;
+            raised.push(Alarm { cause, node: name.clone(), simulated: *simulated, detail });
+        };
+        if let Some(status) = status {
+            if status.under_voltage == Some(true) {
+                raise(Cause::UnderVoltage, String::new());
+            }
+            if status.throttled == Some(true) {
+                raise(
+                    Cause::Throttled,
+                    status.temp_c.map_or(String::new(), |temp_c| format!("{temp_c:.1}°C")),
+                );
+            }
+            if let Some(lost) = self.seen.lost(&status) {
+                raise(Cause::SensorLost, lost.to_owned());
+            }
+        }
+        if latest.delivered == Some(false) {
+            raise(Cause::CollectorUnreachable, String::new());
+        }
+        raised
+    }
+}
+
+impl Seen {
+    /// What was there before and is not in this sample.
+    fn lost(&mut self, status: &Status) -> Option<&'static str> {
+        self.temperature |= status.temp_c.is_some();
+        self.power |= status.watts.is_some();
+        match (self.power && status.watts.is_none(), self.temperature && status.temp_c.is_none()) {
+            (true, _) => Some("power"),
+            (_, true) => Some("temp"),
+            _ => None,
+        }
+    }
+}
+
+/// What the node page shows of a single sample; whether readings are taken, it cannot tell.
+pub fn node_facts(name: &str, simulated: bool, status: &Status) -> NodeFacts {
+    let Status { temp_c, busy, clock_hz, watts, estimated, throttled, .. } = *status;
+    let name = name.to_owned();
+    NodeFacts { name, simulated, temp_c, watts, estimated, clock_hz, busy, throttled, ..NodeFacts::default() }
+}
+
+/// The address by which this node speaks to others, kept for some seconds. Connecting a datagram socket only
+/// asks the kernel for the way.
+fn address(kept: &mut Option<(Duration, Option<IpAddr>)>, now: Duration) -> Option<IpAddr> {
+    if let Some((at, address)) = kept.filter(|(at, _)| now.saturating_sub(*at) < ADDRESS_PERIOD) {
+        *kept = Some((at, address));
+        return address;
+    }
+    let ask = || {
+        let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+        socket.connect(ANYBODY).ok()?;
+        socket.local_addr().ok().map(|local| local.ip())
+    };
+    let found = ask();
+    *kept = Some((now, found));
+    found
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use picollect_lcd::Backlight;
+
+    fn face(told: &Told) -> Face {
+        let node = Node { name: "pi-3".into(), simulated: false, interval: Duration::from_secs(1) };
+        Face::new(node, LcdSettings::at(0x27).unwrap(), told.clone())
+    }
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    const WELL: Status = Status {
+        temp_c: Some(48.3),
+        busy: Some(0.5),
+        cores: Some(4.0),
+        clock_hz: Some(1.5e9),
+        watts: Some(5.1),
+        estimated: false,
+        throttled: Some(false),
+        under_voltage: Some(false),
+    };
+
+    #[test]
+    fn the_latest_sample_is_shown_and_an_old_one_is_unknown() {
+        let told = Told::default();
+        let mut face = face(&told);
+        told.sampled(at(0), &WELL);
+        assert!(face.frame(at(100), None).row(0).ends_with("48.3°C"));
+        assert!(face.frame(at(3_000), None).row(0).ends_with("48.3°C"));
+        assert!(face.frame(at(3_100), None).row(0).ends_with("--°C"));
+    }
+
+    #[test]
+    fn pages_take_turns_and_the_button_turns_them() {
+        let told = Told::default();
+        let mut face = face(&told);
+        let mut first_row = |ms, press: bool| {
+            told.sampled(at(ms), &WELL);
+            if press {
+                face.press(at(ms));
+            }
+            face.frame(at(ms), None).row(0)
+        };
+        assert!(first_row(0, false).contains("°C"));
+        assert!(first_row(5_000, false).starts_with("pi-3 "));
+        assert!(first_row(5_100, true).contains("°C"));
+    }
+
+    #[test]
+    fn an_alarm_comes_first_and_blinks_until_it_is_acknowledged() {
+        let told = Told::default();
+        let mut face = face(&told);
+        told.sampled(at(0), &Status { throttled: Some(true), ..WELL });
+        let frame = face.frame(at(0), None);
+        assert_eq!((frame.row(0).trim(), frame.backlight()), ("⚠ THROTTLED", Backlight::On));
+        assert_eq!(face.stays(), BLINKING);
+        assert_eq!(face.frame(at(800), None).backlight(), Backlight::Off);
+        face.press(at(900));
+        assert!(face.frame(at(900), None).row(0).contains("pi-3"));
+    }
+
+    #[test]
+    fn a_sensor_that_was_never_there_is_not_lost() {
+        let told = Told::default();
+        let mut face = face(&told);
+        told.sampled(at(0), &Status { watts: None, ..WELL });
+        assert!(face.frame(at(0), None).row(0).contains("pi-3"));
+        told.sampled(at(1_000), &WELL);
+        face.frame(at(1_000), None);
+        told.sampled(at(2_000), &Status { watts: None, ..WELL });
+        assert!(face.frame(at(2_000), None).row(0).contains("SENSOR LOST"));
+    }
+
+    #[test]
+    fn a_collector_that_takes_nothing_is_an_alarm() {
+        let told = Told::default();
+        let mut face = face(&told);
+        told.delivered(true);
+        assert!(!face.frame(at(0), None).row(0).contains("COLLECTOR"));
+        told.delivered(false);
+        assert!(face.frame(at(0), None).row(0).contains("NO COLLECTOR"));
+    }
+}

@@ -1,0 +1,116 @@
+//! `lcd test`: writes one text to a panel that was named on the command line, and says what to look for.
+
+use std::time::Duration;
+
+use picollect_lcd::display::{Display, Wiring};
+use picollect_lcd::{Frame, Size};
+
+use crate::i2c::{AnyBus, BusError, EBUSY};
+
+/// A panel that answers has its text long before.
+const TIME: Duration = Duration::from_secs(1);
+
+/// The panel did not take the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TrialError {
+    /// A driver of the kernel has the address.
+    #[error(
+        "a driver of the kernel owns {0:#04x}: write to the kernel's /dev/lcd, or remove the driver's overlay"
+    )]
+    OwnedByKernel(u8),
+    /// The bus refused.
+    #[error("nothing takes a text at {address:#04x}; {}", source.remedy())]
+    Bus {
+        /// The panel's address.
+        address: u8,
+        /// What the kernel said.
+        source: BusError,
+    },
+    /// The expander does not read as it was written.
+    #[error("what answers at {0:#04x} does not keep what is written to it: it may be no panel's backpack")]
+    NotKept(u8),
+}
+
+/// The text: the address and the size, the ends of the rows, and signs of the ROM and of our own.
+pub fn text(wiring: Wiring) -> Frame {
+    let Wiring { address, size, .. } = wiring;
+    let Size { columns, rows } = size;
+    let mut frame = Frame::blank(size);
+    frame.write(0, &format!("picollect {address:#04x}"));
+    for row in 1..rows {
+        frame.write(row, &format!("{}", row + 1));
+    }
+    frame.write(1, &format!("{columns}x{rows} äöüß °µ ✓"));
+    frame.write_right(rows - 1, "<");
+    frame
+}
+
+/// Brings the text onto the panel.
+pub fn run(
+    bus: &mut AnyBus,
+    wiring: Wiring,
+    now: &dyn Fn() -> Duration,
+    wait: &dyn Fn(Duration),
+) -> Result<Frame, TrialError> {
+    let (address, text) = (wiring.address, text(wiring));
+    let mut display = Display::new(wiring);
+    display.show(&text);
+    let until = now() + TIME;
+    let mut failed = None;
+    while now() < until && !display.is_settled() {
+        if let Err(error) = display.step(bus, now()) {
+            failed = Some(error);
+            if error.errno == Some(EBUSY) {
+                return Err(TrialError::OwnedByKernel(address));
+            }
+        }
+        wait(display.due().unwrap_or(until).min(until).saturating_sub(now()));
+    }
+    match failed {
+        _ if display.is_settled() => Ok(text),
+        Some(source) => Err(TrialError::Bus { address, source }),
+        None => Err(TrialError::NotKept(address)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::lcd::LcdSettings;
+    use crate::i2c::EREMOTEIO;
+    use crate::simulated::i2c_bus::SimulatedBus;
+    use picollect_lcd::panel_model::Panel;
+
+    fn wiring() -> Wiring {
+        LcdSettings::at(0x27).unwrap().wiring
+    }
+
+    fn try_on(bus: &SimulatedBus) -> Result<Frame, TrialError> {
+        let time = bus.time.clone();
+        run(&mut bus.clone(), wiring(), &|| time.now(), &|wait| {
+            time.pass(wait.max(Duration::from_micros(50)));
+        })
+    }
+
+    #[test]
+    fn a_panel_shows_the_text_and_nobody_else_is_written_to() {
+        let bus = SimulatedBus::default();
+        bus.plug_panel(0x27, Panel::new(Size::SMALL, wiring().pins, 100_000));
+        let text = try_on(&bus).unwrap();
+        assert_eq!(text.row(0), "picollect 0x27  ");
+        assert_eq!(text.row(1), "16x2 äöüß °µ ✓ <");
+        assert!(bus.with_panel(|panel| panel.shows(&text)).unwrap());
+        assert!(bus.writes().into_iter().all(|address| address == 0x27));
+    }
+
+    #[test]
+    fn where_nothing_answers_nothing_is_written_and_the_reason_is_told() {
+        let bus = SimulatedBus::default();
+        let error = TrialError::Bus { address: 0x27, source: BusError::new(EREMOTEIO) };
+        assert_eq!(try_on(&bus), Err(error));
+        assert_eq!(bus.writes(), [0; 0]);
+        bus.kernel_owns(0x27);
+        let told = try_on(&bus).unwrap_err().to_string();
+        assert!(told.contains("owns 0x27") && told.contains("/dev/lcd"), "{told}");
+    }
+}
