@@ -456,5 +456,5 @@ now would be taken for something else. That is the difference to the least possi
 transaction is longer than 5 ms.
 
 The property test (`lcd/src/display/tests/any_sequence.rs`: any pictures, faults at any byte, power failures and disturbed lines, in any order) was run once with 100,000 cases on 23 November
-2026, in 43 s: `PICOLLECT_LCD_CASES=100000 cargo test --release -p picollect-lcd any_sequence`. The ordinary test takes 1,000.
+2026, in about a minute: `PICOLLECT_LCD_CASES=100000 cargo test --release -p picollect-lcd any_sequence`. The ordinary test takes 1,000.
 ";
