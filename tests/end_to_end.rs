@@ -8,6 +8,7 @@ mod evaluation;
 mod report_pages;
 mod run;
 mod several;
+mod summary;
 mod time;
 mod tls;
 mod up;

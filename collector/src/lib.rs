@@ -23,6 +23,7 @@ pub mod runs;
 pub mod scaling;
 pub mod server;
 pub mod store;
+pub mod summary;
 pub mod time;
 pub mod tokens;
 pub mod up;

@@ -29,6 +29,7 @@ use crate::nodes;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError};
+use crate::summary::{Summary, summary};
 use crate::time::now_ms;
 use crate::tokens::{Grant, Scope, Tokens};
 
@@ -71,6 +72,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/api/v2/write", post(write))
         .route("/healthz", get(healthz))
+        .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
         .route(NodesQuestion::PATH, get(answer::<NodesQuestion>))
         .route(ReportQuestion::PATH, get(answer::<ReportQuestion>))
@@ -275,6 +277,16 @@ fn authorize_reading(tokens: &Tokens, headers: &HeaderMap) -> Result<(), Refusal
         return Ok(());
     }
     reading.map(drop)
+}
+
+/// The cluster in a few figures. Every token opens it, one that is bound to a node too: it is for that node's panel.
+async fn summary_now(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+) -> Result<Json<Summary>, Refusal> {
+    let tokens = &collector.tokens;
+    authorize(tokens, &headers, Scope::Read).or_else(|_| authorize(tokens, &headers, Scope::Write))?;
+    blocking(move || Ok(summary(collector.store.as_ref(), now_ms())?)).await.map(Json)
 }
 
 /// Healthy means: the store answers.

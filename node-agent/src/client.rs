@@ -18,6 +18,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::clock::Exchange;
 use crate::gzip::Gzip;
+use crate::lcd::summary::Summary;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -135,6 +136,20 @@ impl Client {
         let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call();
         let answer = answer.inspect_err(|_| self.addresses.forget())?;
         Ok(read(answer, asked.elapsed()))
+    }
+
+    /// Asks for the cluster's summary, for the panel.
+    pub fn summary(&self) -> anyhow::Result<Summary> {
+        let url = format!("{}/api/v1/summary", self.target.url.trim_end_matches('/'));
+        let mut request = self.http.get(&url);
+        if let Some(token) = self.target.token.read()? {
+            request = request.header("Authorization", format!("Token {token}"));
+        }
+        let asked = Instant::now();
+        let answer = request.call().inspect_err(|_| self.addresses.forget())?;
+        let answer = read(answer, asked.elapsed());
+        ensure!(answer.status == 200, "the collector says {} {}", answer.status, answer.text);
+        serde_json::from_str(&answer.text).context("the collector's summary cannot be read")
     }
 
     /// Delivers lines, gzipped.

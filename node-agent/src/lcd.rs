@@ -3,11 +3,13 @@
 
 pub mod face;
 pub mod panel;
+pub mod summary;
 pub mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::summary::Summary;
 use crate::sensors::Status;
 
 /// What the sampler and the push say and the panel's thread reads: only the latest of each is kept, so that
@@ -16,7 +18,7 @@ use crate::sensors::Status;
 pub struct Told(Arc<Mutex<Latest>>);
 
 /// The latest of everything.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Latest {
     /// The last sample and when it was taken.
     pub sample: Option<(Duration, Status)>,
@@ -24,6 +26,8 @@ pub struct Latest {
     pub samples: u64,
     /// Whether the last delivery arrived; `None` before the first.
     pub delivered: Option<bool>,
+    /// The collector's last summary and when it came.
+    pub summary: Option<(Duration, Summary)>,
 }
 
 impl Told {
@@ -39,9 +43,14 @@ impl Told {
         self.lock().delivered = Some(arrived);
     }
 
+    /// The collector's summary came at this moment.
+    pub fn summarised(&self, at: Duration, summary: Summary) {
+        self.lock().summary = Some((at, summary));
+    }
+
     /// The latest of everything.
     pub fn latest(&self) -> Latest {
-        *self.lock()
+        self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {

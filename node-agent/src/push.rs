@@ -33,6 +33,9 @@ const FLUSH_TIME: Duration = Duration::from_secs(5);
 /// While another collector is used, the first one is tried this often.
 const FAIL_BACK: Duration = Duration::from_secs(30);
 
+/// The panel's cluster is asked for this often.
+const SUMMARY_PERIOD: Duration = Duration::from_secs(10);
+
 /// What an attempt to deliver came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Outcome {
@@ -55,7 +58,8 @@ pub struct Push {
     queue: Arc<Queue>,
     clock: Clock,
     synchronised: Synchronised,
-    told: Told,
+    /// The panel and when it was last told of the cluster, if there is one.
+    told: Option<(Told, Option<Instant>)>,
     /// The last failure's text: each cause is logged once.
     failing: Option<String>,
     wait: Duration,
@@ -74,7 +78,7 @@ impl Push {
             queue,
             clock,
             synchronised,
-            told: Told::default(),
+            told: None,
             failing: None,
             wait: FIRST_WAIT,
             flush_until: None,
@@ -83,10 +87,10 @@ impl Push {
         }
     }
 
-    /// Tells the panel whether deliveries arrive.
+    /// Tells the panel whether deliveries arrive, and how the cluster does.
     #[must_use]
     pub fn telling(self, told: Told) -> Self {
-        Self { told, ..self }
+        Self { told: Some((told, None)), ..self }
     }
 
     /// Until the queue is closed and empty, or the time to flush is over.
@@ -112,7 +116,7 @@ impl Push {
             }
             Err(why) => Outcome::Failed(why, None),
         };
-        self.told.delivered(matches!(outcome, Outcome::Done { .. }));
+        self.tell(matches!(outcome, Outcome::Done { .. }));
         match outcome {
             Outcome::Done { refused, why } => {
                 match why {
@@ -132,6 +136,20 @@ impl Push {
                 self.fail_over();
                 self.pause(after)
             }
+        }
+    }
+
+    /// A collector that has no summary to give, such as an InfluxDB server, leaves the panel without one.
+    fn tell(&mut self, arrived: bool) {
+        let Some((told, asked)) = &mut self.told else { return };
+        told.delivered(arrived);
+        if !arrived || asked.is_some_and(|asked| asked.elapsed() < SUMMARY_PERIOD) {
+            return;
+        }
+        *asked = Some(Instant::now());
+        match self.clients[self.current].summary() {
+            Ok(summary) => told.summarised(self.clock.now(), summary),
+            Err(error) => tracing::debug!("no summary for the panel: {error:#}"),
         }
     }
 

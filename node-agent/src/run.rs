@@ -28,7 +28,7 @@ use crate::gpio::{Gpio, PinSettings};
 use crate::i2c;
 use crate::lcd::Told;
 use crate::lcd::face::{Face, Node, node_facts};
-use crate::lcd::panel::{MinuteOfDay, Panel};
+use crate::lcd::panel::{Panel, WallTime};
 use crate::metering::bus::{self, BusMeters};
 use crate::metering::{self, Metered, PowerMeter};
 use crate::power_model::{self, PowerModel, Watts};
@@ -162,7 +162,7 @@ impl Agent {
             !buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
         let choose = || PowerModel::choose(self.power_model, board, board::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
-            let panel = Panel::new(lcd, self.face(lcd), presses, self.minute_of_day());
+            let panel = Panel::new(lcd, self.face(lcd), presses, self.wall_time());
             bus::attach(&mut buses, lcd.bus, panel, || self.sources.opening(lcd.bus));
         }
         self.sampler.model = if measured { None } else { choose() };
@@ -180,12 +180,11 @@ impl Agent {
     }
 
     /// Known once the times are settled.
-    fn minute_of_day(&self) -> MinuteOfDay {
+    fn wall_time(&self) -> WallTime {
         let clock = self.clock.clone();
         Box::new(move || {
             let stamps = clock.stamps();
-            stamps.authority?;
-            u16::try_from(stamps.stamp_ms(clock.now()).div_euclid(60_000).rem_euclid(1440)).ok()
+            stamps.authority.map(|_| stamps.stamp_ms(clock.now()))
         })
     }
 
@@ -338,7 +337,7 @@ fn start_pushes(settings: &Settings, agent: &Agent) -> Result<Vec<Pushing>, Fail
         let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES, spool, digest(&boot)));
         let clients = targets.iter().cloned().map(Client::new).collect::<anyhow::Result<Vec<_>>>()?;
         let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), synchronised);
-        let push = push.telling(agent.told.clone());
+        let push = if settings.lcd.is_some() { push.telling(agent.told.clone()) } else { push };
         let thread = thread::Builder::new().name("push".into()).spawn(move || push.run())?;
         Ok((queue, thread))
     };

@@ -119,7 +119,7 @@ fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
             let written = fs::write(path, bytes);
             return Ok(written.with_context(|| format!("cannot write `{}`", path.display()))?);
         }
-        let pages: String = face.all_pages(agent.now()).iter().map(pixels::half_blocks).collect();
+        let pages: String = face.all_pages(agent.now(), None).iter().map(pixels::half_blocks).collect();
         // Up to where the last picture began, and clear from there.
         let back = if drawn_lines > 0 { format!("\x1b[{drawn_lines}A\x1b[J") } else { String::new() };
         drawn_lines = pages.lines().count();

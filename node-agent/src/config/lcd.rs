@@ -30,6 +30,10 @@ const PAGES: [(&str, Page); 5] = [
     ("run", Page::Run),
 ];
 
+/// Those of them that are shown if nothing is said. The efficiency page is not: nobody tells its energy of the
+/// day and its last run yet.
+const USUAL_PAGES: [Page; 4] = [Page::Node, Page::Network, Page::Cluster, Page::Run];
+
 /// Whether a PCF8574 (0x20 to 0x27) or a PCF8574A (0x38 to 0x3f) can have this address.
 pub fn is_backpack(address: u8) -> bool {
     matches!(address, 0x20..=0x27 | 0x38..=0x3f)
@@ -226,7 +230,7 @@ fn checked(table: Table) -> Result<LcdSettings, String> {
     let names: Vec<&str> = table.templates.keys().map(String::as_str).collect();
     let pages = match &table.pages {
         Some(pages) => pages.iter().map(|name| page(name, &names)).collect::<Result<_, _>>()?,
-        None => PAGES.iter().map(|(_, page)| *page).chain((0..names.len()).map(Page::Custom)).collect(),
+        None => USUAL_PAGES.into_iter().chain((0..names.len()).map(Page::Custom)).collect(),
     };
     let pages = Some(pages).filter(|pages: &Vec<Page>| (1..=MAX_PAGES).contains(&pages.len()));
     let pages = pages.ok_or(format!("pages wants 1 to {MAX_PAGES} names"))?;
@@ -300,7 +304,7 @@ mod tests {
     #[test]
     fn an_address_is_enough() {
         let lcd = read("address = 0x27").unwrap();
-        assert_eq!((lcd.bus, lcd.wiring.size, lcd.pages.len()), (1, Size::SMALL, 5));
+        assert_eq!((lcd.bus, lcd.wiring.size, lcd.pages.len()), (1, Size::SMALL, 4));
         assert_eq!(lcd, LcdSettings::at(0x27).unwrap());
     }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use picollect_lcd::alarms::{self, Alarm, Cause};
 use picollect_lcd::pages::{self, Facts, Figure, NetworkFacts, NodeFacts, Origin, Page};
-use picollect_lcd::rotation::{Content, Rotation};
+use picollect_lcd::rotation::{Content, DAY_MINUTES, Rotation};
 use picollect_lcd::{Frame, pages::draw};
 
+use super::summary::Summary;
 use super::{Latest, Told};
 use crate::config::lcd::LcdSettings;
 use crate::sensors::Status;
@@ -22,6 +23,8 @@ const BLINKING: Duration = Duration::from_millis(100);
 const INTERVALS: u32 = 3;
 /// The node's address is looked up this often.
 const ADDRESS_PERIOD: Duration = Duration::from_secs(10);
+/// A summary that is older says nothing of the cluster any more: two were missed.
+const SUMMARY_AGE: Duration = Duration::from_secs(30);
 /// An address of nobody (RFC 5737): the way to it is the way to everybody. Nothing is sent there.
 const ANYBODY: (&str, u16) = ("192.0.2.1", 9);
 
@@ -63,7 +66,7 @@ impl Face {
 
     /// The button was pressed: acknowledges the alarms, or turns the page.
     pub fn press(&mut self, now: Duration) {
-        let pages = self.pages();
+        let pages = self.pages(&self.told.latest(), now);
         self.rotation.press(&pages, millis(now));
     }
 
@@ -72,16 +75,16 @@ impl Face {
         if self.alarmed { BLINKING } else { PERIOD }
     }
 
-    /// The frame for this moment; `minute` is that of the day in UTC, if it is known.
-    pub fn frame(&mut self, now: Duration, minute: Option<u16>) -> Frame {
+    /// The frame for this moment; `wall_ms` is the Unix time in milliseconds, if it is known.
+    pub fn frame(&mut self, now: Duration, wall_ms: Option<i64>) -> Frame {
         let latest = self.told.latest();
         let status = self.status(&latest, now);
-        let alarms = self.alarms(&latest, status);
+        let alarms = self.alarms(&latest, status, now);
         self.rotation.raise(&alarms, millis(now));
-        let facts = self.facts(&latest, status, now);
-        let pages = self.pages();
+        let facts = self.facts(&latest, status, now, wall_ms);
+        let pages = self.pages(&latest, now);
         let size = self.settings.wiring.size;
-        let due = self.rotation.due(&pages, millis(now), minute);
+        let due = self.rotation.due(&pages, millis(now), wall_ms.and_then(minute_of_day));
         self.alarmed = matches!(due.content, Some(Content::Alarm(_)));
         let mut frame = match due.content {
             Some(Content::Alarm(turn)) => alarms::draw(turn, size),
@@ -93,16 +96,21 @@ impl Face {
     }
 
     /// Each page, drawn with the facts of this moment, in the configured order.
-    pub fn all_pages(&mut self, now: Duration) -> Vec<Frame> {
+    pub fn all_pages(&mut self, now: Duration, wall_ms: Option<i64>) -> Vec<Frame> {
         let latest = self.told.latest();
-        let facts = self.facts(&latest, self.status(&latest, now), now);
+        let facts = self.facts(&latest, self.status(&latest, now), now, wall_ms);
         let LcdSettings { templates, wiring, .. } = &self.settings;
-        self.pages().into_iter().map(|page| draw(page, &facts, templates, wiring.size)).collect()
+        self.pages(&latest, now).into_iter().map(|page| draw(page, &facts, templates, wiring.size)).collect()
     }
 
     /// The pages that have something to say.
-    fn pages(&self) -> Vec<Page> {
-        let says = |page: &Page| matches!(page, Page::Node | Page::Network | Page::Custom(_));
+    fn pages(&self, latest: &Latest, now: Duration) -> Vec<Page> {
+        let summary = summary(latest, now);
+        let says = |page: &Page| match page {
+            Page::Node | Page::Network | Page::Custom(_) => true,
+            Page::Efficiency | Page::Cluster => summary.is_some(),
+            Page::Run => summary.is_some_and(|summary| summary.run.is_some()),
+        };
         self.settings.pages.iter().copied().filter(says).collect()
     }
 
@@ -111,7 +119,13 @@ impl Face {
         latest.sample.filter(fresh).map(|(_, status)| status)
     }
 
-    fn facts(&mut self, latest: &Latest, status: Option<Status>, now: Duration) -> Facts {
+    fn facts(
+        &mut self,
+        latest: &Latest,
+        status: Option<Status>,
+        now: Duration,
+        wall_ms: Option<i64>,
+    ) -> Facts {
         let Node { name, simulated, .. } = &self.node;
         let mut node = node_facts(name, *simulated, &status.unwrap_or_default());
         node.off_beat = latest.samples % 2 == 1;
@@ -131,10 +145,14 @@ impl Face {
         let mut facts = Facts { network, ..Facts::default() };
         facts.efficiency.watts = Figure::new(node.watts, origin);
         facts.node = node;
+        if let Some(summary) = summary(latest, now) {
+            facts.cluster = summary.cluster();
+            facts.run = summary.run(wall_ms);
+        }
         facts
     }
 
-    fn alarms(&mut self, latest: &Latest, status: Option<Status>) -> Vec<Alarm> {
+    fn alarms(&mut self, latest: &Latest, status: Option<Status>, now: Duration) -> Vec<Alarm> {
         let mut raised = Vec::new();
         let mut raise = |cause, detail: String| {
             let Node { name, simulated, .. } = &self.node;
@@ -157,6 +175,7 @@ impl Face {
         if latest.delivered == Some(false) {
             raise(Cause::CollectorUnreachable, String::new());
         }
+        raised.extend(summary(latest, now).into_iter().flat_map(Summary::alarms));
         raised
     }
 }
@@ -172,6 +191,12 @@ impl Seen {
             _ => None,
         }
     }
+}
+
+/// The collector's summary, while it is fresh.
+fn summary(latest: &Latest, now: Duration) -> Option<&Summary> {
+    let fresh = |(at, _): &&(Duration, Summary)| now.saturating_sub(*at) <= SUMMARY_AGE;
+    latest.summary.as_ref().filter(fresh).map(|(_, summary)| summary)
 }
 
 /// What the node page shows of a single sample; whether readings are taken, it cannot tell.
@@ -196,6 +221,11 @@ fn address(kept: &mut Option<(Duration, Option<IpAddr>)>, now: Duration) -> Opti
     let found = ask();
     *kept = Some((now, found));
     found
+}
+
+/// In UTC: the agent knows no zone.
+fn minute_of_day(wall_ms: i64) -> Option<u16> {
+    u16::try_from(wall_ms.div_euclid(60_000).rem_euclid(DAY_MINUTES.into())).ok()
 }
 
 fn millis(time: Duration) -> u64 {
@@ -276,6 +306,25 @@ mod tests {
         face.frame(at(1_000), None);
         told.sampled(at(2_000), &Status { watts: None, ..WELL });
         assert!(face.frame(at(2_000), None).row(0).contains("SENSOR LOST"));
+    }
+
+    #[test]
+    fn a_summary_brings_the_clusters_pages_and_its_alarms_while_it_is_fresh() {
+        let (told, pages) = (Told::default(), |face: &mut Face, ms| face.all_pages(at(ms), Some(61_000)));
+        let mut face = face(&told);
+        assert_eq!(pages(&mut face, 0).len(), 2);
+        let text = r#"{"nodes_up":7,"nodes_all":8,"down":["pi-4"],"run":{"name":"hpl","start_ms":0}}"#;
+        told.summarised(at(0), serde_json::from_str(text).unwrap());
+        let drawn = pages(&mut face, 0);
+        assert!(drawn[2].row(0).contains("7/8") && drawn[3].row(1).contains("1:01"), "{:?}", drawn[3].row(1));
+        assert!(face.frame(at(0), None).row(0).contains("NODE DOWN"));
+        assert_eq!(pages(&mut face, 31_000).len(), 2);
+    }
+
+    #[test]
+    fn the_minute_of_the_day_is_that_of_utc() {
+        assert_eq!(minute_of_day(1_795_443_117_043), Some(14 * 60 + 11));
+        assert_eq!(minute_of_day(-1), Some(DAY_MINUTES - 1));
     }
 
     #[test]

@@ -24,8 +24,8 @@ const BUTTON_PERIOD: Duration = Duration::from_millis(100);
 /// How long to wait before a bus that cannot be opened is tried again.
 const REOPEN: Duration = Duration::from_secs(2);
 
-/// The minute of the day in UTC, while it is known.
-pub type MinuteOfDay = Box<dyn Fn() -> Option<u16> + Send>;
+/// The Unix time in milliseconds, while it is known.
+pub type WallTime = Box<dyn Fn() -> Option<i64> + Send>;
 
 /// The panel on a bus.
 pub struct Panel {
@@ -33,7 +33,7 @@ pub struct Panel {
     display: Display,
     face: Face,
     presses: Option<Receiver<Press>>,
-    minute: MinuteOfDay,
+    wall: WallTime,
     frame_at: Duration,
     rests_until: Duration,
     /// What the log was last told: `None` is that all is well.
@@ -42,18 +42,13 @@ pub struct Panel {
 
 impl Panel {
     /// A panel that is told nothing yet and shows nothing.
-    pub fn new(
-        settings: &LcdSettings,
-        face: Face,
-        presses: Option<Receiver<Press>>,
-        minute: MinuteOfDay,
-    ) -> Self {
+    pub fn new(settings: &LcdSettings, face: Face, presses: Option<Receiver<Press>>, wall: WallTime) -> Self {
         Self {
             address: settings.wiring.address,
             display: Display::new(settings.wiring),
             face,
             presses,
-            minute,
+            wall,
             frame_at: Duration::ZERO,
             rests_until: Duration::ZERO,
             complained: None,
@@ -79,7 +74,7 @@ impl Panel {
         if presses == 0 && now < self.frame_at {
             return;
         }
-        self.display.show(&self.face.frame(now, (self.minute)()));
+        self.display.show(&self.face.frame(now, (self.wall)()));
         let stays = self.face.stays();
         let period = if self.presses.is_some() { stays.min(BUTTON_PERIOD) } else { stays };
         self.frame_at = now + period;
