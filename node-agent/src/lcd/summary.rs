@@ -55,14 +55,21 @@ impl Summary {
     /// For the cluster page.
     pub fn cluster(&self) -> ClusterFacts {
         let hottest = self.hottest.as_ref().map(|hottest| (hottest.host.clone(), hottest.temp_c));
-        ClusterFacts { name: None, up: self.nodes_up, all: self.nodes_all, watts: self.power(), hottest }
+        ClusterFacts {
+            name: None,
+            simulated: self.simulated,
+            up: self.nodes_up,
+            all: self.nodes_all,
+            watts: self.power(),
+            hottest,
+        }
     }
 
     /// For the page of the run in progress; `wall_ms` is the time now, if it is known.
     pub fn run(&self, wall_ms: Option<i64>) -> RunFacts {
         let Some(run) = &self.run else { return RunFacts::default() };
         let elapsed_s = wall_ms.and_then(|now| u64::try_from((now - run.start_ms) / 1000).ok());
-        RunFacts { name: Some(run.name.clone()), elapsed_s, watts: self.power() }
+        RunFacts { name: Some(run.name.clone()), simulated: self.simulated, elapsed_s, watts: self.power() }
     }
 
     /// An alarm for each node that is down.
