@@ -19,6 +19,8 @@ use crate::nodes::heard;
 use crate::query::hosts;
 use crate::runs::{self, Check, Core, End};
 
+/// Idle power is measured for at least so long.
+const SHORTEST_IDLE_S: f64 = 10.0;
 /// A node that works more than this before a run was not idle.
 const IDLE_BUSY: f64 = 0.1;
 /// Energy that covers less of a run than this is not its energy to solution.
@@ -45,6 +47,7 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
         None => methodology::check(from, &whole, !kept.shares.is_empty()),
     };
     let idle = kept.idle.map(|idle| subject.part(idle.into())).transpose()?;
+    remarks.extend(short_idle(&kept));
     remarks.extend(subject.busy_while_idle(&kept)?);
     if headline.is_some_and(|at| results[at].core.is_none()) {
         remarks.push("the core phase is not known: the rate is divided by the power of the whole run".into());
@@ -213,6 +216,13 @@ fn counted(run: &runs::Run, whole: &Part) -> Option<RunResult> {
         uncertainty: whole.accuracy_ratio(),
         rate_per_w_whole: per_w,
         ..RunResult::default()
+    })
+}
+
+fn short_idle(run: &runs::Run) -> Option<String> {
+    let seconds = Window::from(run.idle?).seconds();
+    (seconds < SHORTEST_IDLE_S).then(|| {
+        format!("idle power was measured for {seconds:.1} s only; {SHORTEST_IDLE_S} s are asked for")
     })
 }
 
