@@ -59,7 +59,9 @@ fn hpl_from_debian_gives_its_own_figure_and_an_honest_verdict() {
     let (seconds, gflops) = (words[4], words[5]);
     let run = last(&collector);
     let result = &run["result"];
-    assert_eq!((number(&result["rate"]) / 1e9, &result["verdict"]), (gflops, &"passed".into()), "{run}");
+    // The same digits; only the factor to FLOPS may round differently.
+    assert!((number(&result["rate"]) / 1e9 / gflops - 1.0).abs() < 1e-12, "{result}");
+    assert_eq!(result["verdict"], "passed");
     assert!((number(&result["core"]["seconds"]) - seconds).abs() < 0.002, "{result}");
     assert!(result["core"]["start"].as_str() > run["window"]["start"].as_str());
     let per_w = number(&result["rate_per_w"]);
