@@ -213,6 +213,20 @@ fn a_run_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_run_between_two_samples_has_its_nodes_and_their_energy() {
+    let directory = store_with(&small_cluster());
+    let store = store::open(directory.path()).expect("the store opens");
+    let time = Stretch { start_ms: 1_795_435_204_200, end_ms: 1_795_435_204_700 };
+    let run = Run { nodes: None, ..Run::of_load("short", "short", "pi-1", time, Vec::new()) };
+    runs::record(&store, &run).expect("the store writes");
+    let shown = stdout(&["runs", "--data", text(directory.path()), "show", "last", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let nodes: Vec<_> = shown["nodes"].as_array().expect("nodes").iter().map(|node| &node["host"]).collect();
+    assert_eq!(nodes, ["pi-1", "pi-2"], "the third is down");
+    assert!((shown["energy_j"].as_f64().expect("known") - 3.5).abs() < 1e-9, "{shown}");
+}
+
+#[test]
 fn the_first_beowulf_as_an_example_of_scaling() {
     assert_golden("scaling-beowulf.txt", &stdout(&["scaling", "--example"]));
 }

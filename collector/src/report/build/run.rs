@@ -9,6 +9,7 @@ use picollect_evaluate::efficiency::{
     edge_ratio, flops, flops_per_w, rate_per_w, to_solution, uncertainty_ratio,
 };
 use picollect_evaluate::energy::Energy;
+use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult};
@@ -96,8 +97,10 @@ impl<'a> Subject<'a> {
         }
         let mut nodes = Vec::new();
         for host in hosts(from.store)? {
-            let heard = heard(from.store, &host, run.time.end_ms)?;
-            if heard.is_some_and(|(heard_ms, _)| heard_ms >= run.time.start_ms) {
+            let Some((heard_ms, interval_s)) = heard(from.store, &host, run.time.end_ms)? else { continue };
+            // A run may be shorter than the time between two samples.
+            let up = presence(heard_ms, run.time.end_ms, interval_s) == Presence::Up;
+            if up || heard_ms >= run.time.start_ms {
                 nodes.push(host);
             }
         }
