@@ -13,7 +13,6 @@ mod verdict;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::balance::{Peer, outliers};
-use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::energy::Energy;
 use picollect_evaluate::references::REFERENCES;
 
@@ -22,7 +21,7 @@ pub use run::run;
 use self::cost::Prices;
 use self::energy::{Part, Scope};
 use self::node::Seen;
-use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, Run, SCHEMA, Span};
+use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
 use crate::ask::{AskError, Sources};
 use crate::nodes::heard;
 use crate::query::hosts;
@@ -62,7 +61,8 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
         timeline: timeline::timeline(&seen, &part),
         cluster: cluster(&seen, part),
         nodes: seen.into_iter().map(|seen| seen.node).collect(),
-        references: if runs.iter().any(counts_flop) {
+        // Published figures are shown where there is something to compare.
+        references: if runs.iter().any(|run| cost::flops(run).is_some()) {
             REFERENCES.iter().map(reference).collect()
         } else {
             Vec::new()
@@ -127,11 +127,6 @@ fn overhead(part: &Part) -> Option<Overhead> {
     })
 }
 
-/// Published figures are shown where there is something to compare.
-fn counts_flop(run: &Run) -> bool {
-    run.result.as_ref().is_some_and(|result| result.unit == Unit::FlopPerSecond.name())
-}
-
 fn reference(reference: &picollect_evaluate::references::Reference) -> Reference {
     Reference {
         name: reference.name.to_owned(),
@@ -161,7 +156,11 @@ fn between_runs(
     let (mut rest, mut rest_s) = (whole.covered_energy(), window.seconds());
     for run in runs {
         let part = Part::of(from, nodes, Scope::Cluster, run)?;
-        let energy = if part.boundary() == whole.boundary() { part.covered_energy() } else { NOTHING };
+        let energy = if part.boundary() == whole.boundary() {
+            part.covered_energy()
+        } else {
+            Energy { joules: 0.0, covered_s: 0.0 }
+        };
         rest.joules -= energy.joules;
         rest.covered_s -= energy.covered_s;
         rest_s -= run.seconds();
@@ -177,8 +176,6 @@ fn between_runs(
         ..EnergyFigure::default()
     }))
 }
-
-const NOTHING: Energy = Energy { joules: 0.0, covered_s: 0.0 };
 
 /// Windows that overlap or touch become one.
 fn united(mut windows: Vec<Window>) -> Vec<Window> {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs;
 
 use picollect_evaluate::Window;
+use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::cost::{self, Charge, Hardware, PerKwh, Terms, charge, of_year};
 
 use super::super::{Affordability, Alternative, Cost, Run};
@@ -57,7 +58,7 @@ pub(super) fn cost(
         return Ok(None);
     }
     let charged = |per_kwh: Option<&PerKwh>| match per_kwh {
-        Some(per_kwh) => charged(from, per_kwh, nodes, whole.window),
+        Some(per_kwh) => charged(from, per_kwh, whole, nodes),
         None => Ok(None),
     };
     let (money, carbon) = (charged(prices.tariff.as_ref())?, charged(prices.grid.as_ref())?);
@@ -74,14 +75,19 @@ pub(super) fn cost(
     }))
 }
 
-fn charged(from: &Sources<'_>, per_kwh: &PerKwh, nodes: &[String], window: Window) -> Result<Option<Charge>> {
+/// At a constant price the only piece is the whole window, which is measured already.
+fn charged(from: &Sources<'_>, per_kwh: &PerKwh, whole: &Part, nodes: &[String]) -> Result<Option<Charge>> {
     let failure = Cell::new(None);
     let energy_of = |piece: Window| {
-        let part = Part::of(from, nodes, Scope::Cluster, piece);
-        let part = part.map_err(|error| failure.set(Some(error))).ok()?;
-        Some(part.covered_energy()).filter(|energy| energy.covered_s > 0.0)
+        let energy = if piece == whole.window {
+            whole.covered_energy()
+        } else {
+            let part = Part::of(from, nodes, Scope::Cluster, piece);
+            part.map_err(|error| failure.set(Some(error))).ok()?.covered_energy()
+        };
+        Some(energy).filter(|energy| energy.covered_s > 0.0)
     };
-    let charge = charge(per_kwh, window, energy_of);
+    let charge = charge(per_kwh, whole.window, energy_of);
     failure.into_inner().map_or(Ok(charge), Err)
 }
 
@@ -120,8 +126,10 @@ pub(super) fn affordability(
     })
 }
 
-fn flops(run: &Run) -> Option<f64> {
-    run.result.as_ref().filter(|result| result.unit == "FLOPS").and_then(|result| result.rate)
+/// The rate of a run that counts floating-point operations, FLOP/s.
+pub(super) fn flops(run: &Run) -> Option<f64> {
+    let result = run.result.as_ref().filter(|result| result.unit == Unit::FlopPerSecond.name());
+    result.and_then(|result| result.rate)
 }
 
 fn alternative(

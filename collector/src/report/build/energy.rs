@@ -217,7 +217,7 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
             accuracy: accuracy(from, &key, window)?,
             conversions_per_s: fact(from, &key, &CONVERSIONS_PER_S, window)?,
             // A meter that says how long it counted is a counter; watts alone are not.
-            integrated: !read(&METERED_S)?.is_empty() && host.is_some(),
+            integrated: host.is_some() && says_in(from, &key, &METERED_S, window)?,
             interval_s: own.unwrap_or(USUAL_INTERVAL_S),
             // A foreign feed has no maxima: its readings are the best that is known.
             watts_max: if watts_max.is_empty() { watts.clone() } else { watts_max },
@@ -225,6 +225,14 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
         });
     }
     Ok(meters)
+}
+
+/// Whether a metric of a meter has a sample in a window; only the last one is read.
+fn says_in(from: &Sources<'_>, power: &SeriesKey, metric: &Metric, window: Window) -> Result<bool> {
+    let key = SeriesKey { field: metric.field.to_owned(), ..power.clone() };
+    let end = Window { start_ms: window.end_ms, end_ms: window.end_ms };
+    let near = numbers(from.store, &key, end, window.end_ms - window.start_ms)?;
+    Ok(near.iter().any(|sample| (window.start_ms..=window.end_ms).contains(&sample.t_ms)))
 }
 
 /// What the meter itself said, else what the collector's configuration says of a meter at the wall.

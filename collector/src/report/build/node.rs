@@ -55,7 +55,7 @@ pub(super) fn see(
         max: greatest(samples, window),
     };
     let moments = moments(store, host, window, &temps, &busy)?;
-    let episodes = known_episodes(store, host, window, interval_s, &moments)?;
+    let episodes = known_episodes(&moments, window, interval_s);
     let causes = episodes.iter().flatten().map(|episode| episode.cause).collect();
     let max_hz = moments.iter().filter_map(|moment| moment.max_hz).reduce(f64::max);
     let possible_s = cores.last().map(|cores| cores.value * window.seconds());
@@ -78,16 +78,10 @@ pub(super) fn see(
 
 /// `None` if nothing is known of its flags. The kernel's alarm alone knows episodes of low voltage, but
 /// never that there were no others.
-fn known_episodes(
-    store: &dyn Store,
-    host: &str,
-    window: Window,
-    interval_s: f64,
-    moments: &[Moment],
-) -> Result<Option<Vec<throttle::Episode>>> {
-    let all_flags = !of_all_origins(store, host, &THROTTLED, window)?.is_empty();
+fn known_episodes(moments: &[Moment], window: Window, interval_s: f64) -> Option<Vec<throttle::Episode>> {
+    let all_flags = moments.iter().any(|moment| moment.flags.throttled.is_some());
     let found = episodes(moments, window, interval_s);
-    Ok((all_flags || !found.is_empty()).then_some(found))
+    (all_flags || !found.is_empty()).then_some(found)
 }
 
 /// The episodes of a node in a window; `None` if nothing is known of its flags.
@@ -100,7 +94,7 @@ pub(super) fn episodes_in(
     let temps = processor(store, host, &TEMP, window)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;
     let moments = moments(store, host, window, &temps, &busy)?;
-    known_episodes(store, host, window, interval_s, &moments)
+    Ok(known_episodes(&moments, window, interval_s))
 }
 
 /// Mean share of the cores that worked.
