@@ -24,7 +24,7 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
-    ("ureq", &["picollect-agent", "picollect-collector"]),
+    ("ureq", &["picollect-agent", "picollect-collector", "picollect-settings"]),
     ("linux-embedded-hal", &["picollect-agent"]),
     ("rppal", &["picollect-agent"]),
     ("hd44780-driver", &["picollect-lcd"]),

@@ -4,13 +4,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use rustls::crypto::ring;
+use anyhow::{Context as _, bail};
+use picollect_settings::trust;
 use ureq::http::Response;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::ask::{Answer, FINDINGS_HEADER};
 
@@ -18,8 +16,6 @@ use crate::ask::{Answer, FINDINGS_HEADER};
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest answer: the report of a large cluster with charts is a few megabytes.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
-/// Where Linux distributions keep the certificates that they trust.
-const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Where a collector is and how it is asked.
 #[derive(Debug, Clone)]
@@ -72,7 +68,7 @@ impl Client {
             .http_status_as_error(false)
             .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
         if url.starts_with("https://") {
-            config = config.tls_config(tls(target.ca_file.as_deref())?);
+            config = config.tls_config(trust::tls(target.ca_file.as_deref())?);
         } else if !url.starts_with("http://") {
             bail!("the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT");
         }
@@ -128,20 +124,4 @@ fn read_token(path: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read the token file `{}`", path.display()))?;
     Ok(text.trim().to_owned())
-}
-
-fn tls(ca_file: Option<&Path>) -> anyhow::Result<TlsConfig> {
-    let path = ca_file.unwrap_or(Path::new(SYSTEM_ROOTS));
-    let pem = fs::read(path);
-    let pem = pem.with_context(|| format!("cannot read the certificates in `{}`", path.display()))?;
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    };
-    let roots: Vec<Certificate<'static>> = parse_pem(&pem).filter_map(certificate).collect();
-    ensure!(!roots.is_empty(), "there is no certificate in `{}`", path.display());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build())
 }

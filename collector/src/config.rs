@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use picollect_settings::duration;
 use picollect_settings::exit::{Failure, usage};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
@@ -36,7 +37,7 @@ pub struct Config {
     /// Address and port to listen on.
     pub listen: Option<String>,
     /// Data that is older is deleted.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration::optional")]
     pub retention: Option<Duration>,
     /// PEM: the certificate and its chain, for https.
     pub tls_cert: Option<PathBuf>,
@@ -87,11 +88,6 @@ fn bounded(path: &Path) -> anyhow::Result<String> {
     let bytes = fs::metadata(path)?.len();
     ensure!(bytes <= MAX_FILE_BYTES, "it has {bytes} bytes, more than {MAX_FILE_BYTES}");
     Ok(fs::read_to_string(path)?)
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
-    humantime::parse_duration(&text).map(Some).map_err(D::Error::custom)
 }
 
 /// Who said what a setting is.

@@ -2,17 +2,16 @@
 //! `push`'s business.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
+use picollect_settings::trust;
 use picollect_telemetry::PROTOCOL;
-use rustls::crypto::ring;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
 use ureq::http::{HeaderMap, Response, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -26,8 +25,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: u64 = 4096;
 /// ureq's buffer in each direction; its own default is eight times as much.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// Where Linux distributions keep the certificates that they trust.
-const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Where to deliver.
 #[derive(Debug, Clone)]
@@ -116,7 +113,7 @@ impl Client {
             .output_buffer_size(BUFFER_BYTES)
             .user_agent(agent);
         if target.url.starts_with("https://") {
-            config = config.tls_config(tls(target.ca_file.as_deref())?);
+            config = config.tls_config(trust::tls(target.ca_file.as_deref())?);
         }
         let addresses = Addresses::default();
         let http = ureq::Agent::with_parts(config.build(), DefaultConnector::default(), addresses.clone());
@@ -231,22 +228,6 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn tls(ca_file: Option<&Path>) -> anyhow::Result<TlsConfig> {
-    let path = ca_file.unwrap_or(Path::new(SYSTEM_ROOTS));
-    let pem =
-        fs::read(path).with_context(|| format!("cannot read the certificates in `{}`", path.display()))?;
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    };
-    let roots: Vec<Certificate<'static>> = parse_pem(&pem).filter_map(certificate).collect();
-    ensure!(!roots.is_empty(), "there is no certificate in `{}`", path.display());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build())
-}
-
 /// Checks an address as it is written in a configuration.
 pub fn checked_url(url: String) -> anyhow::Result<String> {
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
@@ -297,14 +278,5 @@ mod tests {
         for wrong in ["head:8650", "ftp://head", "http://"] {
             assert!(checked_url(wrong.into()).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_file_without_certificates_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ca.pem");
-        fs::write(&path, "nothing").unwrap();
-        let error = tls(Some(&path)).unwrap_err().to_string();
-        assert!(error.starts_with("there is no certificate in") && error.contains("ca.pem"), "{error}");
     }
 }

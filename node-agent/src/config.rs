@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use picollect_settings::duration;
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
@@ -31,7 +32,7 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
 struct File {
     name: Option<String>,
     cluster: Option<String>,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration::optional")]
     interval: Option<Duration>,
     delivery: Delivery,
     collector: Vec<CollectorSection>,
@@ -72,7 +73,7 @@ struct CollectorSection {
 struct SpoolSection {
     dir: Option<PathBuf>,
     max_kib: Option<u64>,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration::optional")]
     max_age: Option<Duration>,
 }
 
@@ -102,11 +103,6 @@ struct SimulateSection {
     busy_from_ms: i64,
     #[serde(default)]
     busy_until_ms: i64,
-}
-
-fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
-    humantime::parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// What the command line or the environment says.

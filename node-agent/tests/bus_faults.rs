@@ -80,6 +80,17 @@ impl Bench {
         Ok(point)
     }
 
+    /// Ten minutes of faults, in which every value of the first meter is right, and its recovery.
+    fn suffer(&mut self, faults: Faults) {
+        self.bus.set_faults(faults);
+        for _ in 0..600 {
+            self.run(SECOND);
+            let _checked = self.take(0);
+        }
+        self.bus.set_faults(Faults::default());
+        assert!(self.recovery(0) < LIMIT);
+    }
+
     /// Time until the meter's totals grow again.
     fn recovery(&mut self, meter: usize) -> Duration {
         let before = self.take(meter).map_or(0.0, |point| point.metered_s);
@@ -118,13 +129,7 @@ fn random_remote_io_errors_cost_little_and_falsify_nothing() {
     bench.run(120 * SECOND);
     let covered = bench.take(0).unwrap().metered_s;
     assert!(covered > 0.95 * 120.0, "{covered}");
-    bench.bus.set_faults(Faults { remote_io: 0.5, ..Faults::default() });
-    for _ in 0..600 {
-        bench.run(SECOND);
-        let _checked = bench.take(0);
-    }
-    bench.bus.set_faults(Faults::default());
-    assert!(bench.recovery(0) < LIMIT);
+    bench.suffer(Faults { remote_io: 0.5, ..Faults::default() });
 }
 
 #[test]
@@ -158,13 +163,7 @@ fn a_brown_out_is_a_gap_and_not_a_zero() {
 #[test]
 fn a_brown_out_in_the_middle_of_a_reading_is_no_zero_either() {
     let mut bench = Bench::new(&[0x40]);
-    bench.bus.set_faults(Faults { brown_out: 0.05, ..Faults::default() });
-    for _ in 0..600 {
-        bench.run(SECOND);
-        let _checked = bench.take(0);
-    }
-    bench.bus.set_faults(Faults::default());
-    assert!(bench.recovery(0) < LIMIT);
+    bench.suffer(Faults { brown_out: 0.05, ..Faults::default() });
 }
 
 #[test]

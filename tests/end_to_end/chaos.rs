@@ -64,6 +64,13 @@ fn last(store: &dyn Store, field: &str) -> i64 {
     store.read(&key, ALWAYS, 0).unwrap().last().map_or(-1, |sample| whole(sample.value.as_f64().unwrap()))
 }
 
+/// Returns when more than so many samples have been taken and none of them waits.
+fn caught_up(store: &dyn Store, samples: i64) {
+    eventually("the rest arrives", || {
+        last(store, SAMPLES.field) > samples && last(store, QUEUED_LINES.field) == 0
+    });
+}
+
 /// Dropped and arrived together are what was taken, to the line, and no tick arrived in part.
 fn assert_nothing_is_unaccounted_for(store: &dyn Store, least_dropped_ticks: i64) {
     let ticks = lines_by_tick(store);
@@ -91,9 +98,7 @@ fn what_is_not_counted_as_dropped_arrives_exactly_once() {
     let store = collector.store();
     eventually("the bad network has shown all it can do", || proxy.done());
     let arrived = last(&store, SAMPLES.field);
-    eventually("the backlog is gone", || {
-        last(&store, SAMPLES.field) > arrived + 5 && last(&store, QUEUED_LINES.field) == 0
-    });
+    caught_up(&store, arrived + 5);
     assert_eq!(agent.terminate(), Some(0));
     assert_nothing_is_unaccounted_for(&store, 2);
 }
@@ -108,9 +113,7 @@ fn an_outage_longer_than_the_spool_holds_drops_the_oldest_and_counts_them() {
     std::thread::sleep(Duration::from_secs(8));
     collector.restart();
     let before = last(&store, SAMPLES.field);
-    eventually("the rest arrives", || {
-        last(&store, SAMPLES.field) > before + 20 && last(&store, QUEUED_LINES.field) == 0
-    });
+    caught_up(&store, before + 20);
     assert_eq!(agent.terminate(), Some(0));
     assert_nothing_is_unaccounted_for(&store, 1);
 }
@@ -162,9 +165,7 @@ fn a_network_that_is_cut_for_longer_than_the_spool_holds_drops_the_oldest_and_co
     std::thread::sleep(Duration::from_secs(20));
     let before = last(&store, SAMPLES.field);
     assert!(network.link("up"));
-    eventually("the rest arrives", || {
-        last(&store, SAMPLES.field) > before + 50 && last(&store, QUEUED_LINES.field) == 0
-    });
+    caught_up(&store, before + 50);
     assert_eq!(agent.terminate(), Some(0));
     assert_nothing_is_unaccounted_for(&store, 1);
 }

@@ -178,7 +178,7 @@ struct Table {
     name: String,
     kind: KindName,
     url: String,
-    #[serde(default, deserialize_with = "super::duration")]
+    #[serde(default, deserialize_with = "picollect_settings::duration::optional")]
     interval: Option<Duration>,
     channel: Option<u8>,
     component: Option<RpcComponent>,

@@ -34,16 +34,16 @@ const HPCC_PART: &str = "HPCC";
 pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     let subject = Subject::of(from, &kept)?;
     let whole = subject.part(kept.time.into())?;
-    let mut results = Vec::new();
-    for result in &kept.results {
-        results.push(subject.result(result, &whole)?);
-    }
+    let core = |result: &runs::RunResult| result.core.map(|core| subject.part(core.time.into())).transpose();
+    let cores = kept.results.iter().map(core).collect::<Result<Vec<_>>>()?;
+    let with_core = kept.results.iter().zip(&cores);
+    let results = with_core.map(|(result, core)| subject.result(result, core.as_ref(), &whole));
+    let mut results = results.collect::<Result<Vec<_>>>()?;
     results.extend(counted(&kept, &whole));
     let (status, mut remarks) = status(&kept);
     let headline = headline(&results).filter(|_| status == "done");
-    let core = headline.and_then(|at| kept.results.get(at)?.core);
-    let methodology = match core {
-        Some(core) => methodology::check(from, &subject.part(core.time.into())?, true),
+    let methodology = match headline.and_then(|at| cores.get(at)?.as_ref()) {
+        Some(core) => methodology::check(from, core, true),
         // A counted load is at work from its beginning to its end.
         None => methodology::check(from, &whole, !kept.shares.is_empty()),
     };
@@ -111,9 +111,8 @@ impl<'a> Subject<'a> {
         Part::of(self.from, &self.nodes, self.scope, window)
     }
 
-    fn result(&self, kept: &runs::RunResult, whole: &Part) -> Result<RunResult> {
-        let core = kept.core.map(|core| self.part(core.time.into())).transpose()?;
-        let part = core.as_ref().unwrap_or(whole);
+    fn result(&self, kept: &runs::RunResult, core: Option<&Part>, whole: &Part) -> Result<RunResult> {
+        let part = core.unwrap_or(whole);
         // Of a part of HPCC it is not known when it ran, and most of the run was something else.
         let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
         let per_w = |watts: Option<f64>| rate.zip(watts).and_then(|(rate, w)| rate_per_w(rate, w));
@@ -133,7 +132,7 @@ impl<'a> Subject<'a> {
             uncertainty,
             rate_per_w_whole: per_w(whole.all_mean_w()),
             rate_per_w_corrected: per_w(self.corrected_w(part)),
-            core_energy: core.map(|part| part.energy).unwrap_or_default(),
+            core_energy: core.map(|part| part.energy.clone()).unwrap_or_default(),
         })
     }
 
