@@ -149,6 +149,7 @@ pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
 
 /// Addresses that answer and that nobody configured; they are only read, one byte each.
 pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdSettings>) -> Vec<Finding> {
+    let own = panel.and_then(LcdSettings::on_bus).map(|(bus, wiring)| (bus, wiring.address));
     let mut found = Vec::new();
     for number in i2c::buses(root) {
         let mut open = match i2c::open(root, number) {
@@ -164,8 +165,8 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
         };
         for (address, answer) in i2c::scan(open.as_mut()) {
             let place = (number, address);
-            let known = configured.iter().any(|meter| (meter.bus, meter.address) == place)
-                || panel.is_some_and(|panel| (panel.bus, panel.wiring.address) == place);
+            let known =
+                configured.iter().any(|meter| (meter.bus, meter.address) == place) || own == Some(place);
             if !known {
                 found.push(candidate(
                     format!("i2c-{number} {address:#x}"),
