@@ -59,7 +59,7 @@ impl Script {
             if here != Some((row, column)) {
                 bytes.extend(format!("\x1b[Lx{column}y{row};").into_bytes());
             }
-            bytes.push(if code < GLYPHS || code >= FIRST_PRINTED { code } else { BLANK });
+            bytes.push(if (GLYPHS..FIRST_PRINTED).contains(&code) { BLANK } else { code });
             here = Some((row, column + 1));
         }
         self.known.apply(&self.known.edits(&target));

@@ -31,6 +31,7 @@ pub struct DrivenPanel {
 
 /// What the driver thinks is switched on; it acts only when one of them changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the driver")]
 struct Flags {
     on: bool,
     cursor: bool,
@@ -60,6 +61,11 @@ impl DrivenPanel {
     pub fn power_cycle(&mut self) {
         let Panel { controller, .. } = Panel::new(self.size, PinMap::USUAL, 100_000);
         self.controller = controller;
+    }
+
+    /// The codes that are seen, row by row.
+    pub fn cells(&self) -> Vec<Vec<u8>> {
+        self.controller.cells(self.size)
     }
 
     /// Whether exactly this frame is to be seen: every cell, glyphs by their dots, the light, no cursor.
@@ -157,7 +163,7 @@ impl DrivenPanel {
             }
             [b'[', b'L', b'I'] => self.initialise(),
             [b'[', b'L', flag @ (b'D' | b'd' | b'C' | b'c' | b'B' | b'b' | b'+' | b'-')] => {
-                self.switch(*flag)
+                self.switch(*flag);
             }
             [b'[', b'L', b'G', glyph @ .., b';'] => self.draw(glyph),
             [b'[', b'L', place @ .., b';'] if place.first().is_some_and(|first| b"xy".contains(first)) => {
@@ -183,14 +189,14 @@ impl DrivenPanel {
         if self.flags.light != before.light {
             self.lit = light;
         } else if self.flags != before {
-            self.instruct(0x08 | u8::from(on) << 2 | u8::from(cursor) << 1 | u8::from(blinks));
+            self.instruct(0x08 | (u8::from(on) << 2) | (u8::from(cursor) << 1) | u8::from(blinks));
         }
     }
 
     /// A slot and up to eight pairs of hexadecimal digits; the cursor is put back where it was.
     fn draw(&mut self, glyph: &[u8]) {
         let Some((slot @ b'0'..=b'7', digits)) = glyph.split_first() else { return };
-        self.instruct(0x40 | (slot - b'0') * 8);
+        self.instruct(0x40 | ((slot - b'0') * 8));
         for pair in digits.chunks_exact(2).take(8) {
             let dots = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
             self.controller.take(true, dots.unwrap_or_default());
@@ -221,8 +227,7 @@ mod tests {
     use super::*;
 
     fn rows(panel: &DrivenPanel) -> Vec<String> {
-        let cells = panel.controller.cells(panel.size);
-        cells.into_iter().map(|row| row.into_iter().map(char::from).collect()).collect()
+        panel.cells().into_iter().map(|row| row.into_iter().map(char::from).collect()).collect()
     }
 
     #[test]

@@ -14,7 +14,6 @@ use std::time::Duration;
 use picollect_lcd::char_device::Script;
 use picollect_lcd::display::HEAL_PERIOD;
 use picollect_lcd::{Frame, Size};
-use rustix::fs::OFlags;
 
 use super::frames::Frames;
 use crate::attr::Root;
@@ -136,12 +135,11 @@ fn identity(of: &Metadata) -> (u64, u64, u64) {
 
 /// The driver refuses whoever wants to read as well. Only a pipe heeds that nobody waits for it.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
     let kind = fs::metadata(path)?.file_type();
     if !kind.is_char_device() && !kind.is_fifo() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no character device"));
     }
-    OpenOptions::new().write(true).custom_flags(flags).open(path)
+    OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 fn remedy(error: &io::Error) -> &'static str {
