@@ -171,7 +171,7 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
                 found.push(candidate(
                     format!("i2c-{number} {address:#x}"),
                     answer.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
-                    how_to_use(number, address),
+                    how_to_use(number, address, answer.is_err()),
                 ));
             }
         }
@@ -179,8 +179,14 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
     found
 }
 
-/// What an owner can do with what answers there.
-fn how_to_use(bus: u8, address: u8) -> String {
+/// What an owner can do with what answers there, or with what a driver of the kernel has there.
+fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
+    if owned && is_backpack(address) {
+        return "a driver of the kernel has it: if it is a panel, [lcd] device = '/dev/lcd'".to_owned();
+    }
+    if owned {
+        return "a driver of the kernel has it: if it is a power meter, its values are in hwmon".to_owned();
+    }
     if is_backpack(address) {
         return format!(
             "if it is a panel: `picollect-agent lcd test {address:#x} --bus {bus}`, then [lcd] bus = {bus}, address = {address:#x}"
