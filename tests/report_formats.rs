@@ -1,12 +1,18 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
 use picollect_collector::report::{
-    Node, NodeTimeline, Report, RunResult, comparison_html, comparison_markdown, comparison_text, csv, html,
-    json, markdown, run_page, runs_table, text, verdict_of_run,
+    Format, Node, NodeTimeline, Report, Run, RunResult, compared, run_page, runs_table, verdict_of_run,
+    written,
 };
 
 use crate::golden::assert_golden;
-use crate::sample_report::{HOSTILE, earlier_hpl, hpl, interrupted, sample};
+use crate::sample_report::{HOSTILE, earlier_hpl, hpl, in_format, interrupted, sample};
+
+fn beside(first: &Run, second: &Run, format: Format) -> String {
+    compared(first, second, format, false)
+        .expect("numbers that JSON knows")
+        .expect("a format of a comparison")
+}
 
 /// A page without the sequences that colour it.
 fn plain(coloured: &str) -> String {
@@ -53,24 +59,27 @@ fn reports() -> [Report; 3] {
 #[test]
 fn many_nodes_and_many_episodes_are_told_in_parts() {
     let [.., large] = reports();
-    let page = html(&large);
+    let page = in_format(&large, Format::Html);
     assert!(page.contains("Temperature over time by node, °C (6 of 6)"), "seven lines a drawing");
     assert_eq!(page.matches("<figcaption>Throttling over time").count(), 3, "sixteen rows a drawing");
-    let page = text(&large, false);
+    let page = in_format(&large, Format::Text);
     let hidden = page.split_once("are not shown here").expect("a sentence on the rest").0;
     assert!(hidden.ends_with(|letter: char| letter.is_whitespace()), "{hidden}");
     assert!(page.matches("under-voltage").count() < 60, "not all hundred");
-    assert!(csv(&large).matches("cause,under-voltage").count() >= 100, "but all of them in CSV");
+    assert!(
+        in_format(&large, Format::Csv).matches("cause,under-voltage").count() >= 100,
+        "but all of them in CSV"
+    );
 }
 
 #[test]
 fn the_sample_in_every_format() {
     let report = sample();
-    assert_golden("sample-report.txt", &text(&report, false));
-    assert_golden("sample-report.html", &html(&report));
-    assert_golden("sample-report.md", &markdown(&report));
-    assert_golden("sample-report.csv", &csv(&report));
-    assert_golden("sample-report.json", &json(&report).expect("numbers that JSON knows"));
+    assert_golden("sample-report.txt", &in_format(&report, Format::Text));
+    assert_golden("sample-report.html", &in_format(&report, Format::Html));
+    assert_golden("sample-report.md", &in_format(&report, Format::Markdown));
+    assert_golden("sample-report.csv", &in_format(&report, Format::Csv));
+    assert_golden("sample-report.json", &in_format(&report, Format::Json));
 }
 
 #[test]
@@ -80,11 +89,11 @@ fn runs_by_themselves_and_side_by_side() {
     let pages = verdicts + &run_page(&hpl(), false) + "\n" + &runs_table(&runs);
     assert_fits_a_terminal(&pages);
     assert_golden("sample-runs.txt", &pages);
-    let compared = comparison_text(&earlier_hpl(), &hpl(), false);
+    let compared = beside(&earlier_hpl(), &hpl(), Format::Text);
     assert_fits_a_terminal(&compared);
     assert_golden("sample-comparison.txt", &compared);
-    assert_golden("sample-comparison.md", &comparison_markdown(&earlier_hpl(), &hpl()));
-    assert!(comparison_html(&earlier_hpl(), &hpl()).contains("<!DOCTYPE html>"));
+    assert_golden("sample-comparison.md", &beside(&earlier_hpl(), &hpl(), Format::Markdown));
+    assert!(beside(&earlier_hpl(), &hpl(), Format::Html).contains("<!DOCTYPE html>"));
 }
 
 #[test]
@@ -92,7 +101,7 @@ fn two_runs_of_different_work_have_no_ratio_of_rates() {
     let mut stream = hpl();
     let result = stream.result.as_mut().expect("a result");
     (result.unit, result.unit_per_w) = ("B/s".into(), "B/s per W".into());
-    let page = comparison_text(&hpl(), &stream, false);
+    let page = beside(&hpl(), &stream, Format::Text);
     assert!(page.contains("The rates count different things"), "{page}");
     let rate = page.lines().find(|line| line.trim_start().starts_with("rate")).expect("a row");
     assert!(rate.ends_with('–'), "{rate}");
@@ -102,7 +111,7 @@ fn two_runs_of_different_work_have_no_ratio_of_rates() {
 fn a_core_phase_against_a_whole_run_is_said() {
     let mut whole = earlier_hpl();
     whole.result.as_mut().expect("a result").core = None;
-    let page = comparison_markdown(&whole, &hpl());
+    let page = beside(&whole, &hpl(), Format::Markdown);
     assert!(page.contains("MFLOPS/W, whole run") && page.contains("MFLOPS/W, core"), "{page}");
     assert!(page.contains("Only one efficiency is of the core phase alone."), "{page}");
 }
@@ -111,7 +120,7 @@ fn a_core_phase_against_a_whole_run_is_said() {
 fn runs_of_one_name_are_told_apart_by_their_ids() {
     let mut report = sample();
     report.runs.push(earlier_hpl());
-    let page = html(&report);
+    let page = in_format(&report, Format::Html);
     assert!(page.contains("hpl (hpl-2026-11-22)</text>") && page.contains("hpl (hpl-2026-11-23)</text>"));
     assert!(page.contains("The best run here is hpl (hpl-2026-11-23)."));
 }
@@ -140,9 +149,9 @@ fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
 #[test]
 fn text_fits_eighty_columns_and_colour_adds_nothing_but_colour() {
     for report in reports() {
-        let page = text(&report, false);
+        let page = in_format(&report, Format::Text);
         assert_fits_a_terminal(&page);
-        let coloured = text(&report, true);
+        let coloured = written(&report, Format::Text, true).expect("text");
         assert!(coloured.contains("\x1b[1;31m"));
         assert_eq!(plain(&coloured), page);
     }
@@ -151,7 +160,7 @@ fn text_fits_eighty_columns_and_colour_adds_nothing_but_colour() {
 
 #[test]
 fn sections_come_in_their_order_and_only_with_content() {
-    let page = text(&sample(), false);
+    let page = in_format(&sample(), Format::Text);
     let heads: Vec<_> = page.lines().filter(|line| line.starts_with(char::is_alphabetic)).skip(1).collect();
     let expected = [
         "VERDICT",
@@ -169,7 +178,7 @@ fn sections_come_in_their_order_and_only_with_content() {
         "ALARM: GIVE EACH BOARD A NAME OF ITS OWN",
     ];
     assert_eq!(heads, expected);
-    let empty = text(&Report::default(), false);
+    let empty = in_format(&Report::default(), Format::Text);
     let heads: Vec<_> = empty.lines().filter(|line| line.starts_with(char::is_alphabetic)).skip(1).collect();
     assert_eq!(heads, ["ENERGY"]);
     assert!(empty.contains("energy  unknown"), "{empty}");
@@ -177,7 +186,7 @@ fn sections_come_in_their_order_and_only_with_content() {
 
 #[test]
 fn html_holds_foreign_text_as_text_and_loads_nothing() {
-    for page in reports().map(|report| html(&report)) {
+    for page in reports().map(|report| in_format(&report, Format::Html)) {
         assert!(!page.contains("<script"), "foreign markup");
         assert!(page.contains("&lt;script&gt;alert"), "the name is still there");
         let steers = |letter: char| letter != '\n' && letter.is_control() || letter == '\u{202e}';
@@ -196,19 +205,21 @@ fn what_is_unknown_is_a_gap_and_never_a_zero() {
         node.watts.fill(None);
     }
     report.timeline.outer_w.clear();
-    assert!(!html(&report).contains("Power over time"), "no axis without a value");
+    assert!(!in_format(&report, Format::Html).contains("Power over time"), "no axis without a value");
     report.timeline.nodes[0].watts[3] = Some(5.0);
-    let page = html(&report);
+    let page = in_format(&report, Format::Html);
     let (_, chart) = page.split_once("Power over time").expect("the chart");
     assert!(chart.contains("59 of 60 steps unknown") && chart.contains("<circle"), "one point");
-    for format in [text(&Report::default(), false), markdown(&Report::default()), csv(&Report::default())] {
+    for format in
+        [Format::Text, Format::Markdown, Format::Csv].map(|format| in_format(&Report::default(), format))
+    {
         assert!(!format.contains("NaN") && !format.contains(" 0 J"), "{format}");
     }
 }
 
 #[test]
 fn a_row_of_markdown_has_as_many_cells_as_its_head() {
-    for page in reports().map(|report| markdown(&report)) {
+    for page in reports().map(|report| in_format(&report, Format::Markdown)) {
         let mut columns = None;
         for line in page.lines() {
             let pipes = line.replace("\\\\", "").replace("\\|", "").matches('|').count();
@@ -244,7 +255,7 @@ fn records(csv: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_record_of_csv_has_nine_fields_and_no_formula() {
-    for page in reports().map(|report| csv(&report)) {
+    for page in reports().map(|report| in_format(&report, Format::Csv)) {
         for record in records(&page) {
             assert_eq!(record.len(), 9, "{record:?}");
             let text = |field: &&String| field.parse::<f64>().is_err();
@@ -253,7 +264,7 @@ fn every_record_of_csv_has_nine_fields_and_no_formula() {
             }
         }
     }
-    let records = records(&csv(&sample()));
+    let records = records(&in_format(&sample(), Format::Csv));
     assert_eq!(records[0][0], "section");
     assert!(records.iter().any(|record| record[4] == format!("'{HOSTILE}")), "foreign text is kept");
     let joules =

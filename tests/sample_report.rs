@@ -6,8 +6,8 @@
 mod runs;
 
 use picollect_collector::report::{
-    Advice, Affordability, Alternative, Cluster, Cost, EnergyFigure, Episode, MeanMax, Missing, Node,
-    NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, Thermal, Timeline,
+    Advice, Affordability, Alternative, Cluster, Cost, EnergyFigure, Episode, Format, MeanMax, Missing, Node,
+    NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, Thermal, Timeline, written,
 };
 use picollect_collector::time::rfc3339;
 
@@ -20,6 +20,11 @@ const STEPS: usize = 60;
 
 /// A name as an attacker would choose it.
 pub(crate) const HOSTILE: &str = "=<script>alert('x')</script>|\u{1b}[31m\"&\u{202e}";
+
+/// A report as a format writes it, without colours.
+pub(crate) fn in_format(report: &Report, format: Format) -> String {
+    written(report, format, false).expect("numbers that JSON knows")
+}
 
 pub(crate) fn sample() -> Report {
     Report {

@@ -4,49 +4,20 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use picollect_settings::exit::{Failure, usage};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::cli::DataOptions;
 use crate::client::{Client, Target};
 use crate::config::{Config, ConfigOptions};
+use crate::report::Format;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::time::now_ms;
 
 /// An answer over HTTP names its findings in this header.
 pub const FINDINGS_HEADER: &str = "x-picollect-findings";
-
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// For a terminal
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
-    /// One self-contained page with charts
-    Html,
-    /// Tables for a README or an issue
-    Markdown,
-    /// For a spreadsheet
-    Csv,
-}
-
-impl Format {
-    /// What it is called on the web.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; charset=utf-8",
-            Self::Json => "application/json",
-            Self::Html => "text/html; charset=utf-8",
-            Self::Markdown => "text/markdown; charset=utf-8",
-            Self::Csv => "text/csv; charset=utf-8",
-        }
-    }
-}
 
 /// What there is to say, and what is not as it should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

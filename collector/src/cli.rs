@@ -8,17 +8,18 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use picollect_settings::exit::{Failure, usage};
 
-use crate::ask::{Answer, AskOptions, Format};
+use crate::ask::{Answer, AskOptions};
 use crate::bench::{self, BenchOptions};
 use crate::config::check::{self, Effective};
 use crate::config::{Config, ConfigOptions, DEFAULT_LISTEN, Origin, Setting, lay_over};
 use crate::import::{self, ImportOptions};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
+use crate::report::{self, Format};
 use crate::run::RunOptions;
 use crate::scaling::ScalingOptions;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::{data_dir, demo, questions, run, scaling, server, store, up};
+use crate::{data_dir, demo, run, scaling, server, store, up};
 
 /// What the collector can do.
 #[derive(Debug, Subcommand)]
@@ -369,7 +370,7 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     }
     picollect_settings::log::start();
     let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep }))?;
-    print(&Answer { text: questions::written(&report, format, colour())?, findings: Vec::new() })
+    print(&Answer { text: report::written(&report, format, colour())?, findings: Vec::new() })
 }
 
 /// Prints what holds; exit code 1 if something that is configured cannot be used.

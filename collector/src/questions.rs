@@ -3,8 +3,8 @@
 use picollect_evaluate::Window;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Answer, AskError, Format, Question, Sources};
-use crate::report::{self, Report, fail_on};
+use crate::ask::{Answer, AskError, Question, Sources};
+use crate::report::{self, Format, fail_on};
 use crate::runs::Run;
 use crate::{nodes, runs};
 
@@ -59,23 +59,17 @@ impl Question for ReportQuestion {
         if let Some((one, other)) = self.compare.as_deref().zip(self.with.as_deref()) {
             let one = report::run(from, run(from, one)?)?;
             let other = report::run(from, run(from, other)?)?;
-            let text = match self.format {
-                Format::Text => report::comparison_text(&one, &other, self.colour),
-                Format::Markdown => report::comparison_markdown(&one, &other),
-                Format::Html => report::comparison_html(&one, &other),
-                Format::Json => serde_json::to_string_pretty(&[one, other])? + "\n",
-                Format::Csv => {
-                    let text = "two runs beside each other are written as text, html, markdown or json";
-                    return Err(AskError::Question(text.to_owned()));
-                }
-            };
+            let text = report::compared(&one, &other, self.format, self.colour)?.ok_or_else(|| {
+                let text = "two runs beside each other are written as text, html, markdown or json";
+                AskError::Question(text.to_owned())
+            })?;
             return Ok(Answer { text, findings: Vec::new() });
         }
         let conditions = fail_on::parse(self.fail_on.as_deref().unwrap_or_default());
         let conditions = conditions.map_err(|error| AskError::Question(error.to_string()))?;
         let report = report::build(from, self.window(from)?)?;
         Ok(Answer {
-            text: written(&report, self.format, self.colour)?,
+            text: report::written(&report, self.format, self.colour)?,
             findings: fail_on::findings(&report, &conditions),
         })
     }
@@ -83,17 +77,6 @@ impl Question for ReportQuestion {
     fn format(&self) -> Format {
         self.format
     }
-}
-
-/// A report in a format.
-pub fn written(report: &Report, format: Format, colour: bool) -> Result<String, serde_json::Error> {
-    Ok(match format {
-        Format::Text => report::text(report, colour),
-        Format::Json => report::json(report)?,
-        Format::Html => report::html(report),
-        Format::Markdown => report::markdown(report),
-        Format::Csv => report::csv(report),
-    })
 }
 
 fn run(from: &Sources<'_>, id: &str) -> Result<Run, AskError> {

@@ -198,7 +198,7 @@ impl Bench {
     /// Waits until every node that is up has been heard of after the run's end, but not for ever.
     fn settle(&self, run: &Run) {
         let begun = Instant::now();
-        let question = NodesQuestion { format: crate::ask::Format::Json };
+        let question = NodesQuestion { format: crate::report::Format::Json };
         // A collector that cannot be asked now says so when it is asked for the verdict.
         while let Ok(answer) = self.source.ask(&question) {
             let nodes: Vec<serde_json::Value> = serde_json::from_str(&answer.text).unwrap_or_default();

@@ -11,7 +11,8 @@ use picollect_settings::exit::{Failure, usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::ask::{Answer, AskError, AskOptions, Format, Question, Sources};
+use crate::ask::{Answer, AskError, AskOptions, Question, Sources};
+use crate::report::Format;
 use crate::report::numbers::{decimals, si_spaced};
 use crate::runs;
 

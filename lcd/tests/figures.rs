@@ -450,7 +450,7 @@ const PAGE: &str = "\
 
 Written by a test; this command reproduces every figure, and with `UPDATE_GOLDEN=1` before it writes this page anew:
 
-    cargo test -p picollect-lcd --test figures
+    cargo test -p picollect-lcd --test lcd figures
 
 A panel is modelled at its pins (`lcd/src/panel_model.rs`): an HD44780 behind a PCF8574 on a bus of 100 kHz, where a byte takes 90 µs. All drivers speak to the
 same model. Not counted is what a real machine adds between transactions, which makes many small ones cost more than here.

@@ -222,7 +222,7 @@ const PAGE: &str = "\
 
 Written by a test; this command reproduces every figure, and with `UPDATE_GOLDEN=1` before it writes this page anew:
 
-    cargo test -p picollect-agent --test energy_accuracy
+    cargo test -p picollect-agent --test agent energy_accuracy
 
 An INA219 is simulated at its registers (128 samples averaged, 0.1 Ω; rounding to 10 µV and 4 mV as in the chip). Behind it a Pi 4 runs HPL for nine of ten
 minutes: idle with short wake-ups, all cores busy, a pause for each exchange of a panel, bursts of 100 ms at irregular times. The agent's own bus reader reads it, in virtual time.

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use picollect_collector::report::html;
+use picollect_collector::report::Format;
 
-use crate::sample_report::sample;
+use crate::sample_report::{in_format, sample};
 
 /// What to type where the tools are missing.
 const INSTALL: &str = "apt-get install -y --no-install-recommends chromium poppler-utils fonts-dejavu-core";
@@ -73,7 +73,7 @@ fn found(page: &str) -> Vec<String> {
 fn on_a_phone_nothing_is_wider_than_the_screen() {
     let directory = tempfile::tempdir().unwrap();
     let page = directory.path().join("measuring.html");
-    fs::write(&page, measuring(&html(&sample()), PHONE)).unwrap();
+    fs::write(&page, measuring(&in_format(&sample(), Format::Html), PHONE)).unwrap();
     let measured = found(&chromium(directory.path(), &["--dump-dom"], &page));
     // No overflow; five charts, none too wide; and the policy lets the page's own style through.
     assert_eq!(measured, ["0", "5", "0", "true"], "{measured:?}");
@@ -85,7 +85,7 @@ fn a_script_that_got_into_the_page_would_not_run() {
     let page = directory.path().join("broken-into.html");
     let script =
         "<p id=found>nothing</p><script>document.getElementById('found').textContent = 'ran'</script>";
-    let report = html(&sample()).replace("</body>", &format!("{script}</body>"));
+    let report = in_format(&sample(), Format::Html).replace("</body>", &format!("{script}</body>"));
     fs::write(&page, &report).unwrap();
     assert_eq!(found(&chromium(directory.path(), &["--dump-dom"], &page)), ["nothing"]);
     // It is the policy that holds it back.
@@ -97,7 +97,7 @@ fn a_script_that_got_into_the_page_would_not_run() {
 fn on_paper_the_whole_report_can_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let (page, pdf) = (directory.path().join("report.html"), directory.path().join("report.pdf"));
-    fs::write(&page, html(&sample())).unwrap();
+    fs::write(&page, in_format(&sample(), Format::Html)).unwrap();
     let to = format!("--print-to-pdf={}", pdf.display());
     chromium(directory.path(), &[&to, "--no-pdf-header-footer"], &page);
     let words = words_on_paper(&pdf);

@@ -6,24 +6,10 @@ use super::numbers::{DASH, duration, moment, percent, ratio, si, si_with_uncerta
 use super::one_run::{name, shell};
 use super::page::{Block, Cell, Page, Section, Table, Tone};
 use super::sections::{hosts, mean_power, methodology, result_line, status};
-use super::{Run, RunResult, html, markdown, text};
+use super::{Run, RunResult};
 
-/// For a terminal.
-pub fn comparison_text(first: &Run, second: &Run, colour: bool) -> String {
-    text::write(&page(first, second), colour)
-}
-
-/// As GitHub's Markdown.
-pub fn comparison_markdown(first: &Run, second: &Run) -> String {
-    markdown::write(&page(first, second))
-}
-
-/// As one HTML file.
-pub fn comparison_html(first: &Run, second: &Run) -> String {
-    html::write(&page(first, second))
-}
-
-fn page(first: &Run, second: &Run) -> Page {
+/// The page that each format writes.
+pub(super) fn page(first: &Run, second: &Run) -> Page {
     let about = |run: &Run| {
         let started = moment(&run.window.start);
         Cell::from(format!("{} ({}), {started}, on {}", name(run), run.id, hosts(run)))

@@ -14,7 +14,7 @@ mod table;
 use table::{Figure, Rows, Subject};
 
 /// The whole report; lines end in CR LF.
-pub fn csv(report: &Report) -> String {
+pub(super) fn csv(report: &Report) -> String {
     let mut rows = Rows::new();
     cluster(&mut rows, report);
     for node in &report.nodes {

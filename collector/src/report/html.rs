@@ -15,7 +15,7 @@ use super::{Report, charts, sections};
 const STYLE: &str = include_str!("html/style.css");
 
 /// The whole report; a document of its own.
-pub fn html(report: &Report) -> String {
+pub(super) fn html(report: &Report) -> String {
     write(&sections::page(report))
 }
 

@@ -4,6 +4,6 @@
 use super::Report;
 
 /// Indented, ended by a line feed.
-pub fn json(report: &Report) -> serde_json::Result<String> {
+pub(super) fn json(report: &Report) -> serde_json::Result<String> {
     serde_json::to_string_pretty(report).map(|text| text + "\n")
 }

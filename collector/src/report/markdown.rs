@@ -8,7 +8,7 @@ use super::page::{Block, Cell, Page, Section, Table, printable};
 use super::{Report, sections};
 
 /// The whole report; lines end in line feeds.
-pub fn markdown(report: &Report) -> String {
+pub(super) fn markdown(report: &Report) -> String {
     write(&sections::page(report))
 }
 

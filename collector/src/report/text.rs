@@ -16,7 +16,7 @@ pub(super) const INDENT: usize = 2;
 
 /// The whole report; lines end in line feeds. Colour is the terminal's own sixteen, by its escape
 /// sequences; without it the text is the same.
-pub fn text(report: &Report, colour: bool) -> String {
+pub(super) fn text(report: &Report, colour: bool) -> String {
     write(&sections::page(report), colour)
 }
 

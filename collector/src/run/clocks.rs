@@ -14,8 +14,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 
-use crate::ask::{Format, Source};
+use crate::ask::Source;
 use crate::questions::NodesQuestion;
+use crate::report::Format;
 
 const POLICIES: &str = "sys/devices/system/cpu/cpufreq";
 /// The hidden command that stands by.

@@ -4,8 +4,9 @@ use anyhow::Context as _;
 use picollect_settings::exit::Failure;
 
 use super::plan::{CLOCK_LABEL, Plan, Sweep};
-use crate::ask::{Format, Source};
+use crate::ask::Source;
 use crate::questions::RunQuestion;
+use crate::report::Format;
 use crate::report::numbers::si_spaced;
 use crate::runs::Run;
 use crate::scaling::ScalingQuestion;

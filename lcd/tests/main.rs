@@ -1,0 +1,5 @@
+//! One test program, so that everything is linked once.
+
+mod figures;
+mod golden;
+mod properties;
