@@ -117,8 +117,10 @@ pub struct Agent {
     exposition: Option<Exposition>,
     writer: LineWriter,
     stop: Stop,
-    /// Ends the threads of the meters of the last discovery.
+    /// Ends the threads of the meters and the panel of the last discovery.
     stop_meters: Stop,
+    /// That of a panel behind the kernel's driver.
+    panel: Option<JoinHandle<()>>,
 }
 
 impl Agent {
@@ -146,6 +148,7 @@ impl Agent {
             writer,
             stop: Stop::default(),
             stop_meters: Stop::default(),
+            panel: None,
         };
         agent.discover()?;
         Ok(agent)
@@ -155,6 +158,10 @@ impl Agent {
     fn discover(&mut self) -> Result<(), Failure> {
         self.stop_meters.order();
         self.stop_meters = Stop::default();
+        // The driver lets in one at a time. A thread that failed has closed the device as well.
+        if let Some(panel) = self.panel.take() {
+            let _ = panel.join();
+        }
         let (mut sensors, mut meters) = self.sources.find();
         // The pins that were held are given back before they are taken again.
         drop(self.gpio.take());
@@ -166,7 +173,7 @@ impl Agent {
             !buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
         let choose = || PowerModel::choose(self.power_model, board, board::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
-            self.attach(lcd, presses, &mut buses)?;
+            self.panel = self.attach(lcd, presses, &mut buses)?;
         }
         self.sampler.model = if measured { None } else { choose() };
         self.sampler.sensors = sensors;
@@ -181,21 +188,21 @@ impl Agent {
         lcd: &LcdSettings,
         presses: Option<Receiver<Press>>,
         buses: &mut Vec<BusMeters>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<JoinHandle<()>>, Failure> {
         let root = &self.sources.root;
         let dimmer = lcd.backlight_pwm.map(|channel| Dimmer::new(root, channel));
         let frames = Frames::new(self.face(lcd), presses, self.wall_time(), dimmer);
         match &lcd.connection {
             &Connection::Bus(number, wiring) => {
                 bus::attach(buses, number, Panel::new(wiring, frames), || self.sources.opening(number));
+                Ok(None)
             }
             Connection::Device(path) => {
                 let panel = DevicePanel::new(root, path, lcd.size, frames);
                 let started = panel.start(self.clock.clone(), self.stop_meters.clone());
-                started.context("cannot start the panel's thread")?;
+                Ok(Some(started.context("cannot start the panel's thread")?))
             }
         }
-        Ok(())
     }
 
     /// What the panel will say, from the samples that are yet to come.

@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use picollect_lcd::char_device::Script;
@@ -51,7 +51,7 @@ impl DevicePanel {
     }
 
     /// Starts its thread, which ends with the order to stop.
-    pub fn start(mut self, clock: Clock, stop: Stop) -> io::Result<()> {
+    pub fn start(mut self, clock: Clock, stop: Stop) -> io::Result<JoinHandle<()>> {
         let serve = move || {
             loop {
                 self.serve(clock.now());
@@ -60,7 +60,7 @@ impl DevicePanel {
                 }
             }
         };
-        thread::Builder::new().name("lcd".into()).spawn(serve).map(drop)
+        thread::Builder::new().name("lcd".into()).spawn(serve)
     }
 
     /// When it wants to be called again.
