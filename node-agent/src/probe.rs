@@ -277,9 +277,11 @@ mod tests {
 
     #[test]
     fn what_may_be_a_panel_is_told_from_what_may_be_a_meter() {
-        assert!(how_to_use(1, 0x27).contains("lcd test 0x27 --bus 1"));
-        assert!(how_to_use(3, 0x3f).contains("[lcd] bus = 3, address = 0x3f"));
-        assert!(how_to_use(1, 0x40).contains("[[meter]]"));
+        assert!(how_to_use(1, 0x27, false).contains("lcd test 0x27 --bus 1"));
+        assert!(how_to_use(3, 0x3f, false).contains("[lcd] bus = 3, address = 0x3f"));
+        assert!(how_to_use(1, 0x40, false).contains("[[meter]]"));
+        assert!(how_to_use(1, 0x27, true).contains("device = '/dev/lcd'"));
+        assert!(how_to_use(1, 0x40, true).contains("hwmon"));
     }
 
     #[test]
