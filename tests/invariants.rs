@@ -20,7 +20,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 7] = [
+const ONLY_IN: [(&str, &[&str]); 8] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
@@ -28,6 +28,7 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
     ("linux-embedded-hal", &["picollect-agent"]),
     ("rppal", &["picollect-agent"]),
     ("hd44780-driver", &["picollect-lcd"]),
+    ("jiff", &["picollect-agent"]),
 ];
 
 /// The longest source file; the tables among them are allowed to be long.

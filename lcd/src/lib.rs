@@ -2,11 +2,12 @@
 //!
 //! A [`Frame`] is what the panel should show; [`pages`] and [`template`] make frames from facts, [`alarms`]
 //! those that pre-empt them, and [`rotation`] says which is due. [`pixels`] shows a frame as the panel's
-//! dots, [`png`] as a picture. [`display::Display`] brings it onto a panel and keeps it there; [`panel_model::Panel`] is a panel to try
-//! that on. Nothing here knows where the facts come from, and time comes in as a number.
+//! dots, [`png`] as a picture. [`display::Display`] brings it onto a panel and keeps it there, [`char_device::Script`] onto
+//! one that a driver of the kernel has; [`panel_model`] has a panel to try either on. Nothing here knows where the facts come from, and time comes in as a number.
 
 pub mod alarms;
 pub mod backpack;
+pub mod char_device;
 pub mod display;
 mod driver;
 mod frame;

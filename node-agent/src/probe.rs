@@ -149,6 +149,7 @@ pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
 
 /// Addresses that answer and that nobody configured; they are only read, one byte each.
 pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdSettings>) -> Vec<Finding> {
+    let own = panel.and_then(LcdSettings::on_bus).map(|(bus, wiring)| (bus, wiring.address));
     let mut found = Vec::new();
     for number in i2c::buses(root) {
         let mut open = match i2c::open(root, number) {
@@ -164,13 +165,13 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
         };
         for (address, answer) in i2c::scan(open.as_mut()) {
             let place = (number, address);
-            let known = configured.iter().any(|meter| (meter.bus, meter.address) == place)
-                || panel.is_some_and(|panel| (panel.bus, panel.wiring.address) == place);
+            let known =
+                configured.iter().any(|meter| (meter.bus, meter.address) == place) || own == Some(place);
             if !known {
                 found.push(candidate(
                     format!("i2c-{number} {address:#x}"),
                     answer.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
-                    how_to_use(number, address),
+                    how_to_use(number, address, answer.is_err()),
                 ));
             }
         }
@@ -178,8 +179,14 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
     found
 }
 
-/// What an owner can do with what answers there.
-fn how_to_use(bus: u8, address: u8) -> String {
+/// What an owner can do with what answers there, or with what a driver of the kernel has there.
+fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
+    if owned && is_backpack(address) {
+        return "a driver of the kernel has it: if it is a panel, [lcd] device = '/dev/lcd'".to_owned();
+    }
+    if owned {
+        return "a driver of the kernel has it: if it is a power meter, its values are in hwmon".to_owned();
+    }
     if is_backpack(address) {
         return format!(
             "if it is a panel: `picollect-agent lcd test {address:#x} --bus {bus}`, then [lcd] bus = {bus}, address = {address:#x}"
@@ -270,9 +277,11 @@ mod tests {
 
     #[test]
     fn what_may_be_a_panel_is_told_from_what_may_be_a_meter() {
-        assert!(how_to_use(1, 0x27).contains("lcd test 0x27 --bus 1"));
-        assert!(how_to_use(3, 0x3f).contains("[lcd] bus = 3, address = 0x3f"));
-        assert!(how_to_use(1, 0x40).contains("[[meter]]"));
+        assert!(how_to_use(1, 0x27, false).contains("lcd test 0x27 --bus 1"));
+        assert!(how_to_use(3, 0x3f, false).contains("[lcd] bus = 3, address = 0x3f"));
+        assert!(how_to_use(1, 0x40, false).contains("[[meter]]"));
+        assert!(how_to_use(1, 0x27, true).contains("device = '/dev/lcd'"));
+        assert!(how_to_use(1, 0x40, true).contains("hwmon"));
     }
 
     #[test]
