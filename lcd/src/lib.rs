@@ -3,7 +3,8 @@
 //! A [`Frame`] is what the panel should show; [`pages`] and [`template`] make frames from facts, [`alarms`]
 //! those that pre-empt them, and [`rotation`] says which is due. [`pixels`] shows a frame as the panel's
 //! dots, [`png`] as a picture. [`display::Display`] brings it onto a panel and keeps it there; [`panel_model::Panel`] is a panel to try
-//! that on. Nothing here knows where the facts come from, and time comes in as a number.
+//! that on. [`summary`] turns what a collector says of the cluster into facts
+//! and alarms; time comes in as a number, and nothing here knows where the other facts come from.
 
 pub mod alarms;
 pub mod backpack;
@@ -17,6 +18,7 @@ pub mod pixels;
 pub mod png;
 pub mod rom_a00;
 pub mod rotation;
+pub mod summary;
 pub mod template;
 
 pub use frame::{Backlight, Cell, Frame, Size};

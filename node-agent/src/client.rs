@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 use picollect_telemetry::PROTOCOL;
+use picollect_telemetry::summary::Summary;
 use rustls::crypto::ring;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
@@ -18,7 +19,6 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::clock::Exchange;
 use crate::gzip::Gzip;
-use crate::lcd::summary::Summary;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
