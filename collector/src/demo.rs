@@ -72,7 +72,7 @@ async fn run_cluster(site: &mut Site, options: &Options, scratch: &Path) -> anyh
         start_simulated(site, number, cooling, planned, &interval, scratch)?;
     }
 
-    let view = tokio::spawn(live::draw(site.store(), format!("sim-{}", COOLING_K_PER_W.len())));
+    let view = tokio::spawn(live::draw(site.collector(), format!("sim-{}", COOLING_K_PER_W.len())));
     let mut stop = pin!(told_to_stop());
     let busy = load(site, planned, &this_machine, stop.as_mut()).await?;
     if busy.is_some_and(|busy| busy.end_ms >= planned.end_ms) {
