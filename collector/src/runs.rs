@@ -66,7 +66,7 @@ impl Run {
     pub fn of_load(kind: &str, name: &str, host: &str, time: Stretch, shares: Vec<Share>) -> Self {
         Self {
             schema: SCHEMA,
-            id: format!("{kind}-{}", time.start_ms),
+            id: Self::load_id(kind, time.start_ms),
             name: name.to_owned(),
             labels: BTreeMap::new(),
             host: host.to_owned(),
@@ -81,6 +81,11 @@ impl Run {
             provenance: BTreeMap::new(),
             kept_in: None,
         }
+    }
+
+    /// The id of such a load that began at this Unix time in milliseconds.
+    pub fn load_id(kind: &str, start_ms: i64) -> String {
+        format!("{kind}-{start_ms}")
     }
 }
 
@@ -236,6 +241,12 @@ pub fn line(run: &Run) -> Result<Vec<u8>, KeepError> {
     writer.point(end_ms, &[("name", &run.name), ("run", &run.id)], &fields);
     let line = writer.take().0;
     if line.len() > MAX_LINE_BYTES { Err(KeepError::TooLong { bytes: line.len() }) } else { Ok(line) }
+}
+
+/// Keeps that a run has begun.
+pub fn begin(store: &dyn Store, id: &str, name: &str, start_ms: i64) -> Result<(), KeepError> {
+    store.append(&decode(&begin_line(id, name, start_ms), Precision::Nanoseconds, start_ms).points)?;
+    Ok(())
 }
 
 /// Keeps a finished run.

@@ -160,3 +160,169 @@ fn sum(one: Energy, other: Option<Energy>) -> Energy {
     let other = other.unwrap_or(NOTHING);
     Energy { joules: one.joules + other.joules, covered_s: one.covered_s + other.covered_s }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{SqliteStore, open};
+    use picollect_telemetry::line::{Precision, decode};
+    use proptest::prelude::*;
+
+    /// 2026-11-23T00:00:00Z.
+    const START_MS: i64 = 1_795_392_000_000;
+    const MINUTE_MS: i64 = 60_000;
+
+    fn meter() -> SeriesKey {
+        let tags = [("boundary", "node"), ("host", "n"), ("meter", "m"), ("source", "measured")];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        SeriesKey { measurement: "power".into(), field: "watts".into(), tags }
+    }
+
+    fn line(t_ms: i64, since_ms: i64, joules: f64, metered_s: f64) -> String {
+        format!(
+            "power,boundary=node,host=n,meter=m,source=measured \
+             joules={joules},metered_s={metered_s},since_ms={since_ms}i {t_ms}\n"
+        )
+    }
+
+    fn append(store: &SqliteStore, lines: &str) {
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+    }
+
+    fn day(end_ms: i64) -> Window {
+        Window { start_ms: START_MS, end_ms }
+    }
+
+    fn ask(meters: &mut Meters, store: &SqliteStore, day: Window) -> Option<Energy> {
+        let meter = meter();
+        meters.begin(&BTreeSet::from([&meter]), day);
+        assert!(meters.has_time_for(&meter));
+        meters.energy(store, &meter, day).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_same(meters: &mut Meters, store: &SqliteStore, day: Window) {
+        let (got, want) = (ask(meters, store, day), energy_of(store, &meter(), day).unwrap());
+        let close = match (got, want) {
+            (None, None) => true,
+            (Some(got), Some(want)) => {
+                (got.joules - want.joules).abs() < 1e-6 && (got.covered_s - want.covered_s).abs() < 1e-6
+            }
+            _ => false,
+        };
+        assert!(close, "{got:?} is not {want:?} at {}", day.end_ms - START_MS);
+    }
+
+    /// A point a minute from before midnight on: lost, late by so many minutes, or the first of an epoch.
+    fn points() -> impl Strategy<Value = Vec<(f64, u8, i64)>> {
+        proptest::collection::vec((0.0..600.0f64, 0..20u8, 0..4i64), 1..240)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn every_answer_is_that_of_the_whole_day(points in points(), asked_every in 1..30i64) {
+            let directory = tempfile::tempdir().unwrap();
+            let store = open(directory.path()).unwrap();
+            let mut arriving: Vec<(i64, String)> = Vec::new();
+            let (mut since_ms, mut joules, mut metered_s) = (START_MS - 30 * MINUTE_MS, 0.0, 0.0);
+            for (minute, (used, kind, late)) in (-30i64..).zip(&points) {
+                let t_ms = START_MS + minute * MINUTE_MS;
+                if *kind == 0 {
+                    (since_ms, joules, metered_s) = (t_ms - MINUTE_MS / 2, 0.0, -30.0);
+                }
+                (joules, metered_s) = (joules + used, metered_s + 60.0);
+                if *kind != 1 {
+                    arriving.push((minute + late, line(t_ms, since_ms, joules, metered_s)));
+                }
+                if *kind == 2 {
+                    arriving.push((minute + 3, line(t_ms, since_ms, joules, metered_s)));
+                }
+            }
+            arriving.sort_by_key(|(minute, _)| *minute);
+            let mut meters = Meters::default();
+            let mut asked = 0;
+            for (minute, line) in &arriving {
+                append(&store, line);
+                if *minute > 0 && minute - asked >= asked_every {
+                    asked = *minute;
+                    assert_same(&mut meters, &store, day(START_MS + minute * MINUTE_MS + 17));
+                }
+            }
+            assert_same(&mut meters, &store, day(START_MS + 300 * MINUTE_MS));
+        }
+    }
+
+    /// A store with a point a minute at 10 W for so many minutes.
+    fn steady(minutes: i64) -> (tempfile::TempDir, SqliteStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).unwrap();
+        let minute = |minute: i64| {
+            line(START_MS + minute * MINUTE_MS, START_MS, minute as f64 * 600.0, minute as f64 * 60.0)
+        };
+        append(&store, &(1..=minutes).map(minute).collect::<String>());
+        (directory, store)
+    }
+
+    #[test]
+    fn only_what_lies_after_the_cut_is_read_again() {
+        let (_directory, store) = steady(600);
+        let mut meters = Meters::default();
+        let now = day(START_MS + 600 * MINUTE_MS);
+        assert_eq!(ask(&mut meters, &store, now), Some(Energy { joules: 360_000.0, covered_s: 36_000.0 }));
+        assert!(meters.points_read > 590);
+        assert_same(&mut meters, &store, now);
+        assert!(meters.points_read < 20, "{}", meters.points_read);
+    }
+
+    #[test]
+    fn midnight_begins_a_new_sum() {
+        let (_directory, store) = steady(24 * 60 + 10);
+        let mut meters = Meters::default();
+        assert_same(&mut meters, &store, day(START_MS + 24 * 60 * MINUTE_MS - 1));
+        let start_ms = START_MS + 24 * 60 * MINUTE_MS;
+        assert_same(&mut meters, &store, Window { start_ms, end_ms: start_ms + 10 * MINUTE_MS });
+    }
+
+    #[test]
+    fn a_silence_of_hours_within_an_epoch_loses_nothing() {
+        let (_directory, store) = steady(60);
+        let mut meters = Meters::default();
+        assert_same(&mut meters, &store, day(START_MS + 90 * MINUTE_MS));
+        append(&store, &line(START_MS + 400 * MINUTE_MS, START_MS, 240_000.0, 24_000.0));
+        assert_same(&mut meters, &store, day(START_MS + 401 * MINUTE_MS));
+        assert_same(&mut Meters::default(), &store, day(START_MS + 401 * MINUTE_MS));
+    }
+
+    #[test]
+    fn two_epochs_at_one_time_cannot_be_cut_and_are_counted_whole() {
+        let (_directory, store) = steady(60);
+        let mut meters = Meters::default();
+        let since_ms = START_MS + 10 * MINUTE_MS;
+        for minute in 61..90 {
+            append(&store, &line(START_MS + minute * MINUTE_MS, since_ms, minute as f64, 60.0));
+            assert_same(&mut meters, &store, day(START_MS + minute * MINUTE_MS));
+        }
+    }
+
+    #[test]
+    fn a_point_that_nobody_foresaw_is_in_the_sum_within_the_hour() {
+        let (_directory, store) = steady(120);
+        let mut meters = Meters::default();
+        assert_same(&mut meters, &store, day(START_MS + 120 * MINUTE_MS));
+        // An epoch that began and ended half an hour before.
+        append(&store, &line(START_MS + 91 * MINUTE_MS, START_MS + 90 * MINUTE_MS, 7.0, 60.0));
+        assert_same(&mut meters, &store, day(START_MS + 180 * MINUTE_MS));
+    }
+
+    #[test]
+    fn a_meter_without_epochs_is_counted_as_the_report_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).unwrap();
+        for minute in 0..30 {
+            let t_ms = START_MS + minute * MINUTE_MS;
+            append(&store, &format!("power,boundary=node,host=n,meter=m,source=measured watts=5 {t_ms}\n"));
+        }
+        assert_same(&mut Meters::default(), &store, day(START_MS + 29 * MINUTE_MS));
+    }
+}
