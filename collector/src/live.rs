@@ -147,10 +147,10 @@ mod tests {
         let unknown = Node { host: "vm".into(), state: "down", no_power: Some("denied"), ..Node::default() };
         let want = "\
 NODE             STATE   HEARD       °C          W    GHz  BUSY  POWER IS
-sim-4            up         1s     81.2       5.50  1.05   100%  simulated
+sim-4            up         1s     81.2       5.50   1.05  100%  simulated
 vm               down      10s        -          -      -    -%  unknown (denied)
 ┌──────────────────┐
-│ ⚠SIM sim-4 🌡81°C │
+│ ✓SIM sim-4 🌡81°C │
 │ 5.5W  1.1GHz ███ │
 └──────────────────┘
 ";
@@ -170,10 +170,10 @@ vm               down      10s        -          -      -    -%  unknown (denied
         summary.run = Some(Running { name: "hpl".into(), start_ms: 0 });
         let mut panel = Panel::new("n".into(), 0);
         let rows = [0, 5, 10, 15].map(|second| row(&mut panel, &nodes, &summary, second));
-        assert!(rows[0].starts_with("✓ n") && rows[1].starts_with("1/1 up"), "{rows:?}");
+        assert!(rows[0].starts_with("✓n") && rows[1].starts_with("1/1 up"), "{rows:?}");
         assert!(rows[2].starts_with("today") && rows[3].ends_with("hpl"), "{rows:?}");
         summary.run = None;
-        assert!(row(&mut panel, &nodes, &summary, 16).starts_with("✓ n"));
+        assert!(row(&mut panel, &nodes, &summary, 16).starts_with("✓n"));
         assert_eq!(panel.frame(&[], &summary, 17), None);
     }
 
@@ -184,7 +184,7 @@ vm               down      10s        -          -      -    -%  unknown (denied
         let summary = Summary::default();
         let rows = [0, 9, 10].map(|second| row(&mut panel, &hot, &summary, second));
         assert!(rows[0].contains("THROTTLED") && rows[1].contains("THROTTLED"), "{rows:?}");
-        assert!(rows[2].starts_with("✓ n"), "{rows:?}");
+        assert!(rows[2].starts_with("⚠n"), "{rows:?}");
         let summary = Summary { down: vec!["gone".into()], ..summary };
         assert!(row(&mut panel, &hot, &summary, 11).contains("NODE DOWN"), "another alarm is shown");
     }
