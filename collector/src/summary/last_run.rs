@@ -50,12 +50,10 @@ impl LastRuns {
     }
 
     fn look_at_new(&mut self, from: &Sources<'_>, keys: Vec<SeriesKey>) -> Result<(), AskError> {
+        let new: Vec<SeriesKey> = keys.into_iter().filter(|key| !self.seen.contains(key)).collect();
         let mut found = Vec::new();
-        for key in keys {
-            if !self.seen.contains(&key) {
-                found.extend(runs::read(from.store, &key, EVER)?.map(|run| (key.clone(), run)));
-                self.seen.insert(key);
-            }
+        for key in &new {
+            found.extend(runs::read(from.store, key, EVER)?.map(|run| (key.clone(), run)));
         }
         let last_ms = self.last.as_ref().map_or(i64::MIN, |last| last.run.time.end_ms);
         found.retain(|(_, run)| counts_flop(run) && run.time.end_ms >= last_ms);
@@ -66,6 +64,8 @@ impl LastRuns {
                 break;
             }
         }
+        // Last, so that what could not be read is looked at again.
+        self.seen.extend(new);
         Ok(())
     }
 
