@@ -23,9 +23,9 @@ const GRACE_MS: i64 = 5 * 60 * 1000;
 const STEP_MS: i64 = 3600 * 1000;
 /// A sum is counted anew when it is older; points that came later than anything foresees are in it then.
 const LIFETIME_MS: i64 = 3600 * 1000;
-/// One question begins no further sum once it has read so many points: the day of two meters at 1 Hz. What is
-/// left waits for the next question.
-const MAX_POINTS: usize = 200_000;
+/// One question begins no further sum once it has read so many points: less than the day of one meter at 1 Hz,
+/// which takes seconds where the disk is slow, and an agent waits for ten. What is left waits for the next question.
+const MAX_POINTS: usize = 50_000;
 
 /// The energy of each meter since a day began.
 #[derive(Debug, Default)]
