@@ -9,7 +9,7 @@ use std::process::Command;
 const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
     ("picollect-telemetry", &[]),
     ("picollect-settings", &[]),
-    ("picollect-lcd", &[]),
+    ("picollect-lcd", &["picollect-telemetry"]),
     ("picollect-evaluate", &["picollect-telemetry"]),
     ("picollect-agent", &["picollect-lcd", "picollect-settings", "picollect-telemetry"]),
     (

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::trust;
 use picollect_telemetry::PROTOCOL;
+use picollect_telemetry::summary::Summary;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
 use ureq::http::{HeaderMap, Response, Uri};
@@ -17,7 +18,6 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::clock::Exchange;
 use crate::gzip::Gzip;
-use crate::lcd::summary::Summary;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);

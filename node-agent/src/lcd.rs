@@ -9,13 +9,13 @@ pub mod face;
 pub mod frames;
 pub mod local_time;
 pub mod panel;
-pub mod summary;
 pub mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::summary::Summary;
+use picollect_telemetry::summary::Summary;
+
 use crate::sensors::Status;
 
 /// What the sampler and the push say and the panel's thread reads: only the latest of each is kept, so that

@@ -30,9 +30,8 @@ const PAGES: [(&str, Page); 5] = [
     ("run", Page::Run),
 ];
 
-/// Those of them that are shown if nothing is said. The efficiency page is not: nobody tells its energy of the
-/// day and its last run yet.
-const USUAL_PAGES: [Page; 4] = [Page::Node, Page::Network, Page::Cluster, Page::Run];
+/// All of them are shown if nothing is said, in this order.
+const USUAL_PAGES: [Page; 5] = [Page::Node, Page::Network, Page::Cluster, Page::Efficiency, Page::Run];
 
 /// The panel and what it shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,7 +194,7 @@ mod tests {
     #[test]
     fn an_address_is_enough() {
         let lcd = read("address = 0x27").unwrap();
-        assert_eq!((lcd.on_bus().unwrap().0, lcd.size, lcd.pages.len()), (1, Size::SMALL, 4));
+        assert_eq!((lcd.on_bus().unwrap().0, lcd.size, lcd.pages.len()), (1, Size::SMALL, 5));
         assert_eq!((lcd.usage, lcd.backlight_pwm), (Use::default(), None));
         assert_eq!(lcd, LcdSettings::at(0x27).unwrap());
     }

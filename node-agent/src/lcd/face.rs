@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use picollect_lcd::alarms::{self, Alarm, Cause};
-use picollect_lcd::pages::{self, Facts, Figure, NetworkFacts, NodeFacts, Origin, Page};
+use picollect_lcd::pages::{self, Facts, NetworkFacts, NodeFacts, Page};
 use picollect_lcd::rotation::{Content, Rotation};
+use picollect_lcd::summary::{self, has_something_to_say};
 use picollect_lcd::{Frame, pages::draw};
+use picollect_telemetry::summary::Summary;
 
 use super::addresses::Addresses;
 use super::local_time::LocalTime;
-use super::summary::Summary;
 use super::{Latest, Told};
 use crate::attr::Root;
 use crate::config::lcd::LcdSettings;
@@ -121,12 +122,8 @@ impl Face {
 
     /// The pages that have something to say.
     fn pages(&self, latest: &Latest, now: Duration) -> Vec<Page> {
-        let summary = summary(latest, now);
-        let says = |page: &Page| match page {
-            Page::Node | Page::Network | Page::Custom(_) => true,
-            Page::Efficiency | Page::Cluster => summary.is_some(),
-            Page::Run => summary.is_some_and(|summary| summary.run.is_some()),
-        };
+        let summary = fresh_summary(latest, now);
+        let says = |page: &Page| has_something_to_say(*page, summary);
         self.settings.pages.iter().copied().filter(says).collect()
     }
 
@@ -156,17 +153,9 @@ impl Face {
             collector: latest.delivered,
             turn: usize::try_from(now.as_secs() / TURN.as_secs()).unwrap_or_default(),
         };
-        let origin = match (simulated, node.estimated) {
-            (true, _) => Origin::Simulated,
-            (false, true) => Origin::Estimated,
-            (false, false) => Origin::Measured,
-        };
-        let mut facts = Facts { network, ..Facts::default() };
-        facts.efficiency.watts = Figure::new(node.watts, origin);
-        facts.node = node;
-        if let Some(summary) = summary(latest, now) {
-            facts.cluster = summary.cluster();
-            facts.run = summary.run(wall_ms);
+        let mut facts = Facts { node, network, ..Facts::default() };
+        if let Some(summary) = fresh_summary(latest, now) {
+            summary::fill(&mut facts, summary, wall_ms);
         }
         facts
     }
@@ -205,7 +194,7 @@ impl Face {
         if latest.delivered == Some(false) {
             raise(Cause::CollectorUnreachable, String::new());
         }
-        raised.extend(summary(latest, now).into_iter().flat_map(Summary::alarms));
+        raised.extend(fresh_summary(latest, now).into_iter().flat_map(summary::alarms));
         raised
     }
 }
@@ -224,7 +213,7 @@ impl Seen {
 }
 
 /// The collector's summary, while it is fresh.
-fn summary(latest: &Latest, now: Duration) -> Option<&Summary> {
+fn fresh_summary(latest: &Latest, now: Duration) -> Option<&Summary> {
     let fresh = |(at, _): &&(Duration, Summary)| now.saturating_sub(*at) <= SUMMARY_AGE;
     latest.summary.as_ref().filter(fresh).map(|(_, summary)| summary)
 }
@@ -332,7 +321,8 @@ mod tests {
         let text = r#"{"nodes_up":7,"nodes_all":8,"down":["pi-4"],"run":{"name":"hpl","start_ms":0}}"#;
         told.summarised(at(0), serde_json::from_str(text).unwrap());
         let drawn = pages(&mut face, 0);
-        assert!(drawn[2].row(0).contains("7/8") && drawn[3].row(1).contains("1:01"), "{:?}", drawn[3].row(1));
+        let rows: Vec<_> = drawn.iter().map(|frame| [frame.row(0), frame.row(1)].concat()).collect();
+        assert!(rows[2].contains("7/8") && rows[3].contains("today") && rows[4].contains("1:01"), "{rows:?}");
         assert!(face.frame(at(0), None).row(0).contains("NODE DOWN"));
         assert_eq!(pages(&mut face, 31_000).len(), 2);
     }
