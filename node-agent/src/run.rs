@@ -312,7 +312,7 @@ fn on_this_clock(scenario: Scenario, clock: &Clock) -> Scenario {
 }
 
 /// The node's name and what each of its sensors and meters says, for the probe's table.
-pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
+pub(crate) fn probe(settings: &Settings) -> (String, Vec<Finding>) {
     let clock = Clock::start();
     let sources = Sources::of(settings, &clock);
     let name = settings.name.clone().unwrap_or_else(|| Board::read(&sources.root).host_name);
