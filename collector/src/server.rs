@@ -88,15 +88,12 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let app = router(Arc::clone(&collector)).into_make_service();
     let handle = Handle::new();
     let task_handle = handle.clone();
-    let task = match tls {
-        Some(tls) => {
-            let server = axum_server::from_tcp_rustls(listener, tls)?.handle(task_handle);
-            tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
-        }
-        None => {
-            let server = axum_server::from_tcp(listener)?.handle(task_handle);
-            tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
-        }
+    let task = if let Some(tls) = tls {
+        let server = axum_server::from_tcp_rustls(listener, tls)?.handle(task_handle);
+        tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
+    } else {
+        let server = axum_server::from_tcp(listener)?.handle(task_handle);
+        tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
     };
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
     let polling =
