@@ -181,7 +181,7 @@ async fn write(
 fn not_ingested(error: IngestError) -> Refusal {
     match error {
         IngestError::OtherNode { .. } => Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
-        IngestError::Store(error) => Refusal::internal(&error.into()),
+        IngestError::Store(error) => store_failed(error),
     }
 }
 
@@ -266,8 +266,18 @@ fn no_answer(error: AskError) -> Refusal {
     match error {
         AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
         AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
-        AskError::Store(_) | AskError::Json(_) => Refusal::internal(&error.into()),
+        AskError::Store(error) => store_failed(error),
+        AskError::Json(_) => Refusal::internal(&error.into()),
     }
+}
+
+/// A store that is away comes back, and whoever asks is asked to come back too.
+fn store_failed(error: StoreError) -> Refusal {
+    if let StoreError::Unavailable { .. } = error {
+        tracing::warn!("{error}");
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string());
+    }
+    Refusal::internal(&error.into())
 }
 
 /// A token for reading, or one for writing that is bound to no node: who may push a run may read it.
@@ -310,7 +320,9 @@ fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
     add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
     add("picollect_ingest_samples_total", "counter", "Samples written.", value(&counters.samples));
     add("picollect_ingest_refused_total", "counter", "Lines and fields refused.", value(&counters.refused));
-    add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", collector.store.size_bytes()?);
+    if let Some(bytes) = collector.store.size_bytes()? {
+        add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
+    }
     text += &nodes::metrics_text(&nodes::observe(collector.store.as_ref(), now_ms())?);
     Ok(text)
 }
@@ -320,7 +332,10 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Refusal::internal(&error)),
+        Ok(Err(error)) => Err(match error.downcast::<StoreError>() {
+            Ok(error) => store_failed(error),
+            Err(error) => Refusal::internal(&error),
+        }),
         Err(error) => Err(Refusal::internal(&error.into())),
     }
 }
