@@ -1,6 +1,7 @@
 //! Tests over the real binary: one test program, so that everything is linked once.
 
 mod boards;
+mod conformance;
 mod end_to_end;
 mod golden;
 mod invariants;

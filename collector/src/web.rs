@@ -129,12 +129,13 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`.
+/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`, in any case.
 fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<Grant, Refusal> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = given.strip_prefix("Token ").or_else(|| given.strip_prefix("Bearer "));
+    let scheme = |scheme: &str| ["token", "bearer"].contains(&scheme.to_ascii_lowercase().as_str());
+    let token = given.split_once(' ').filter(|(word, _)| scheme(word)).map(|(_, token)| token);
     let grant = match token {
-        Some(token) => tokens.grant(token.trim(), scope).map_err(|error| Refusal::internal(&error))?,
+        Some(token) => tokens.grant(token, scope).map_err(|error| Refusal::internal(&error))?,
         None => None,
     };
     if let Some(grant) = grant {
@@ -144,7 +145,7 @@ fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<Grant
         let message = "unauthorized access: no token given (header `Authorization: Token …`)";
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message));
     };
-    let known = tokens.known(token.trim()).map_err(|error| Refusal::internal(&error))?;
+    let known = tokens.known(token).map_err(|error| Refusal::internal(&error))?;
     Err(if known {
         Refusal::new(StatusCode::FORBIDDEN, "forbidden", "this token is not for this: its scope is another")
     } else {
@@ -183,8 +184,18 @@ fn no_answer(error: AskError) -> Refusal {
     match error {
         AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
         AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
-        AskError::Store(_) | AskError::Json(_) => Refusal::internal(&error.into()),
+        AskError::Store(error) => store_failed(error),
+        AskError::Json(_) => Refusal::internal(&error.into()),
     }
+}
+
+/// A store that is away comes back, and whoever asks is asked to come back too.
+fn store_failed(error: StoreError) -> Refusal {
+    if let StoreError::Unavailable { .. } = error {
+        tracing::warn!("{error}");
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string());
+    }
+    Refusal::internal(&error.into())
 }
 
 /// A token for reading, or one for writing that is bound to no node: who may push a run may read it.
@@ -227,7 +238,9 @@ fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
     add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
     add("picollect_ingest_samples_total", "counter", "Samples written.", value(&counters.samples));
     add("picollect_ingest_refused_total", "counter", "Lines and fields refused.", value(&counters.refused));
-    add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", collector.store.size_bytes()?);
+    if let Some(bytes) = collector.store.size_bytes()? {
+        add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
+    }
     text += &nodes::metrics_text(&nodes::observe(collector.store.as_ref(), now_ms())?);
     Ok(text)
 }
@@ -237,7 +250,10 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Refusal::internal(&error)),
+        Ok(Err(error)) => Err(match error.downcast::<StoreError>() {
+            Ok(error) => store_failed(error),
+            Err(error) => Refusal::internal(&error),
+        }),
         Err(error) => Err(Refusal::internal(&error.into())),
     }
 }

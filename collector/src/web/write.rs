@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use picollect_telemetry::line::Precision;
 use serde_json::json;
 
-use super::{Collector, Refusal, authorize, blocking};
+use super::{Collector, Refusal, authorize, blocking, store_failed};
 use crate::ingest::{IngestError, Outcome};
 use crate::time::now_ms;
 use crate::tokens::Scope;
@@ -75,7 +75,7 @@ fn taken_whole(outcome: &Outcome) -> Result<StatusCode, Refusal> {
 fn not_ingested(error: IngestError) -> Refusal {
     match error {
         IngestError::OtherNode { .. } => Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
-        IngestError::Store(error) => Refusal::internal(&error.into()),
+        IngestError::Store(error) => store_failed(error),
     }
 }
 
