@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod chaos;
+mod clients;
 mod delivery;
 mod demo;
 mod evaluation;
@@ -14,3 +15,4 @@ mod tls;
 mod up;
 mod vanishing;
 mod wall;
+mod write_api;

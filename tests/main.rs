@@ -10,4 +10,5 @@ mod proxy;
 mod report_formats;
 mod reports;
 mod sample_report;
+mod tools;
 mod wall_device;
