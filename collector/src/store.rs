@@ -3,6 +3,8 @@
 //! Invariants: `Store` has at most eight methods; a back end is known only in this module's files. What each has to
 //! do is written down as a suite in `tests/conformance.rs`.
 
+#[cfg(feature = "influxdb2")]
+mod influxdb2;
 pub mod location;
 mod sqlite;
 
@@ -14,6 +16,8 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, escape_tag};
 
 use self::location::{Location, Secrets};
+#[cfg(feature = "influxdb2")]
+pub use influxdb2::Influxdb2Store;
 pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
@@ -185,10 +189,17 @@ pub enum StoreError {
 }
 
 /// Opens the store at a location. An engine that is away is an error only once it is asked.
-pub fn connect(location: &Location, _secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
+pub fn connect(location: &Location, secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
     match location {
         Location::Embedded(directory) => Ok(Arc::new(open(directory)?)),
-        Location::Influxdb2 { .. } | Location::Prometheus { .. } => Err(StoreError::Unusable {
+        #[cfg(feature = "influxdb2")]
+        Location::Influxdb2 { .. } => Ok(Arc::new(Influxdb2Store::new(location, secrets)?)),
+        #[cfg(not(feature = "influxdb2"))]
+        Location::Influxdb2 { .. } => Err(StoreError::Unusable {
+            location: location.to_string(),
+            why: "this picollect was built without the feature `influxdb2`".to_owned(),
+        }),
+        Location::Prometheus { .. } => Err(StoreError::Unusable {
             location: location.to_string(),
             why: "this picollect was built without it".to_owned(),
         }),
