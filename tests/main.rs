@@ -3,6 +3,7 @@
 mod boards;
 mod conformance;
 mod end_to_end;
+mod engine;
 mod golden;
 mod invariants;
 mod process;

@@ -4,6 +4,7 @@
 //! do is written down as a suite in `tests/conformance.rs`.
 
 pub mod location;
+mod prometheus;
 mod sqlite;
 
 use std::error::Error;
@@ -14,6 +15,7 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, escape_tag};
 
 use self::location::{Location, Secrets};
+pub use prometheus::PrometheusStore;
 pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
@@ -185,10 +187,11 @@ pub enum StoreError {
 }
 
 /// Opens the store at a location. An engine that is away is an error only once it is asked.
-pub fn connect(location: &Location, _secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
+pub fn connect(location: &Location, secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
     match location {
         Location::Embedded(directory) => Ok(Arc::new(open(directory)?)),
-        Location::Influxdb2 { .. } | Location::Prometheus { .. } => Err(StoreError::Unusable {
+        Location::Prometheus { .. } => Ok(Arc::new(PrometheusStore::new(location, secrets)?)),
+        Location::Influxdb2 { .. } => Err(StoreError::Unusable {
             location: location.to_string(),
             why: "this picollect was built without it".to_owned(),
         }),
