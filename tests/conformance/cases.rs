@@ -38,10 +38,7 @@ fn an_equal_sample_that_comes_again_is_there_once(store: &Subject) {
     store.append(lines);
     let again = store.append(lines);
     assert_eq!((again.written, again.refusals.len()), (4, 0));
-    assert_eq!(
-        store.read(&store.key("m", "f", &[]), 0, 9999, 0),
-        [(1000, 0.1), (2000, -1_234.567_890_1)]
-    );
+    assert_eq!(store.read(&store.key("m", "f", &[]), 0, 9999, 0), [(1000, 0.1), (2000, -1_234.567_890_1)]);
     assert_eq!(store.read(&store.key("m", "g", &[]), 0, 9999, 0), [(1000, 7.0), (2000, 8.0)]);
 }
 

@@ -27,6 +27,8 @@ const MAX_STEPS: i64 = 10_000;
 const STEP_MS: i64 = 3600 * 1000;
 /// What is younger is not surveyed: VictoriaMetrics leaves the last seconds out of anything computed.
 const FRESH_MS: i64 = 3600 * 1000;
+/// The beginning of all series, in seconds: from 0 on VictoriaMetrics 1.148 lists none.
+const EVER: &str = "1";
 /// Nobody's clock is so far ahead that a later sample is to be looked for.
 const AHEAD_MS: i64 = 24 * 3600 * 1000;
 
@@ -111,7 +113,7 @@ impl Reader {
     pub(super) fn series(&self, http: &Http, selector: &str) -> Result<BTreeSet<SeriesKey>, StoreError> {
         let end = seconds(now_ms() + AHEAD_MS);
         let found: Option<Vec<Labels>> =
-            self.ask(http, "series", &[("match[]", selector), ("start", "0"), ("end", &end)])?;
+            self.ask(http, "series", &[("match[]", selector), ("start", EVER), ("end", &end)])?;
         let found = found.ok_or_else(|| http.refused("its list of series is too long"))?;
         Ok(found.iter().filter_map(names::parse).map(|(key, _)| key).collect())
     }
