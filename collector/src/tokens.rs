@@ -92,6 +92,12 @@ impl Tokens {
         Ok(found.map(|entry| Grant { node: entry.node }))
     }
 
+    /// Whether this token opens anything at all.
+    pub fn known(&self, token: &str) -> anyhow::Result<bool> {
+        let scopes = [Scope::Write, Scope::Read];
+        scopes.iter().try_fold(false, |known, scope| Ok(known || self.grant(token, *scope)?.is_some()))
+    }
+
     fn entries(&self) -> anyhow::Result<Vec<Entry>> {
         let changed = match fs::metadata(&self.path) {
             Ok(metadata) => Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec())),
@@ -146,6 +152,7 @@ mod tests {
         assert_eq!(grant, Some(Grant { node: Some("pi-1".into()) }));
         assert_eq!(tokens.grant(&token, Scope::Read).unwrap(), None);
         assert_eq!(tokens.grant("pc_0", Scope::Write).unwrap(), None);
+        assert!(tokens.known(&token).unwrap() && !tokens.known("pc_0").unwrap());
         let file = fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(!file.contains(&token[3..]));
         // The hash of FIPS 180-2's example "abc".
