@@ -32,6 +32,8 @@ pub(crate) struct Subject {
 pub(crate) struct Abilities {
     /// A second value for the same series and time replaces the first.
     pub(crate) replaces: bool,
+    /// Floats keep their last bit.
+    pub(crate) every_digit: bool,
     /// Integers beyond 2^53 keep every digit.
     pub(crate) wide_integers: bool,
     /// A value of another type than its series' is refused.
@@ -106,7 +108,13 @@ pub(crate) fn conforms(subject: impl Fn(&'static str) -> Subject) {
 
 #[test]
 fn the_embedded_store_does_what_every_back_end_has_to() {
-    let can = Abilities { replaces: true, wide_integers: true, refuses_other_types: true, deletes: true };
+    let can = Abilities {
+        replaces: true,
+        every_digit: true,
+        wide_integers: true,
+        refuses_other_types: true,
+        deletes: true,
+    };
     conforms(|case| {
         let directory = tempfile::tempdir().expect("a temporary directory").keep();
         let open = move || -> Arc<dyn Store> {

@@ -5,6 +5,7 @@ mod chaos;
 mod clients;
 mod delivery;
 mod demo;
+mod engines;
 mod evaluation;
 mod report_pages;
 mod run;

@@ -3,12 +3,13 @@
 mod boards;
 mod conformance;
 mod end_to_end;
+mod engine;
 mod golden;
+mod influxd;
 mod invariants;
 mod process;
 mod proxy;
 mod report_formats;
 mod reports;
 mod sample_report;
-mod tools;
 mod wall_device;

@@ -130,7 +130,8 @@ fn read_token(path: &Path) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-fn tls(ca_file: Option<&Path>) -> anyhow::Result<TlsConfig> {
+/// Trust in the certificates of this file, or in those of the system.
+pub(crate) fn tls(ca_file: Option<&Path>) -> anyhow::Result<TlsConfig> {
     let path = ca_file.unwrap_or(Path::new(SYSTEM_ROOTS));
     let pem = fs::read(path);
     let pem = pem.with_context(|| format!("cannot read the certificates in `{}`", path.display()))?;

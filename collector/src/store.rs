@@ -6,6 +6,7 @@
 #[cfg(feature = "influxdb2")]
 mod influxdb2;
 pub mod location;
+mod prometheus;
 mod sqlite;
 
 use std::error::Error;
@@ -18,6 +19,7 @@ use picollect_telemetry::line::{Point, escape_tag};
 use self::location::{Location, Secrets};
 #[cfg(feature = "influxdb2")]
 pub use influxdb2::Influxdb2Store;
+pub use prometheus::PrometheusStore;
 pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
@@ -192,16 +194,13 @@ pub enum StoreError {
 pub fn connect(location: &Location, secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
     match location {
         Location::Embedded(directory) => Ok(Arc::new(open(directory)?)),
+        Location::Prometheus { .. } => Ok(Arc::new(PrometheusStore::new(location, secrets)?)),
         #[cfg(feature = "influxdb2")]
         Location::Influxdb2 { .. } => Ok(Arc::new(Influxdb2Store::new(location, secrets)?)),
         #[cfg(not(feature = "influxdb2"))]
         Location::Influxdb2 { .. } => Err(StoreError::Unusable {
             location: location.to_string(),
             why: "this picollect was built without the feature `influxdb2`".to_owned(),
-        }),
-        Location::Prometheus { .. } => Err(StoreError::Unusable {
-            location: location.to_string(),
-            why: "this picollect was built without it".to_owned(),
         }),
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::engine::{installed, program};
 use crate::process::{Collector, Process, eventually, stdout};
-use crate::tools::installed;
 
 fn token(collector: &Collector) -> String {
     fs::read_to_string(collector.token_file()).unwrap().trim().to_owned()
@@ -49,7 +49,7 @@ fn a_real_telegraf_pushes_and_its_node_is_there() {
     );
     let file = collector.data().join("telegraf.conf");
     fs::write(&file, config).unwrap();
-    let mut command = Command::new(installed("telegraf", "TELEGRAF_VERSION", "telegraf"));
+    let mut command = Command::new(installed("telegraf"));
     let log = collector.data().join("telegraf.log");
     let errors = fs::File::create(&log).unwrap();
     command.arg("--config").arg(&file).stdout(Stdio::null()).stderr(errors);
@@ -94,7 +94,7 @@ with InfluxDBClient(url=sys.argv[1], token=sys.argv[2], org="o", enable_gzip=sys
 #[test]
 fn the_official_python_client_pushes_plain_and_compressed_and_understands_a_refusal() {
     let collector = Collector::start();
-    let python = installed("influxdb-client", "INFLUXDB_CLIENT_VERSION", "python");
+    let python = program("influxdb-client", "python");
     for encoding in ["plain", "gzip"] {
         let arguments = ["-c", PYTHON, &collector.url, &token(&collector), encoding];
         let said = good(&Command::new(&python).args(arguments).output().unwrap());

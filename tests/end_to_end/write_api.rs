@@ -14,8 +14,9 @@ use picollect_evaluate::Window;
 use picollect_telemetry::Value;
 use requests::{Request, TOKEN, requests};
 
+use crate::engine::program;
+use crate::influxd::Influxd;
 use crate::process::Collector;
-use crate::tools::{Influxd, installed};
 
 /// Status and `code` of the error JSON.
 type Answer = (u16, Option<String>);
@@ -110,8 +111,8 @@ with InfluxDBClient(url=sys.argv[1], token=sys.argv[2], org="o") as client:
 "#;
 
 fn there(influxd: &Influxd) -> Stored {
-    let python = installed("influxdb-client", "INFLUXDB_CLIENT_VERSION", "python");
-    let output = Command::new(python).args(["-c", PYTHON, &influxd.url(), Influxd::TOKEN]).output().unwrap();
+    let python = program("influxdb-client", "python");
+    let output = Command::new(python).args(["-c", PYTHON, &influxd.url, Influxd::TOKEN]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let samples = String::from_utf8(output.stdout).unwrap();
     let sample = |line: &str| {
@@ -133,7 +134,7 @@ fn each_of_200_requests_is_answered_as_a_real_influxdb_answers_it_or_differs_as_
     let token = fs::read_to_string(collector.token_file()).unwrap().trim().to_owned();
     let host = |url: &str| url.trim_start_matches("http://").to_owned();
     let ours = Server { address: host(&collector.url), token };
-    let theirs = Server { address: host(&influxd.url()), token: Influxd::TOKEN.to_owned() };
+    let theirs = Server { address: host(&influxd.url), token: Influxd::TOKEN.to_owned() };
     let document = include_str!("../../docs/api.md");
     let (mut wrong, mut same) = (Vec::new(), BTreeSet::new());
     for request in requests() {
@@ -179,7 +180,7 @@ fn of_a_body_with_a_bad_line_the_good_lines_are_kept_and_influxdb_keeps_none() {
     let partly = requests().into_iter().find(|request| request.measurement == "case0").unwrap();
     let partly = Request { body: b"kept f=1 1000000\nbad\n".to_vec(), ..partly };
     let ours = Server { address: host(&collector.url), token };
-    let theirs = Server { address: host(&influxd.url()), token: Influxd::TOKEN.to_owned() };
+    let theirs = Server { address: host(&influxd.url), token: Influxd::TOKEN.to_owned() };
     assert_eq!(ours.ask(&partly), (400, Some("invalid".to_owned())));
     assert_eq!(theirs.ask(&partly), (400, Some("invalid".to_owned())));
     assert_eq!((here(&collector).len(), there(&influxd).len()), (1, 0));
