@@ -4,6 +4,7 @@
 //! do is written down as a suite in `tests/conformance.rs`.
 
 pub mod location;
+pub mod probe;
 mod prometheus;
 mod sqlite;
 
