@@ -80,11 +80,6 @@ impl Server {
     fn wait(&self) {
         eventually("the engine is ready", || get(&self.ready).is_some());
     }
-
-    /// Its resident memory in bytes and its processor time in seconds.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.as_ref().expect("it runs").id()
-    }
 }
 
 /// A single VictoriaMetrics.
@@ -119,7 +114,7 @@ impl VictoriaMetrics {
 
 /// A single Prometheus.
 pub(crate) struct Prometheus {
-    pub(crate) server: Server,
+    _server: Server,
     pub(crate) url: String,
     _data: tempfile::TempDir,
 }
@@ -143,7 +138,7 @@ impl Prometheus {
             command.args(["--web.enable-remote-write-receiver", "--log.level=error"]);
             command
         });
-        Self { server, url, _data: data }
+        Self { _server: server, url, _data: data }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod boards;
 mod conformance;
+mod corpus;
 mod end_to_end;
 mod engine;
 mod golden;

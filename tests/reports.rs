@@ -8,6 +8,7 @@ use picollect_collector::runs::{self, Run, Share, Stretch};
 use picollect_collector::store;
 use picollect_telemetry::line::Precision;
 
+use crate::corpus::energy_corpus;
 use crate::golden::assert_golden;
 use crate::process::{run, stdout};
 
@@ -127,62 +128,13 @@ fn a_report_on_nothing_knows_nothing_and_says_so() {
     assert!(stdout(&arguments).contains("energy  unknown"));
 }
 
-/// The corpus' epoch traces, as an agent would have pushed them, read back through the report.
 #[test]
 fn the_energy_corpus_through_ingest_store_and_report() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/energy");
     // Far from 1970, where a report's times begin.
-    let base_ms = 1_795_435_200_000_i64;
-    let mut traces = 0;
-    for entry in std::fs::read_dir(folder).expect("the corpus") {
-        let path = entry.expect("an entry").path();
-        let trace: toml::Table = std::fs::read_to_string(&path).expect("a trace").parse().expect("TOML");
-        let Some(points) = trace.get("points").and_then(|points| points.as_array()) else { continue };
-        let number = |value: &toml::Value| {
-            value.as_float().or(value.as_integer().map(|int| int as f64)).expect("a number")
-        };
-        let mut lines = String::new();
-        for point in points.iter().map(|point| point.as_array().expect("a point")) {
-            let whole = |index: usize| base_ms + point[index].as_integer().expect("milliseconds");
-            lines += &format!(
-                "agent,host=n interval_s=1 {t}\npower,host=n,boundary=node,meter=m,source=measured \
-                 joules={},metered_s={},since_ms={}i {t}\n",
-                number(&point[2]),
-                number(&point[3]),
-                whole(1),
-                t = whole(0),
-            );
-        }
-        let window = trace["window"].as_array().expect("a window");
-        let time = |index: usize| {
-            picollect_collector::time::rfc3339(base_ms + window[index].as_integer().expect("ms"))
-        };
-        let directory = store_with(&lines);
-        let report = stdout(&[
-            "report",
-            "--data",
-            text(directory.path()),
-            "--format",
-            "json",
-            "--from",
-            &time(0),
-            "--to",
-            &time(1),
-        ]);
-        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
-        let node = &report["nodes"][0];
-        let (joules, covered_s) = (number(&trace["expect"]["joules"]), number(&trace["expect"]["covered_s"]));
-        let got =
-            node["coverage"].as_f64().expect("known") * report["window"]["seconds"].as_f64().expect("known");
-        assert!(
-            (node["energy_j"].as_f64().expect("known") - joules).abs() < 1e-6,
-            "{}: {node}",
-            path.display()
-        );
-        assert!((got - covered_s).abs() < 1e-6, "{}: {node}", path.display());
-        traces += 1;
-    }
-    assert!(traces >= 8, "only {traces} traces with epochs");
+    energy_corpus(1_795_435_200_000, 1e-6, |lines| {
+        let directory = store_with(lines);
+        (vec!["--data".to_owned(), text(directory.path()).to_owned()], directory)
+    });
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub enum Command {
         /// How to encrypt.
         #[command(flatten)]
         tls: TlsOptions,
-        /// Also ask each wall meter once
+        /// Also write a sample to the store and read it back, and ask each wall meter once
         #[arg(long)]
         connect: bool,
     },
@@ -368,6 +368,9 @@ fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> Result<(), F
     if connect {
         let (answers, silent) = check::connect(&config.wall);
         page += &answers;
+        let (answer, works) = check::try_store(&place);
+        page += &answer;
+        findings.extend((!works).then(|| "the store does not work".to_owned()));
         findings.extend((silent > 0).then(|| format!("{silent} wall meters give no reading")));
     }
     page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
@@ -395,6 +398,8 @@ fn effective(
     let named = config.store.url.as_ref().map(ToString::to_string);
     let store =
         lay_over(options.place.store.as_ref().map(ToString::to_string), "--store", "PICOLLECT_STORE", named);
+    let in_file = |value: String| Setting { value, origin: Origin::File };
+    let tokens = config.tokens.clone().map(path).map(in_file);
     let listen = lay_over(options.listen.clone(), "--listen", "PICOLLECT_LISTEN", config.listen.clone());
     let retention = lay_over(
         options.retention.map(time),
@@ -411,6 +416,7 @@ fn effective(
             ("config", or(file, &found)),
             ("data", or(directory, &data.display().to_string())),
             ("store", or(store, &place.location.to_string())),
+            ("tokens", or(tokens, &data.join("tokens.json").display().to_string())),
             ("listen", or(listen, DEFAULT_LISTEN)),
             ("retention", or(retention, "everything is kept")),
             ("tls_cert", or(certificate, "none")),

@@ -42,6 +42,9 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// Where samples lie, and what opens it.
     pub store: StoreConfig,
+    /// The file with the tokens' hashes, which every collector before one engine is given; without it
+    /// `tokens.json` in the data directory.
+    pub tokens: Option<PathBuf>,
     /// PEM: the certificate and its chain, for https.
     pub tls_cert: Option<PathBuf>,
     /// PEM: the certificate's private key.

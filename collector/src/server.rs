@@ -77,7 +77,8 @@ impl Server {
 pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let place = options.place.clone().unwrap_or_else(|| Place::in_directory(data));
-    let (tokens, config) = (Tokens::of(data), options.config.clone());
+    let config = options.config.clone();
+    let tokens = config.tokens.clone().map_or_else(|| Tokens::of(data), Tokens::at);
     let opened = tokio::task::spawn_blocking(move || Collector::new(place.open()?, tokens, config));
     let collector = Arc::new(opened.await??);
     let tls = match &options.tls {

@@ -6,6 +6,7 @@
 #[cfg(feature = "influxdb2")]
 mod influxdb2;
 pub mod location;
+pub mod probe;
 mod prometheus;
 mod sqlite;
 

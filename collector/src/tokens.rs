@@ -60,7 +60,12 @@ pub struct Tokens {
 impl Tokens {
     /// The tokens of this directory, read when first asked for.
     pub fn of(directory: &Path) -> Self {
-        Self { path: directory.join(FILE), read: Mutex::new((None, Vec::new())) }
+        Self::at(directory.join(FILE))
+    }
+
+    /// The tokens of this file, read when first asked for.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, read: Mutex::new((None, Vec::new())) }
     }
 
     /// Makes a token and gives its text, which is kept nowhere. Names are unique. With `node`, only that

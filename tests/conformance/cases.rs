@@ -10,7 +10,7 @@ use super::Subject;
 type Case = fn(&Subject);
 
 /// Every case with its name, which is part of the measurements that it writes.
-pub(super) const CASES: [(&str, Case); 14] = [
+pub(super) const CASES: [(&str, Case); 15] = [
     ("append", what_is_appended_is_read_in_order_of_time),
     ("equal", an_equal_sample_that_comes_again_is_there_once),
     ("unequal", an_unequal_second_value_replaces_the_first_where_the_engine_can),
@@ -24,6 +24,7 @@ pub(super) const CASES: [(&str, Case); 14] = [
     ("empty", nothing_is_answered_with_nothing),
     ("all", many_series_are_read_as_each_of_them_alone),
     ("aggregate", aggregates_are_those_of_the_samples_in_each_step),
+    ("many", ten_thousand_series_are_listed_and_read),
     ("again", a_store_that_is_opened_again_has_its_data_and_its_identity),
 ];
 
@@ -202,6 +203,22 @@ fn many_series_are_read_as_each_of_them_alone(store: &Subject) {
             assert_eq!(store.store.read_all(&selector, window, around_ms).unwrap(), each);
         }
     }
+}
+
+fn ten_thousand_series_are_listed_and_read(store: &Subject) {
+    let lines =
+        |t_ms: i64| (0..10_000).fold(String::new(), |text, n| text + &format!("@m,host=h{n} f={n} {t_ms}\n"));
+    assert_eq!(store.append(&lines(1000)).written, 10_000);
+    assert_eq!(store.append(&lines(2000)).written, 10_000);
+    let measurement = store.name("m");
+    let selector = Selector { measurement: Some(&measurement), ..Selector::default() };
+    assert_eq!(store.store.series(&selector).unwrap().len(), 10_000);
+    let all = store.store.read_all(&selector, store.window(0, 5000), 60_000).unwrap();
+    assert_eq!(all.len(), 10_000);
+    assert!(all.iter().all(|(key, samples)| {
+        let number = key.tag("host").and_then(|host| host[1..].parse::<f64>().ok());
+        samples.len() == 2 && samples.iter().all(|sample| sample.value.as_f64() == number)
+    }));
 }
 
 fn aggregates_are_those_of_the_samples_in_each_step(store: &Subject) {
