@@ -7,6 +7,7 @@ mod delivery;
 mod demo;
 mod engines;
 mod evaluation;
+mod influxdb2;
 mod report_pages;
 mod run;
 mod several;

@@ -320,7 +320,7 @@ fn number_or_truth(text: &str) -> Result<Value, &'static str> {
 mod tests {
     use super::*;
     use crate::catalogue::TEMP;
-    use crate::line::LineWriter;
+    use crate::line::{LineWriter, write_point};
     use proptest::prelude::*;
 
     fn one(line: &str) -> Result<Point, (usize, &'static str)> {
@@ -407,6 +407,9 @@ mod tests {
         assert_eq!(at(Precision::Milliseconds, 9_223_372_036_854).errors.len(), 0);
         assert_eq!(at(Precision::Milliseconds, 9_223_372_036_855).errors.len(), 1);
         assert_eq!(at(Precision::Nanoseconds, i64::MAX).errors.len(), 1);
+        let mut earliest = Vec::new();
+        write_point(&at(Precision::Nanoseconds, i64::MIN + 2).points[0], &mut earliest);
+        assert_eq!(decode(&earliest, Precision::Nanoseconds, 0).errors, []);
         assert_eq!(one("m f=1 +1").unwrap_err().1, "timestamp is not a whole number");
         assert_eq!(one("m f=1").unwrap().t_ms, 7);
     }
@@ -435,6 +438,17 @@ mod tests {
             prop_assert_eq!(point.tag("zone"), Some(zone.as_str()));
             prop_assert_eq!(&point.fields[0].1, &Value::Float(value));
             prop_assert_eq!(point.t_ms, t_ms);
+        }
+
+        #[test]
+        fn what_was_read_and_is_written_again_is_read_the_same(
+            body in "([a-z]{1,2}([,= \\\\][a-z#\"]{1,2}){0,3}(,[a-z]=[a-z\\\\]{1,3}){0,2} f[a-z\\\\]{0,2}=(1|2i|\"[a\n\\\\ ]{0,3}\") -?[0-9]{1,18}\n){0,4}",
+        ) {
+            let points = decode(body.as_bytes(), Precision::Nanoseconds, 0).points;
+            let mut written = Vec::new();
+            points.iter().for_each(|point| write_point(point, &mut written));
+            let again = decode(&written, Precision::Nanoseconds, 0);
+            prop_assert_eq!((&again.points, again.errors.len()), (&points, 0), "{}", String::from_utf8_lossy(&written));
         }
 
         #[test]

@@ -113,7 +113,9 @@ pub fn write_point(point: &Point, out: &mut Vec<u8>) {
         out.push(b'=');
         write_value(value, out);
     }
-    out.extend_from_slice(format!(" {}\n", point.t_ms.saturating_mul(1_000_000)).as_bytes());
+    // The earliest millisecond begins before the earliest nanosecond that InfluxDB takes.
+    let time_ns = point.t_ms.saturating_mul(1_000_000).max(i64::MIN + 2);
+    out.extend_from_slice(format!(" {time_ns}\n").as_bytes());
 }
 
 fn write_value(value: &Value, out: &mut Vec<u8>) {

@@ -18,7 +18,7 @@ use crate::store::location::Secrets;
 /// An engine that is there is reached within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A question over a month is answered within this time; the crate itself would wait for ever.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// So much of an engine's own words is passed on.
 const MAX_SAID_CHARS: usize = 300;
 
