@@ -40,7 +40,9 @@ impl Influxdb2Store {
 impl Store for Influxdb2Store {
     fn append(&self, points: &[Point]) -> Result<Appended, StoreError> {
         let mut lines = Vec::new();
-        points.iter().for_each(|point| write_point(point, &mut lines));
+        for point in points {
+            write_point(point, &mut lines);
+        }
         if lines.is_empty() {
             return Ok(Appended::default());
         }
@@ -86,7 +88,9 @@ impl Store for Influxdb2Store {
                 series.entry(key).or_default().push(sample);
             }
         }
-        series.values_mut().for_each(|samples| samples.sort_by_key(|sample| sample.t_ms));
+        for samples in series.values_mut() {
+            samples.sort_by_key(|sample| sample.t_ms);
+        }
         Ok(series.into_iter().collect())
     }
 

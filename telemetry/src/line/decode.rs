@@ -446,7 +446,9 @@ mod tests {
         ) {
             let points = decode(body.as_bytes(), Precision::Nanoseconds, 0).points;
             let mut written = Vec::new();
-            points.iter().for_each(|point| write_point(point, &mut written));
+            for point in &points {
+                write_point(point, &mut written);
+            }
             let again = decode(&written, Precision::Nanoseconds, 0);
             prop_assert_eq!((&again.points, again.errors.len()), (&points, 0), "{}", String::from_utf8_lossy(&written));
         }

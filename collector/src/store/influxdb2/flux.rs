@@ -67,7 +67,9 @@ fn from(bucket: &str, selector: &Selector<'_>, (start_ns, stop_ns): (i64, i64)) 
     if let Some(field) = selector.field {
         is("_field", field);
     }
-    selector.tags.iter().for_each(|(tag, value)| is(tag, value));
+    for (tag, value) in selector.tags {
+        is(tag, value);
+    }
     let filter = match conditions.join(" and ") {
         none if none.is_empty() => none,
         all => format!(" |> filter(fn: (r) => {all})"),
