@@ -19,16 +19,16 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     #[command(flatten)]
-    Collector(picollect_collector::cli::Command),
+    Collector(Box<picollect_collector::cli::Command>),
     /// The node agent, the same as the small binary picollect-agent
     #[command(subcommand)]
-    Agent(picollect_agent::cli::Command),
+    Agent(Box<picollect_agent::cli::Command>),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Collector(command) => picollect_collector::cli::execute(command),
-        Command::Agent(command) => picollect_agent::cli::execute(command),
+        Command::Collector(command) => picollect_collector::cli::execute(*command),
+        Command::Agent(command) => picollect_agent::cli::execute(*command),
     };
     picollect_settings::exit::code("picollect", result)
 }

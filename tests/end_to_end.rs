@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod chaos;
+mod clients;
 mod delivery;
 mod demo;
+mod engines;
 mod evaluation;
+mod influxdb2;
 mod report_pages;
 mod run;
 mod several;
@@ -14,3 +17,4 @@ mod tls;
 mod up;
 mod vanishing;
 mod wall;
+mod write_api;

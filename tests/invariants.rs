@@ -20,7 +20,11 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 8] = [
+const ONLY_IN: [(&str, &[&str]); 12] = [
+    ("influxdb2", &["picollect-collector"]),
+    ("reqwest", &["picollect-collector"]),
+    ("prost", &["picollect-collector"]),
+    ("snap", &["picollect-collector"]),
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),
@@ -134,11 +138,10 @@ fn only_two_calls_of_the_kernel_leave_safe_rust() {
 #[test]
 fn only_client_and_web_know_http() {
     assert_eq!(naming(&["node-agent/src"], &["ureq"], &["client.rs"]), [""; 0]);
-    assert_eq!(
-        naming(&["collector/src"], &["axum"], &["web.rs", "server.rs", "server/connections.rs"]),
-        [""; 0]
-    );
-    assert_eq!(naming(&["collector/src"], &["ureq"], &["client.rs", "http_client.rs"]), [""; 0]);
+    let web = ["web.rs", "web/write.rs", "server.rs", "server/connections.rs"];
+    assert_eq!(naming(&["collector/src"], &["axum"], &web), [""; 0]);
+    let clients = ["client.rs", "http_client.rs", "prometheus/http.rs"];
+    assert_eq!(naming(&["collector/src"], &["ureq"], &clients), [""; 0]);
 }
 
 #[test]
@@ -148,12 +151,34 @@ fn only_one_file_knows_whose_i2c_bus_it_is() {
 
 #[test]
 fn a_back_end_is_known_only_behind_the_store() {
-    assert_eq!(naming(&["collector/src"], &["rusqlite"], &["store.rs", "store/sqlite.rs"]), [""; 0]);
+    assert_eq!(naming(&["collector/src"], &["rusqlite"], &["store/sqlite.rs"]), [""; 0]);
+    let influxdb2 = ["influxdb2.rs", "influxdb2/client.rs"];
+    assert_eq!(
+        naming(&["collector/src"], &["reqwest", "influxdb2::", "influxdb2_structmap"], &influxdb2),
+        [""; 0]
+    );
     let files = sources("collector/src");
     let (_, store) =
         files.iter().find(|(path, _)| path.ends_with("collector/src/store.rs")).expect("the trait");
     let methods = store.split("pub trait Store").nth(1).expect("the trait").matches("    fn ").count();
     assert!((1..=8).contains(&methods), "Store has {methods} methods");
+}
+
+/// What is shipped to nodes has neither the engines' clients nor what they are built on.
+#[test]
+fn the_agent_is_built_without_the_engines() {
+    let arguments =
+        ["tree", "--locked", "--offline", "-p", "picollect-agent", "-e", "normal", "--prefix", "none"];
+    let output =
+        Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).expect("UTF-8");
+    let engines = ["influxdb2", "reqwest", "hyper", "tokio", "prost", "snap", "rusqlite"];
+    let found: Vec<_> = tree
+        .lines()
+        .filter(|line| engines.iter().any(|name| line.starts_with(&format!("{name} v"))))
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Tests over the real binary: one test program, so that everything is linked once.
 
 mod boards;
+mod conformance;
+mod corpus;
 mod end_to_end;
+mod engine;
 mod golden;
+mod influxd;
 mod invariants;
 mod process;
 mod proxy;

@@ -9,10 +9,9 @@ use picollect_collector::ingest::Ingest;
 use picollect_collector::runs::{self, Run, Share, Stretch};
 use picollect_collector::store;
 use picollect_collector::summary::Summaries;
-use picollect_collector::time::rfc3339;
-use picollect_evaluate::Window;
 use picollect_telemetry::line::Precision;
 
+use crate::corpus::{Trace, energy_corpus, epoch_traces};
 use crate::golden::assert_golden;
 use crate::process::{run, stdout};
 
@@ -132,75 +131,20 @@ fn a_report_on_nothing_knows_nothing_and_says_so() {
     assert!(stdout(&arguments).contains("energy  unknown"));
 }
 
-/// A trace of the corpus with epochs, as lines of an agent.
-struct Trace {
-    name: String,
-    lines: String,
-    window: Window,
-    joules: f64,
-    covered_s: f64,
-}
-
-/// The corpus' epoch traces, slowed down so many times and moved so that their windows begin at this time.
-fn epoch_traces(start_ms: i64, slower: i64) -> Vec<Trace> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/energy");
-    let mut traces = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the corpus") {
-        let path = entry.expect("an entry").path();
-        let trace: toml::Table = std::fs::read_to_string(&path).expect("a trace").parse().expect("TOML");
-        let Some(points) = trace.get("points").and_then(|points| points.as_array()) else { continue };
-        let number = |value: &toml::Value| {
-            value.as_float().or(value.as_integer().map(|int| int as f64)).expect("a number")
-        };
-        let window = trace["window"].as_array().expect("a window");
-        let whole = |value: &toml::Value| value.as_integer().expect("milliseconds") * slower;
-        let base_ms = start_ms - whole(&window[0]);
-        let mut lines = String::new();
-        for point in points.iter().map(|point| point.as_array().expect("a point")) {
-            lines += &format!(
-                "agent,host=n interval_s={slower} {t}\npower,host=n,boundary=node,meter=m,source=measured \
-                 joules={},metered_s={},since_ms={}i {t}\n",
-                number(&point[2]),
-                number(&point[3]) * slower as f64,
-                base_ms + whole(&point[1]),
-                t = base_ms + whole(&point[0]),
-            );
-        }
-        traces.push(Trace {
-            name: path.display().to_string(),
-            lines,
-            window: Window { start_ms, end_ms: base_ms + whole(&window[1]) },
-            joules: number(&trace["expect"]["joules"]),
-            covered_s: number(&trace["expect"]["covered_s"]) * slower as f64,
-        });
-    }
-    assert!(traces.len() >= 8, "only {} traces with epochs", traces.len());
-    traces
-}
-
-/// The corpus' epoch traces, as an agent would have pushed them, read back through the report.
 #[test]
 fn the_energy_corpus_through_ingest_store_and_report() {
     // Far from 1970, where a report's times begin.
-    for Trace { name, lines, window, joules, covered_s } in epoch_traces(1_795_435_200_000, 1) {
-        let directory = store_with(&lines);
-        let (from, to) = (rfc3339(window.start_ms), rfc3339(window.end_ms));
-        let data = ["report", "--data", text(directory.path()), "--format", "json"];
-        let report = stdout(&[&data[..], &["--from", &from, "--to", &to]].concat());
-        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
-        let node = &report["nodes"][0];
-        let known = |value: &serde_json::Value| value.as_f64().expect("known");
-        let got = known(&node["coverage"]) * known(&report["window"]["seconds"]);
-        assert!((known(&node["energy_j"]) - joules).abs() < 1e-6, "{name}: {node}");
-        assert!((got - covered_s).abs() < 1e-6, "{name}: {node}");
-    }
+    energy_corpus(1_795_435_200_000, 1e-6, |lines| {
+        let directory = store_with(lines);
+        (vec!["--data".to_owned(), text(directory.path()).to_owned()], directory)
+    });
 }
 
 /// The same through the sum that is kept for the panels: slow enough that the day is cut, and asked several
 /// times on the way.
 #[test]
 fn the_energy_corpus_through_the_summary() {
-    for Trace { name, lines, window, joules, .. } in epoch_traces(MIDNIGHT_MS, 100) {
+    for Trace { host, lines, window, joules, .. } in epoch_traces(MIDNIGHT_MS, 100) {
         let directory = store_with(&lines);
         let store = store::open(directory.path()).expect("the store opens");
         let (config, summaries) = (Config::default(), Summaries::default());
@@ -211,8 +155,8 @@ fn the_energy_corpus_through_the_summary() {
             last = summaries.at(&sources).expect("the store reads").today;
         }
         let today = last.expect("something is covered");
-        assert!((today.joules - joules).abs() < 1e-6, "{name}: {today:?}");
-        assert_eq!((today.boundary.as_str(), today.since_ms), ("node", MIDNIGHT_MS), "{name}");
+        assert!((today.joules - joules).abs() < 1e-6, "{host}: {today:?}");
+        assert_eq!((today.boundary.as_str(), today.since_ms), ("node", MIDNIGHT_MS), "{host}");
     }
 }
 

@@ -2,6 +2,7 @@
 //! both answer with the same text.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,11 +10,11 @@ use picollect_settings::exit::{Failure, usage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cli::DataOptions;
+use crate::cli::StoreOptions;
 use crate::client::{Client, Target};
-use crate::config::{Config, ConfigOptions};
+use crate::config::Config;
 use crate::report::Format;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::time::now_ms;
 
 /// An answer over HTTP names its findings in this header.
@@ -71,9 +72,7 @@ pub trait Question: Serialize + DeserializeOwned + Send + 'static {
 #[derive(Debug, Clone, Args)]
 pub struct AskOptions {
     #[command(flatten)]
-    data: DataOptions,
-    #[command(flatten)]
-    config: ConfigOptions,
+    place: StoreOptions,
     /// Ask the collector at this address; then --data is only where a run's output is kept
     #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR")]
     collector: Option<String>,
@@ -94,19 +93,20 @@ impl AskOptions {
     }
 
     fn open_here(&self) -> Result<Source, Failure> {
-        Ok(Source::Here(self.data.open()?, Box::new(self.config.read(&self.data.path()?)?)))
+        let (store, config) = self.place.open()?;
+        Ok(Source::Here(store, Box::new(config)))
     }
 
     /// The data directory of this machine; of an asked collector's own nothing is known.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
-        self.data.path()
+        self.place.directory()
     }
 }
 
 /// Where answers come from.
 pub enum Source {
-    /// The store of this machine.
-    Here(SqliteStore, Box<Config>),
+    /// A store that this machine opens itself.
+    Here(Arc<dyn Store>, Box<Config>),
     /// A collector.
     There(Client),
 }
@@ -116,7 +116,7 @@ impl Source {
     pub fn ask<Q: Question>(&self, question: &Q) -> Result<Answer, Failure> {
         match self {
             Self::Here(store, config) => {
-                let sources = Sources { store, config, now_ms: now_ms() };
+                let sources = Sources { store: store.as_ref(), config, now_ms: now_ms() };
                 question.answer(&sources).map_err(|error| match error {
                     AskError::Question(_) => usage(error),
                     _ => Failure::Runtime(error.into()),

@@ -1,5 +1,7 @@
 //! The collector's command line.
 
+mod place;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,15 +13,18 @@ use picollect_settings::exit::{Failure, usage};
 use crate::ask::{Answer, AskOptions};
 use crate::bench::{self, BenchOptions};
 use crate::config::check::{self, Effective};
-use crate::config::{Config, ConfigOptions, DEFAULT_LISTEN, Origin, Setting, lay_over};
+use crate::config::{Config, DEFAULT_LISTEN, Origin, Setting, StoreConfig, lay_over};
 use crate::import::{self, ImportOptions};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::report::{self, Format};
 use crate::run::RunOptions;
 use crate::scaling::ScalingOptions;
+use crate::store::location::Location;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::{data_dir, demo, run, scaling, server, store, up};
+use crate::{demo, run, scaling, server, up};
+
+pub use place::{DataOptions, Place, StoreOptions};
 
 /// What the collector can do.
 #[derive(Debug, Subcommand)]
@@ -111,49 +116,17 @@ pub enum Command {
         /// How to encrypt.
         #[command(flatten)]
         tls: TlsOptions,
-        /// Also ask each wall meter once
+        /// Also write a sample to the store and read it back, and ask each wall meter once
         #[arg(long)]
         connect: bool,
     },
-}
-
-/// Where the data is.
-#[derive(Debug, Clone, Args)]
-pub struct DataOptions {
-    /// Data directory [default: picollect in the user's data directory]
-    #[arg(long, value_name = "DIR", env = "PICOLLECT_DATA")]
-    data: Option<PathBuf>,
-}
-
-impl DataOptions {
-    /// The directory, which need not be there.
-    pub(crate) fn path(&self) -> anyhow::Result<PathBuf> {
-        self.data.clone().map_or_else(data_dir::default_path, Ok)
-    }
-
-    /// Opens a store that is there; a mistyped directory is not made.
-    pub(crate) fn open(&self) -> Result<store::SqliteStore, Failure> {
-        let path = self.path()?;
-        let there = path.is_dir();
-        let name = path.display().to_string();
-        let absent =
-            || anyhow!("there is no data directory `{name}`; start `picollect up` or give --data DIR");
-        ensure_runtime(there, absent)?;
-        Ok(store::open(&path)?)
-    }
-}
-
-fn ensure_runtime(holds: bool, otherwise: impl FnOnce() -> anyhow::Error) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(Failure::Runtime(otherwise())) }
 }
 
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct ServeOptions {
     #[command(flatten)]
-    data: DataOptions,
-    #[command(flatten)]
-    config: ConfigOptions,
+    place: StoreOptions,
     /// Address and port to listen on; port 0 is any free one [default: 127.0.0.1:8650]
     #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
     listen: Option<String>,
@@ -188,6 +161,9 @@ pub struct DemoOptions {
     /// Keep the data in this directory
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Keep the samples there: influxdb2+http(s)://HOST:PORT?org=…&bucket=… or prometheus+http(s)://HOST:PORT
+    #[arg(long, value_name = "URL", env = "PICOLLECT_STORE")]
+    store: Option<Location>,
 }
 
 /// What to report on.
@@ -322,8 +298,9 @@ impl Serving {
     /// Without TLS options, what the file says of TLS does not hold either: `up` starts an agent that would
     /// have to know the certificate.
     fn of(options: &ServeOptions, tls: Option<TlsOptions>) -> Result<Self, Failure> {
-        let data = options.data.path()?;
-        let config = options.config.read(&data)?;
+        let data = options.place.directory()?;
+        let config = options.place.read()?;
+        let place = options.place.place(&config)?;
         let tls = match tls {
             Some(tls) => tls.laid_over(&config)?,
             None => None,
@@ -334,7 +311,7 @@ impl Serving {
             .or_else(|| config.listen.clone())
             .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
         let keep = options.retention.or(config.retention);
-        Ok(Self { data, listen, server: server::Options { keep, tls, config } })
+        Ok(Self { data, listen, server: server::Options { keep, tls, place: Some(place), config } })
     }
 }
 
@@ -364,26 +341,37 @@ async fn serve(serving: &Serving) -> anyhow::Result<()> {
 const SHORTEST_DEMO: Duration = Duration::from_secs(5);
 
 fn run_demo(options: DemoOptions) -> Result<(), Failure> {
-    let DemoOptions { length, interval, format, keep } = options;
+    let DemoOptions { length, interval, format, keep, store } = options;
     if length < SHORTEST_DEMO {
         return Err(usage(anyhow!("--for {} is too short; 5s at least", humantime::format_duration(length))));
     }
     picollect_settings::log::start();
-    let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep }))?;
+    let place = match store {
+        Some(location) => {
+            let secrets = StoreConfig::default().secrets().map_err(usage)?;
+            Some(Place { location, secrets })
+        }
+        None => None,
+    };
+    let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, place }))?;
     print(&Answer { text: report::written(&report, format, colour())?, findings: Vec::new() })
 }
 
 /// Prints what holds; exit code 1 if something that is configured cannot be used.
 fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> Result<(), Failure> {
-    let data = options.data.path()?;
-    let config = options.config.read(&data)?;
+    let data = options.place.directory()?;
+    let config = options.place.read()?;
+    let place = options.place.place(&config)?;
     tls.clone().laid_over(&config)?;
-    let effective = effective(options, tls, &data, &config);
+    let effective = effective(options, tls, &data, &place, &config);
     let mut findings = check::findings(&config);
     let mut page = check::page(&effective, &config);
     if connect {
         let (answers, silent) = check::connect(&config.wall);
         page += &answers;
+        let (answer, works) = check::try_store(&place);
+        page += &answer;
+        findings.extend((!works).then(|| "the store does not work".to_owned()));
         findings.extend((silent > 0).then(|| format!("{silent} wall meters give no reading")));
     }
     page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
@@ -392,16 +380,27 @@ fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> Result<(), F
 }
 
 /// The settings that more than the file can say, in the order in which they are printed.
-fn effective(options: &ServeOptions, tls: TlsOptions, data: &Path, config: &Config) -> Effective {
+fn effective(
+    options: &ServeOptions,
+    tls: TlsOptions,
+    data: &Path,
+    place: &Place,
+    config: &Config,
+) -> Effective {
     let or = |said: Option<Setting<String>>, otherwise: &str| {
         said.unwrap_or(Setting { value: otherwise.to_owned(), origin: Origin::Default })
     };
     let path = |path: PathBuf| path.display().to_string();
     let time = |time: Duration| humantime::format_duration(time).to_string();
     let given = |value, flag, variable| lay_over(value, flag, variable, None);
-    let file = given(options.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
+    let file = given(options.place.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
     let found = config.file.clone().map_or_else(|| "none".to_owned(), path);
-    let directory = given(options.data.data.clone().map(path), "--data", "PICOLLECT_DATA");
+    let directory = given(options.place.data.data.clone().map(path), "--data", "PICOLLECT_DATA");
+    let named = config.store.url.as_ref().map(ToString::to_string);
+    let store =
+        lay_over(options.place.store.as_ref().map(ToString::to_string), "--store", "PICOLLECT_STORE", named);
+    let in_file = |value: String| Setting { value, origin: Origin::File };
+    let tokens = config.tokens.clone().map(path).map(in_file);
     let listen = lay_over(options.listen.clone(), "--listen", "PICOLLECT_LISTEN", config.listen.clone());
     let retention = lay_over(
         options.retention.map(time),
@@ -417,6 +416,8 @@ fn effective(options: &ServeOptions, tls: TlsOptions, data: &Path, config: &Conf
         settings: vec![
             ("config", or(file, &found)),
             ("data", or(directory, &data.display().to_string())),
+            ("store", or(store, &place.location.to_string())),
+            ("tokens", or(tokens, &data.join("tokens.json").display().to_string())),
             ("listen", or(listen, DEFAULT_LISTEN)),
             ("retention", or(retention, "everything is kept")),
             ("tls_cert", or(certificate, "none")),

@@ -6,6 +6,7 @@ pub mod check;
 mod cost;
 mod hardware;
 mod site;
+mod store;
 mod wall;
 
 use std::fs;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use site::{Interconnect, Measured, Supply};
+pub use store::StoreConfig;
 pub(crate) use wall::check_name;
 pub use wall::{EnergyUnit, MAX_METERS, Password, RpcComponent, WallKind, WallMeter};
 
@@ -39,6 +41,11 @@ pub struct Config {
     /// Data that is older is deleted.
     #[serde(deserialize_with = "duration::optional")]
     pub retention: Option<Duration>,
+    /// Where samples lie, and what opens it.
+    pub store: StoreConfig,
+    /// The file with the tokens' hashes, which every collector before one engine is given; without it
+    /// `tokens.json` in the data directory.
+    pub tokens: Option<PathBuf>,
     /// PEM: the certificate and its chain, for https.
     pub tls_cert: Option<PathBuf>,
     /// PEM: the certificate's private key.

@@ -12,6 +12,7 @@ use picollect_evaluate::energy::{EnergyPoint, of_epochs};
 use picollect_telemetry::catalogue::{SIM_FLOP, SIM_SINCE_MS};
 
 use crate::ask::Sources;
+use crate::cli::Place;
 use crate::config::Config;
 use crate::live;
 use crate::query::{AROUND_MS, numbers, series_of, whole};
@@ -45,13 +46,16 @@ pub struct Options {
     pub interval: Duration,
     /// Where to keep the data; `None` throws it away.
     pub keep: Option<PathBuf>,
+    /// Where samples lie; `None` is with the data.
+    pub place: Option<Place>,
 }
 
 /// Runs the demo and gives its report; a signal ends it early, with the report so far.
 pub async fn demo(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
-    let mut site = Site::start(data, "127.0.0.1:0", &server::Options::default()).await?;
+    let serving = server::Options { place: options.place.clone(), ..server::Options::default() };
+    let mut site = Site::start(data, "127.0.0.1:0", &serving).await?;
     let window = run_cluster(&mut site, options, temporary.path()).await?;
     let (store, config) = (site.store(), Config::default());
     let sources = Sources { store: store.as_ref(), config: &config, now_ms: window.end_ms };

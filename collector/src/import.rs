@@ -10,11 +10,10 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_telemetry::catalogue::{GAIN_ERROR, OFFSET_W};
 use picollect_telemetry::line::Point;
 
-use crate::cli::DataOptions;
+use crate::cli::StoreOptions;
 use crate::config::check_name;
 use crate::run::{self, Saved};
 use crate::runs;
-use crate::store::Store;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::wall::import::{Imported, import};
 use crate::wall::tags;
@@ -25,7 +24,7 @@ use crate::wall::tags;
 pub struct ImportOptions {
     /// Where the data is.
     #[command(flatten)]
-    data: DataOptions,
+    place: StoreOptions,
     /// Log of a wall meter: lines of `unix_time watts`, or CSV with a header
     #[arg(long, value_name = "FILE")]
     wall: Option<PathBuf>,
@@ -79,9 +78,9 @@ fn name_of(options: &ImportOptions, file: &Path) -> String {
 fn import_log(options: &ImportOptions, log: &Path) -> Result<(), Failure> {
     let name = name_of(options, log);
     check_name(&name).map_err(|why| usage(anyhow!("{why}; give --name")))?;
-    let store = options.data.open()?;
+    let (store, _) = options.place.open()?;
     let tags = tags(&name, options.cluster.as_deref().unwrap_or_default());
-    let imported = import(&store, log, &tags, options.skip_bad_lines)?;
+    let imported = import(store.as_ref(), log, &tags, options.skip_bad_lines)?;
     let Imported { readings, unknown, bad_lines, span } = imported;
     if let Some((gain, (first_ms, _))) = options.accuracy.zip(span) {
         store.append(&[errors_of(&tags, first_ms, gain, options.offset_w)])?;
@@ -117,8 +116,8 @@ fn import_run(options: &ImportOptions, output: &Path) -> Result<(), Failure> {
         labels: run::labels(&options.labels).map_err(usage)?,
     };
     let found = run::read_saved(&saved).map_err(usage)?;
-    let store = options.data.open()?;
-    runs::record(&store, &found)?;
+    let (store, _) = options.place.open()?;
+    runs::record(store.as_ref(), &found)?;
     let unplaced =
         found.results.iter().filter(|result| result.rate.is_some() && result.core.is_none()).count();
     let text = format!(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use picollect_telemetry::catalogue::HOST;
 use picollect_telemetry::line::{Point, Precision, decode};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Appended, Refusal, Store, StoreError};
 
 /// So many refusals are spelled out in an answer; the rest is counted.
 const MAX_REASONS: usize = 10;
@@ -47,7 +47,7 @@ pub struct Outcome {
     pub written: usize,
     /// Lines that could not be read.
     pub bad_lines: usize,
-    /// Fields that the store refused: another type, or too many series.
+    /// Fields that the store refused for good: another type, too many series, too old for the engine.
     pub refused_fields: usize,
     /// Lines that were not taken whole.
     pub refused_lines: usize,
@@ -104,17 +104,23 @@ impl Ingest {
                 return Err(IngestError::OtherNode { node: node.to_owned(), said });
             }
         }
-        let appended = self.store.append(&batch.points)?;
+        let appended = match self.store.append(&batch.points) {
+            Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
+            other => other?,
+        };
         let conflicts = appended.conflicts.iter().map(|conflict| {
             let crate::store::Conflict { measurement, field, holds, got } = conflict;
             format!("field type conflict: `{field}` of `{measurement}` is {holds}, not {got}")
         });
         let limit = (appended.over_limit > 0).then(|| "too many series: is a tag really a value?".to_owned());
-        let reasons = batch.errors.iter().map(ToString::to_string).chain(conflicts).chain(limit);
+        let refusals = appended.refusals.iter().map(|refusal| refusal.reason.clone());
+        let reasons =
+            batch.errors.iter().map(ToString::to_string).chain(conflicts).chain(limit).chain(refusals);
+        let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
         let outcome = Outcome {
             written: appended.written,
             bad_lines: batch.errors.len(),
-            refused_fields: appended.conflicts.len() + appended.over_limit,
+            refused_fields: appended.conflicts.len() + appended.over_limit + never,
             refused_lines: batch.errors.len() + appended.refused_points,
             first_bad_line: batch.errors.first().map(|error| error.line),
             reasons: reasons.take(MAX_REASONS).collect(),
@@ -130,6 +136,13 @@ impl Ingest {
         add(&self.counters.samples, outcome.written);
         add(&self.counters.refused, outcome.bad_lines + outcome.refused_fields);
     }
+}
+
+/// What an engine refuses whole is counted like what it refuses of a batch: the sender must not try again for ever.
+fn refused_whole(points: &[Point], location: &str, why: &str) -> Appended {
+    let samples = points.iter().map(|point| point.fields.len()).sum();
+    let refusal = Refusal { samples, reason: format!("the store `{location}` refuses: {why}") };
+    Appended { refusals: vec![refusal], refused_points: points.len(), ..Appended::default() }
 }
 
 #[cfg(test)]

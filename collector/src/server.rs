@@ -14,9 +14,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
+use crate::cli::Place;
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
 use crate::wall::poll::Polling;
@@ -29,6 +30,8 @@ pub struct Options {
     pub keep: Option<Duration>,
     /// Serve https.
     pub tls: Option<Tls>,
+    /// Where samples lie; `None` is the embedded store in the data directory.
+    pub place: Option<Place>,
     /// Meters at the wall to ask meanwhile, and what reports have to know.
     pub config: Config,
 }
@@ -76,8 +79,11 @@ impl Server {
 /// Opens the store in `data` and listens; port 0 is any free port.
 pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
-    let store = Arc::new(store::open(data)?);
-    let collector = Arc::new(Collector::new(store, Tokens::of(data), options.config.clone())?);
+    let place = options.place.clone().unwrap_or_else(|| Place::in_directory(data));
+    let config = options.config.clone();
+    let tokens = config.tokens.clone().map_or_else(|| Tokens::of(data), Tokens::at);
+    let opened = tokio::task::spawn_blocking(move || Collector::new(place.open()?, tokens, config));
+    let collector = Arc::new(opened.await??);
     let tls = match &options.tls {
         Some(tls) => Some(load(tls).await?),
         None => None,

@@ -1,13 +1,26 @@
 //! The store: everything above it is built on the methods of one small trait.
 //!
-//! Invariants: `Store` has at most eight methods; a back end is known only in this module's files.
+//! Invariants: `Store` has at most eight methods; a back end is known only in this module's files. What each has to
+//! do is written down as a suite in `tests/conformance.rs`.
 
+#[cfg(feature = "influxdb2")]
+mod influxdb2;
+pub mod location;
+pub mod probe;
+mod prometheus;
 mod sqlite;
+
+use std::error::Error;
+use std::sync::Arc;
 
 use picollect_evaluate::Window;
 use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, escape_tag};
 
+use self::location::{Location, Secrets};
+#[cfg(feature = "influxdb2")]
+pub use influxdb2::Influxdb2Store;
+pub use prometheus::PrometheusStore;
 pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
@@ -90,8 +103,19 @@ pub struct Appended {
     pub conflicts: Vec<Conflict>,
     /// Samples of new series refused because there are too many series.
     pub over_limit: usize,
+    /// Samples that the engine took none of and never will, by reason; the rest of the batch was taken.
+    pub refusals: Vec<Refusal>,
     /// Points of which at least one field was refused.
     pub refused_points: usize,
+}
+
+/// Samples that an engine refuses for good, such as those that are too old for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// How many samples.
+    pub samples: usize,
+    /// Why, in one sentence that says what an operator can do about it.
+    pub reason: String,
 }
 
 /// A field whose type is not its series' type.
@@ -110,16 +134,19 @@ pub struct Conflict {
 /// Most series in a store: some thousand nodes. More is a tag that should have been a field.
 pub const MAX_SERIES: usize = 100_000;
 
+/// What went wrong inside a back end, in its own words.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
 /// The store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The data directory or its file cannot be used.
+    /// The store's file cannot be used.
     #[error("cannot open the store `{path}`")]
     Open {
         /// The file.
         path: String,
         /// Why.
-        source: rusqlite::Error,
+        source: Cause,
     },
     /// The data directory cannot be used.
     #[error("cannot use the data directory `{path}`")]
@@ -129,9 +156,54 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The engine cannot be used as it is configured, and will not be before somebody changes that.
+    #[error("cannot use the store `{location}`: {why}")]
+    Unusable {
+        /// Its address, without secrets.
+        location: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
     /// The engine failed.
-    #[error("the store failed")]
-    Engine(#[from] rusqlite::Error),
+    #[error("{message}")]
+    Engine {
+        /// What it was asked for.
+        message: String,
+        /// Why.
+        source: Cause,
+    },
+    /// The engine is away, or too busy, and nothing of a batch was acknowledged: the same may work later. The
+    /// collector answers 503, and the agents keep their samples.
+    #[error("the store `{location}` is not available: {why}")]
+    Unavailable {
+        /// Its address, without secrets.
+        location: String,
+        /// What happened.
+        why: String,
+    },
+    /// The engine refused the request whole and will refuse it again; of a batch nothing was taken.
+    #[error("the store `{location}` refuses: {why}")]
+    Refused {
+        /// Its address, without secrets.
+        location: String,
+        /// Its own words, and what to do.
+        why: String,
+    },
+}
+
+/// Opens the store at a location. An engine that is away is an error only once it is asked.
+pub fn connect(location: &Location, secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
+    match location {
+        Location::Embedded(directory) => Ok(Arc::new(open(directory)?)),
+        Location::Prometheus { .. } => Ok(Arc::new(PrometheusStore::new(location, secrets)?)),
+        #[cfg(feature = "influxdb2")]
+        Location::Influxdb2 { .. } => Ok(Arc::new(Influxdb2Store::new(location, secrets)?)),
+        #[cfg(not(feature = "influxdb2"))]
+        Location::Influxdb2 { .. } => Err(StoreError::Unusable {
+            location: location.to_string(),
+            why: "this picollect was built without the feature `influxdb2`".to_owned(),
+        }),
+    }
 }
 
 /// A back end.
@@ -147,19 +219,31 @@ pub trait Store: Send + Sync {
     /// the nearest one on either side of the window if it is no further away than `around_ms`.
     fn read(&self, key: &SeriesKey, window: Window, around_ms: i64) -> Result<Vec<StoredSample>, StoreError>;
 
+    /// What [`read`](Self::read) gives for every series that matches, in the series' order; those without a sample
+    /// there are left out. An engine answers it in one request where `read` would take one for each series.
+    fn read_all(
+        &self,
+        selector: &Selector<'_>,
+        window: Window,
+        around_ms: i64,
+    ) -> Result<Vec<(SeriesKey, Vec<StoredSample>)>, StoreError> {
+        let keys = self.series(selector)?.into_iter();
+        let read = keys.map(|key| self.read(&key, window, around_ms).map(|samples| (key, samples)));
+        let found = read.filter(|read| !read.as_ref().is_ok_and(|(_, samples)| samples.is_empty()));
+        found.collect()
+    }
+
     /// The numbers of a series in steps from the window's start (included) to its end (excluded); steps
     /// without samples are left out.
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError>;
 
-    /// Deletes all samples before this time, and series that hold none any more; says how many samples.
+    /// Deletes all samples before this time, and series that hold none any more; says how many samples. An
+    /// engine with a retention of its own deletes nothing here.
     fn delete_before(&self, t_ms: i64) -> Result<u64, StoreError>;
 
     /// What tells this store from any other; the same for as long as the data lives.
     fn identity(&self) -> Result<String, StoreError>;
 
-    /// Bytes that the store takes.
-    fn size_bytes(&self) -> Result<u64, StoreError>;
+    /// Bytes that the store takes; `None` where the engine does not say.
+    fn size_bytes(&self) -> Result<Option<u64>, StoreError>;
 }
-
-#[cfg(test)]
-mod conformance;

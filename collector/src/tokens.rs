@@ -60,7 +60,12 @@ pub struct Tokens {
 impl Tokens {
     /// The tokens of this directory, read when first asked for.
     pub fn of(directory: &Path) -> Self {
-        Self { path: directory.join(FILE), read: Mutex::new((None, Vec::new())) }
+        Self::at(directory.join(FILE))
+    }
+
+    /// The tokens of this file, read when first asked for.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, read: Mutex::new((None, Vec::new())) }
     }
 
     /// Makes a token and gives its text, which is kept nowhere. Names are unique. With `node`, only that
@@ -90,6 +95,12 @@ impl Tokens {
         let same = |entry: &Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
         let found = self.entries()?.into_iter().find(|entry| same(entry) && entry.scope == scope);
         Ok(found.map(|entry| Grant { node: entry.node }))
+    }
+
+    /// Whether this token opens anything at all.
+    pub fn known(&self, token: &str) -> anyhow::Result<bool> {
+        let scopes = [Scope::Write, Scope::Read];
+        scopes.iter().try_fold(false, |known, scope| Ok(known || self.grant(token, *scope)?.is_some()))
     }
 
     fn entries(&self) -> anyhow::Result<Vec<Entry>> {
@@ -146,6 +157,7 @@ mod tests {
         assert_eq!(grant, Some(Grant { node: Some("pi-1".into()) }));
         assert_eq!(tokens.grant(&token, Scope::Read).unwrap(), None);
         assert_eq!(tokens.grant("pc_0", Scope::Write).unwrap(), None);
+        assert!(tokens.known(&token).unwrap() && !tokens.known("pc_0").unwrap());
         let file = fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(!file.contains(&token[3..]));
         // The hash of FIPS 180-2's example "abc".

@@ -1,12 +1,12 @@
-//! The collector over HTTP: InfluxDB's write path with its status codes and error JSON, the answers to
+//! The collector over HTTP: InfluxDB's write path with its status codes and error JSON (`write.rs`), the answers to
 //! questions, a health check, and the collector's own metrics.
 //!
 //! Invariant: nothing outside this module and the agent's `push` knows HTTP.
 
-use std::io::Read as _;
+mod write;
+
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,18 +14,14 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt as _;
 use picollect_telemetry::PROTOCOL;
-use picollect_telemetry::line::Precision;
 use picollect_telemetry::summary::Summary;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
 use crate::config::Config;
-use crate::ingest::{Ingest, IngestError};
+use crate::ingest::Ingest;
 use crate::nodes;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
@@ -34,12 +30,6 @@ use crate::summary::Summaries;
 use crate::time::now_ms;
 use crate::tokens::{Grant, Scope, Tokens};
 
-/// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
-/// several at once fit into a small board's memory.
-pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-/// So much of a body that is too large is read and thrown away, so that the sender sees the answer and
-/// not a broken connection.
-const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 /// Bodies in memory at once; more senders are asked to come back.
 const MAX_BODIES: usize = 8;
 /// When they are asked to come back.
@@ -79,7 +69,9 @@ impl Collector {
 /// All routes.
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
-        .route("/api/v2/write", post(write))
+        .route("/api/v2/write", post(write::write))
+        .route("/ping", get(write::ping))
+        .route("/health", get(write::health))
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
@@ -88,6 +80,8 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route(RunQuestion::PATH, get(answer::<RunQuestion>))
         .route(RunsQuestion::PATH, get(answer::<RunsQuestion>))
         .route(ScalingQuestion::PATH, get(answer::<ScalingQuestion>))
+        .fallback(write::no_such_path)
+        .method_not_allowed_fallback(write::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&collector), introduce))
         .with_state(collector)
 }
@@ -144,105 +138,29 @@ impl IntoResponse for Refusal {
     }
 }
 
-#[derive(Deserialize)]
-struct WriteQuery {
-    precision: Option<String>,
-}
-
-async fn write(
-    State(collector): State<Arc<Collector>>,
-    Query(query): Query<WriteQuery>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Refusal> {
-    let grant = authorize(&collector.tokens, &headers, Scope::Write)?;
-    let name = query.precision.as_deref().unwrap_or("ns");
-    let precision = Precision::from_name(name).ok_or_else(|| {
-        Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("precision `{name}` is not ns, us, ms or s"))
-    })?;
-    let Ok(_room) = collector.bodies.try_acquire() else {
-        let busy = "too many writes at once, come back in a second";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", busy));
-    };
-    let received = receive(body).await?;
-    let gzipped = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
-    let shared = Arc::clone(&collector);
-    let outcome = tokio::task::spawn_blocking(move || {
-        let plain = if gzipped { gunzip(&received)? } else { received };
-        shared.ingest.body(&plain, precision, now_ms(), grant.node.as_deref()).map_err(not_ingested)
-    });
-    let outcome = outcome.await.map_err(|error| Refusal::internal(&error.into()))??;
-    if outcome.bad_lines == 0 && outcome.refused_fields == 0 {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    let (status, code) = match outcome.bad_lines {
-        0 => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable entity"),
-        _ => (StatusCode::BAD_REQUEST, "invalid"),
-    };
-    let refused_lines = Some(outcome.refused_lines);
-    Err(Refusal {
-        line: outcome.first_bad_line,
-        refused_lines,
-        ..Refusal::new(status, code, outcome.message())
-    })
-}
-
-fn not_ingested(error: IngestError) -> Refusal {
-    match error {
-        IngestError::OtherNode { .. } => Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
-        IngestError::Store(error) => Refusal::internal(&error.into()),
-    }
-}
-
-/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`.
+/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`, in any case.
 fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<Grant, Refusal> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = given.strip_prefix("Token ").or_else(|| given.strip_prefix("Bearer "));
+    let scheme = |scheme: &str| ["token", "bearer"].contains(&scheme.to_ascii_lowercase().as_str());
+    let token = given.split_once(' ').filter(|(word, _)| scheme(word)).map(|(_, token)| token);
     let grant = match token {
-        Some(token) => tokens.grant(token.trim(), scope).map_err(|error| Refusal::internal(&error))?,
+        Some(token) => tokens.grant(token, scope).map_err(|error| Refusal::internal(&error))?,
         None => None,
     };
     if let Some(grant) = grant {
         return Ok(grant);
     }
-    let message = match token {
-        Some(_) => "unauthorized access: this token is not known here, or not for this",
-        None => "unauthorized access: no token given (header `Authorization: Token …`)",
+    let Some(token) = token else {
+        let message = "unauthorized access: no token given (header `Authorization: Token …`)";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message));
     };
-    Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message))
-}
-
-async fn receive(mut body: Body) -> Result<Vec<u8>, Refusal> {
-    let (mut bytes, mut total) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body broke off: {error}"))
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        total += data.len();
-        if total <= MAX_BODY_BYTES {
-            bytes.extend_from_slice(&data);
-        } else if total > MAX_DRAINED_BYTES {
-            break;
-        }
-    }
-    if total > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
-}
-
-fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut plain = Vec::new();
-    let limit = MAX_BODY_BYTES as u64 + 1;
-    let read = MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut plain);
-    read.map_err(|error| {
-        Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body is not gzip: {error}"))
-    })?;
-    if plain.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(plain) }
-}
-
-fn too_large() -> Refusal {
-    let message =
-        format!("a body may hold {MAX_BODY_BYTES} bytes at most, also decompressed; send smaller batches");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request too large", message)
+    let known = tokens.known(token).map_err(|error| Refusal::internal(&error))?;
+    Err(if known {
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "this token is not for this: its scope is another")
+    } else {
+        let message = "unauthorized access: this token is not known here";
+        Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    })
 }
 
 /// Answers a question; its findings stand in a header.
@@ -275,8 +193,18 @@ fn no_answer(error: AskError) -> Refusal {
     match error {
         AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
         AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
-        AskError::Store(_) | AskError::Json(_) => Refusal::internal(&error.into()),
+        AskError::Store(error) => store_failed(error),
+        AskError::Json(_) => Refusal::internal(&error.into()),
     }
+}
+
+/// A store that is away comes back, and whoever asks is asked to come back too.
+fn store_failed(error: StoreError) -> Refusal {
+    if let StoreError::Unavailable { .. } = error {
+        tracing::warn!("{error}");
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string());
+    }
+    Refusal::internal(&error.into())
 }
 
 /// A token for reading, or one for writing that is bound to no node: who may push a run may read it.
@@ -319,7 +247,9 @@ fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
     add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
     add("picollect_ingest_samples_total", "counter", "Samples written.", value(&counters.samples));
     add("picollect_ingest_refused_total", "counter", "Lines and fields refused.", value(&counters.refused));
-    add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", collector.store.size_bytes()?);
+    if let Some(bytes) = collector.store.size_bytes()? {
+        add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
+    }
     text += &nodes::metrics_text(&nodes::observe(collector.store.as_ref(), now_ms())?);
     Ok(text)
 }
@@ -329,7 +259,10 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Refusal::internal(&error)),
+        Ok(Err(error)) => Err(match error.downcast::<StoreError>() {
+            Ok(error) => store_failed(error),
+            Err(error) => Refusal::internal(&error),
+        }),
         Err(error) => Err(Refusal::internal(&error.into())),
     }
 }

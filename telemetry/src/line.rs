@@ -8,7 +8,7 @@ mod decode;
 mod encode;
 
 pub use decode::{Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, decode};
-pub use encode::{LineWriter, escape_tag};
+pub use encode::{LineWriter, escape_tag, write_point};
 
 use crate::Value;
 

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{AlternativePrice, Config, Hardware, Origin, Rate, Setting, WallMeter};
+use crate::cli::Place;
+use crate::store::probe::{Trial, limits, probe};
 use crate::wall::device::{Device, Reading};
 
 /// What holds beside the file: the settings that flags and variables may say too.
@@ -114,7 +116,7 @@ pub fn findings(config: &Config) -> Vec<String> {
         Rate::File(path) => Some(path),
         Rate::Constant(_) => None,
     });
-    let files = files.chain(&config.tls_cert).chain(&config.tls_key);
+    let files = files.chain(&config.tokens).chain(&config.tls_cert).chain(&config.tls_key);
     let unreadable = files.filter_map(|path| {
         std::fs::File::open(path).err().map(|error| format!("cannot read `{}`: {error}", path.display()))
     });
@@ -142,6 +144,27 @@ pub fn connect(meters: &[WallMeter]) -> (String, usize) {
         let _ = writeln!(page, "wall meter `{}` {answer}", meter.name);
     }
     (page, silent)
+}
+
+/// Writes to the store and reads back; what there is to say, and whether it works.
+pub fn try_store(place: &Place) -> (String, bool) {
+    let trial = place.open().and_then(|store| probe(store.as_ref()));
+    let (said, works) = match trial {
+        Ok(Trial::Visible(after)) => {
+            (format!("gives back what it takes, after {:.1} s", after.as_secs_f64()), true)
+        }
+        Ok(Trial::Invisible(after)) => {
+            (format!("takes a sample and does not show it within {} s", after.as_secs()), false)
+        }
+        Ok(Trial::Refused(reason)) => (format!("refuses a sample: {reason}"), false),
+        Err(error) => (format!("does not answer: {:#}", anyhow::Error::from(error)), false),
+    };
+    let mut page = format!("store `{}` {said}\n", place.location);
+    for limit in limits(&place.location) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(page, "store: {limit}");
+    }
+    (page, works)
 }
 
 #[cfg(test)]

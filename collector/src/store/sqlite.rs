@@ -101,7 +101,14 @@ pub fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
     fs::create_dir_all(directory)
         .map_err(|source| StoreError::Directory { path: directory.display().to_string(), source })?;
     let path = directory.join(FILE);
-    SqliteStore::at(&path).map_err(|source| StoreError::Open { path: path.display().to_string(), source })
+    SqliteStore::at(&path)
+        .map_err(|source| StoreError::Open { path: path.display().to_string(), source: source.into() })
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine { message: "the store failed".to_owned(), source: error.into() }
+    }
 }
 
 impl SqliteStore {
@@ -224,9 +231,10 @@ impl Store for SqliteStore {
         Ok(self.lock().connection.query_row(query, [], |row| row.get(0))?)
     }
 
-    fn size_bytes(&self) -> Result<u64, StoreError> {
+    fn size_bytes(&self) -> Result<Option<u64>, StoreError> {
         let query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
-        Ok(self.lock().connection.query_row(query, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+        let bytes = self.lock().connection.query_row(query, [], |row| row.get::<_, i64>(0))?;
+        Ok(Some(bytes.cast_unsigned()))
     }
 }
 

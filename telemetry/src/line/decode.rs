@@ -13,6 +13,10 @@ pub const MAX_TAGS: usize = 32;
 pub const MAX_FIELDS: usize = 256;
 /// Longest measurement, tag key, tag value or field key: these are kept in memory for ever.
 pub const MAX_NAME_BYTES: usize = 512;
+/// What `InfluxDB` keeps for itself and refuses as a tag's key.
+const RESERVED_TAGS: [&str; 3] = ["_field", "_measurement", "time"];
+/// What may stand before a line, as `InfluxDB` has it.
+const LEADING: [char; 3] = [' ', '\t', '\0'];
 
 /// The unit of the timestamps in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,14 +44,18 @@ impl Precision {
         }
     }
 
-    /// Whole milliseconds, rounded towards the past; `None` beyond ±292 million years.
+    /// Whole milliseconds, rounded towards the past; `None` where nanoseconds do not fit into 64 bits: 1677 to
+    /// 2262 is what every engine can store.
     fn to_ms(self, time: i64) -> Option<i64> {
-        match self {
-            Self::Nanoseconds => Some(time.div_euclid(1_000_000)),
-            Self::Microseconds => Some(time.div_euclid(1_000)),
-            Self::Milliseconds => Some(time),
-            Self::Seconds => time.checked_mul(1_000),
-        }
+        let ns = time.checked_mul(match self {
+            Self::Nanoseconds => 1,
+            Self::Microseconds => 1_000,
+            Self::Milliseconds => 1_000_000,
+            Self::Seconds => 1_000_000_000,
+        })?;
+        // InfluxDB keeps the ends of the range for itself.
+        let storable = i64::MIN + 2..i64::MAX;
+        storable.contains(&ns).then(|| ns.div_euclid(1_000_000))
     }
 }
 
@@ -123,10 +131,11 @@ fn read_line(bytes: &[u8], precision: Precision, now_ms: i64) -> Result<Option<P
     }
     let text = std::str::from_utf8(bytes).map_err(|e| (e.valid_up_to(), "not UTF-8"))?;
     let text = text.trim_end_matches(['\r', ' ']);
-    if text.is_empty() || text.starts_with('#') {
+    let said = text.trim_start_matches(LEADING);
+    if said.is_empty() || said.starts_with('#') {
         return Ok(None);
     }
-    Cursor { text, at: 0 }.point(precision, now_ms).map(Some)
+    Cursor { text, at: text.len() - said.len() }.point(precision, now_ms).map(Some)
 }
 
 struct Cursor<'a> {
@@ -136,7 +145,7 @@ struct Cursor<'a> {
 
 impl Cursor<'_> {
     fn point(&mut self, precision: Precision, now_ms: i64) -> Result<Point, Refusal> {
-        let measurement = self.name(b", ", "measurement is missing")?;
+        let measurement = self.name(b", ", b", ", "measurement is missing")?;
         let tags = self.tags()?;
         self.skip_spaces();
         let fields = self.fields()?;
@@ -149,11 +158,14 @@ impl Cursor<'_> {
         let mut tags: Vec<(String, String)> = Vec::new();
         while self.eat(b',') {
             let start = self.at;
-            let key = self.name(b",= ", "tag key is missing")?;
+            let key = self.name(b",= ", b",= ", "tag key is missing")?;
             if !self.eat(b'=') {
                 return Err((self.at, "tag value is missing"));
             }
-            let value = self.name(b",= ", "tag value is missing")?;
+            let value = self.name(b",= ", b",= ", "tag value is missing")?;
+            if RESERVED_TAGS.contains(&key.as_str()) {
+                return Err((start, "this tag key is reserved"));
+            }
             let Err(slot) = tags.binary_search_by(|(known, _)| known.as_str().cmp(&key)) else {
                 return Err((start, "tag stands twice in the line"));
             };
@@ -172,9 +184,13 @@ impl Cursor<'_> {
             if fields.len() == MAX_FIELDS {
                 return Err((start, "more than 256 fields"));
             }
-            let key = self.name(b",= ", "field is missing")?;
+            let key = self.name(b",= ", b",= ", "field is missing")?;
             if !self.eat(b'=') {
                 return Err((self.at, "field value is missing"));
+            }
+            // InfluxDB drops such a field and says nothing of it where there is another in the line.
+            if key == "time" {
+                return Err((start, "this field key is reserved"));
             }
             fields.push((key, self.value()?));
             if !self.eat(b',') {
@@ -183,13 +199,13 @@ impl Cursor<'_> {
         }
     }
 
-    /// A measurement, a tag key or value, or a field key: up to one of `ends`, escapes undone.
-    fn name(&mut self, ends: &[u8], missing: &'static str) -> Result<String, Refusal> {
+    /// A measurement, a tag key or value, or a field key: up to one of `ends`, the escapes of `escapable` undone.
+    fn name(&mut self, ends: &[u8], escapable: &[u8], missing: &'static str) -> Result<String, Refusal> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         let mut escaped = false;
         while let Some(&byte) = bytes.get(self.at) {
-            if byte == b'\\' && bytes.get(self.at + 1).is_some_and(|next| b",= ".contains(next)) {
+            if byte == b'\\' && bytes.get(self.at + 1).is_some_and(|next| escapable.contains(next)) {
                 escaped = true;
                 self.at += 1;
             } else if ends.contains(&byte) {
@@ -202,7 +218,7 @@ impl Cursor<'_> {
         match self.at - start {
             0 => Err((start, missing)),
             length if length > MAX_NAME_BYTES => Err((start, "name is longer than 512 bytes")),
-            _ if escaped => Ok(unescape(&self.text[start..self.at], ",= ")),
+            _ if escaped => Ok(unescape(&self.text[start..self.at], escapable)),
             _ => Ok(self.text[start..self.at].to_owned()),
         }
     }
@@ -225,7 +241,7 @@ impl Cursor<'_> {
             match byte {
                 b'\\' if bytes.get(self.at + 1).is_some_and(|next| b"\"\\".contains(next)) => self.at += 2,
                 b'"' => {
-                    let text = unescape(&self.text[start..self.at], "\"\\");
+                    let text = unescape(&self.text[start..self.at], b"\"\\");
                     self.at += 1;
                     return match bytes.get(self.at) {
                         None | Some(b',' | b' ') => Ok(Value::Text(text)),
@@ -239,9 +255,11 @@ impl Cursor<'_> {
     }
 
     fn time(&mut self, precision: Precision) -> Result<i64, Refusal> {
-        let time: i64 =
-            self.text[self.at..].parse().map_err(|_| (self.at, "timestamp is not a whole number"))?;
-        precision.to_ms(time).ok_or((self.at, "timestamp is out of range"))
+        let digits = &self.text[self.at..];
+        let time = if digits.starts_with('+') { None } else { digits.parse().ok() };
+        precision
+            .to_ms(time.ok_or((self.at, "timestamp is not a whole number"))?)
+            .ok_or((self.at, "timestamp is out of range"))
     }
 
     fn eat(&mut self, byte: u8) -> bool {
@@ -255,12 +273,12 @@ impl Cursor<'_> {
     }
 }
 
-fn unescape(text: &str, escapable: &str) -> String {
+fn unescape(text: &str, escapable: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(this) = chars.next() {
         match chars.peek() {
-            Some(&next) if this == '\\' && escapable.contains(next) => {
+            Some(&next) if this == '\\' && u8::try_from(next).is_ok_and(|byte| escapable.contains(&byte)) => {
                 out.push(next);
                 chars.next();
             }
@@ -276,6 +294,10 @@ fn number_or_truth(text: &str) -> Result<Value, &'static str> {
         "t" | "T" | "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
         "f" | "F" | "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
         _ => {}
+    }
+    // Rust reads a number with a plus before it; the protocol does not.
+    if text.starts_with('+') {
+        return Err("field value is neither a number, a truth value nor a quoted text");
     }
     if let Some(digits) = text.strip_suffix('i') {
         return digits.parse().map(Value::Int).map_err(|_| "not a signed 64-bit integer");
@@ -298,7 +320,7 @@ fn number_or_truth(text: &str) -> Result<Value, &'static str> {
 mod tests {
     use super::*;
     use crate::catalogue::TEMP;
-    use crate::line::LineWriter;
+    use crate::line::{LineWriter, write_point};
     use proptest::prelude::*;
 
     fn one(line: &str) -> Result<Point, (usize, &'static str)> {
@@ -333,7 +355,7 @@ mod tests {
         assert_eq!(field("TRUE"), Ok(Value::Bool(true)));
         assert_eq!(field("9223372036854775808i"), Err("not a signed 64-bit integer"));
         assert_eq!(field("1e999"), Err("number is out of range"));
-        for text in ["nan", "inf", "-inf", "infinity", "yes", "1.2.3", "0x10", "--1"] {
+        for text in ["+1", "+1i", "+1u", "nan", "inf", "-inf", "infinity", "yes", "1.2.3", "0x10", "--1"] {
             assert!(field(text).is_err(), "{text}");
         }
     }
@@ -346,7 +368,16 @@ mod tests {
         assert_eq!(one("m f="), Err((5, "field value is missing")));
         assert_eq!(one("m f=1 12x"), Err((7, "timestamp is not a whole number")));
         assert_eq!(one("m f=\"open"), Err((5, "text is not closed")));
+        assert_eq!(one("m,time=1 f=1"), Err((3, "this tag key is reserved")));
+        assert_eq!(one("m f=1,time=1"), Err((7, "this field key is reserved")));
         assert_eq!(one("garbage"), Err((8, "field is missing")));
+    }
+
+    #[test]
+    fn what_stands_before_a_line_and_what_a_measurement_escapes_are_as_influxdb_has_them() {
+        assert_eq!(one(" \t\0m f=1").unwrap().measurement, "m");
+        assert_eq!(one(r"m\=n f=1").unwrap().measurement, r"m\=n");
+        assert_eq!(decode(b"\t\n # note\n", Precision::Nanoseconds, 0), Batch::default());
     }
 
     #[test]
@@ -373,6 +404,13 @@ mod tests {
         assert_eq!(at(Precision::Seconds, 2).points[0].t_ms, 2000);
         assert_eq!(at(Precision::Microseconds, -1).points[0].t_ms, -1);
         assert_eq!(at(Precision::Seconds, i64::MAX).errors.len(), 1);
+        assert_eq!(at(Precision::Milliseconds, 9_223_372_036_854).errors.len(), 0);
+        assert_eq!(at(Precision::Milliseconds, 9_223_372_036_855).errors.len(), 1);
+        assert_eq!(at(Precision::Nanoseconds, i64::MAX).errors.len(), 1);
+        let mut earliest = Vec::new();
+        write_point(&at(Precision::Nanoseconds, i64::MIN + 2).points[0], &mut earliest);
+        assert_eq!(decode(&earliest, Precision::Nanoseconds, 0).errors, []);
+        assert_eq!(one("m f=1 +1").unwrap_err().1, "timestamp is not a whole number");
         assert_eq!(one("m f=1").unwrap().t_ms, 7);
     }
 
@@ -400,6 +438,19 @@ mod tests {
             prop_assert_eq!(point.tag("zone"), Some(zone.as_str()));
             prop_assert_eq!(&point.fields[0].1, &Value::Float(value));
             prop_assert_eq!(point.t_ms, t_ms);
+        }
+
+        #[test]
+        fn what_was_read_and_is_written_again_is_read_the_same(
+            body in "([a-z]{1,2}([,= \\\\][a-z#\"]{1,2}){0,3}(,[a-z]=[a-z\\\\]{1,3}){0,2} f[a-z\\\\]{0,2}=(1|2i|\"[a\n\\\\ ]{0,3}\") -?[0-9]{1,18}\n){0,4}",
+        ) {
+            let points = decode(body.as_bytes(), Precision::Nanoseconds, 0).points;
+            let mut written = Vec::new();
+            for point in &points {
+                write_point(point, &mut written);
+            }
+            let again = decode(&written, Precision::Nanoseconds, 0);
+            prop_assert_eq!((&again.points, again.errors.len()), (&points, 0), "{}", String::from_utf8_lossy(&written));
         }
 
         #[test]

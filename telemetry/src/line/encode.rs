@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::catalogue::{Metric, NO_DATA};
+use crate::line::Point;
 use crate::{NoData, Value};
 
 /// Writes points as lines. Every line gets the common tags (`host=…` and the like).
@@ -81,21 +82,51 @@ impl LineWriter {
     }
 
     fn value(&mut self, value: &Value) {
-        let buffer = &mut self.buffer;
-        // Writing into a Vec cannot fail.
-        let _ = match value {
-            Value::Float(float) => write!(buffer, "{float}"),
-            Value::Int(int) => write!(buffer, "{int}i"),
-            Value::UInt(int) => write!(buffer, "{int}u"),
-            Value::Bool(truth) => write!(buffer, "{truth}"),
-            Value::Text(text) => write!(buffer, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
-        };
+        write_value(value, &mut self.buffer);
     }
 
     fn end(&mut self, t_ms: i64) {
         let _ = writeln!(self.buffer, " {t_ms}000000");
         self.lines += 1;
     }
+}
+
+/// Appends a point that was read, as a line with a time in nanoseconds.
+pub fn write_point(point: &Point, out: &mut Vec<u8>) {
+    for byte in point.measurement.bytes() {
+        if matches!(byte, b',' | b' ') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    for (key, value) in &point.tags {
+        out.push(b',');
+        escape_into(key, &mut |byte| out.push(byte));
+        out.push(b'=');
+        escape_into(value, &mut |byte| out.push(byte));
+    }
+    let mut separator = b' ';
+    for (field, value) in &point.fields {
+        out.push(separator);
+        separator = b',';
+        escape_into(field, &mut |byte| out.push(byte));
+        out.push(b'=');
+        write_value(value, out);
+    }
+    // The earliest millisecond begins before the earliest nanosecond that InfluxDB takes.
+    let time_ns = point.t_ms.saturating_mul(1_000_000).max(i64::MIN + 2);
+    out.extend_from_slice(format!(" {time_ns}\n").as_bytes());
+}
+
+fn write_value(value: &Value, out: &mut Vec<u8>) {
+    // Writing into a Vec cannot fail.
+    let _ = match value {
+        Value::Float(float) => write!(out, "{float}"),
+        Value::Int(int) => write!(out, "{int}i"),
+        Value::UInt(int) => write!(out, "{int}u"),
+        Value::Bool(truth) => write!(out, "{truth}"),
+        Value::Text(text) => write!(out, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+    };
 }
 
 /// Appends a tag key or value with the escapes that the protocol asks for.

@@ -1,0 +1,107 @@
+//! Where the data is: the options that say so, laid over the configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::Args;
+use picollect_settings::exit::{Failure, usage};
+
+use crate::config::{Config, ConfigOptions, StoreConfig};
+use crate::data_dir;
+use crate::store::location::{Location, Secrets};
+use crate::store::{self, Store, StoreError};
+
+/// Where the data directory is.
+#[derive(Debug, Clone, Args)]
+pub struct DataOptions {
+    /// Data directory [default: picollect in the user's data directory]
+    #[arg(long, value_name = "DIR", env = "PICOLLECT_DATA")]
+    pub(super) data: Option<PathBuf>,
+}
+
+impl DataOptions {
+    /// The directory, which need not be there.
+    pub(crate) fn path(&self) -> anyhow::Result<PathBuf> {
+        self.data.clone().map_or_else(data_dir::default_path, Ok)
+    }
+}
+
+/// Where the data directory and the store are, and the configuration that may say it.
+#[derive(Debug, Clone, Args)]
+pub struct StoreOptions {
+    #[command(flatten)]
+    pub(super) data: DataOptions,
+    #[command(flatten)]
+    pub(super) config: ConfigOptions,
+    /// Where samples lie: embedded:DIR, influxdb2+http(s)://HOST:PORT?org=…&bucket=… or
+    /// prometheus+http(s)://HOST:PORT [default: in the data directory]
+    #[arg(long, value_name = "URL", env = "PICOLLECT_STORE")]
+    pub(super) store: Option<Location>,
+}
+
+/// A store that is not opened yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// Where it is.
+    pub location: Location,
+    /// What opens it.
+    pub secrets: Secrets,
+}
+
+impl Place {
+    /// The embedded store in a data directory.
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        Self { location: Location::Embedded(directory.into()), secrets: Secrets::default() }
+    }
+
+    /// Opens it, or makes it.
+    pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        store::connect(&self.location, &self.secrets)
+    }
+
+    /// Opens a store that is there; a mistyped directory is not made.
+    fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        if let Location::Embedded(directory) = &self.location
+            && !directory.is_dir()
+        {
+            let name = directory.display();
+            let absent = anyhow!(
+                "there is no data directory `{name}`; start `picollect up`, or give --data DIR or --store URL"
+            );
+            return Err(Failure::Runtime(absent));
+        }
+        Ok(self.open()?)
+    }
+}
+
+impl StoreOptions {
+    /// The data directory, which need not be there.
+    pub(crate) fn directory(&self) -> anyhow::Result<PathBuf> {
+        self.data.path()
+    }
+
+    /// The configuration.
+    pub(crate) fn read(&self) -> Result<Config, Failure> {
+        self.config.read(&self.directory()?)
+    }
+
+    /// Where the store is: flag, environment, file, data directory. The file's secrets go nowhere but to the
+    /// address that the file names.
+    pub(crate) fn place(&self, config: &Config) -> Result<Place, Failure> {
+        let elsewhere = config.store.url.is_some() && self.store.is_some() && self.store != config.store.url;
+        let secrets = if elsewhere { StoreConfig::default() } else { config.store.clone() };
+        let secrets = secrets.secrets().map_err(usage)?;
+        let location = match self.store.clone().or_else(|| config.store.url.clone()) {
+            Some(location) => location,
+            None => Location::Embedded(self.directory()?),
+        };
+        Ok(Place { location, secrets })
+    }
+
+    /// The store, which has to be there, and the configuration.
+    pub(crate) fn open(&self) -> Result<(Arc<dyn Store>, Config), Failure> {
+        let config = self.read()?;
+        Ok((self.place(&config)?.open_existing()?, config))
+    }
+}

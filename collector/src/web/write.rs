@@ -1,0 +1,147 @@
+//! The way in over HTTP: `/api/v2/write` with InfluxDB 2's parameters, encodings, status codes and error JSON, and
+//! its `/ping` and `/health`, so that whatever pushes to InfluxDB pushes here. The deliberate differences stand in
+//! `docs/api.md`; `tests/end_to_end/write_api.rs` holds the rest against a real InfluxDB.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt as _;
+use picollect_telemetry::line::Precision;
+use serde_json::json;
+
+use super::{Collector, Refusal, authorize, blocking, store_failed};
+use crate::ingest::{IngestError, Outcome};
+use crate::time::now_ms;
+use crate::tokens::Scope;
+
+/// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
+/// several at once fit into a small board's memory.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// So much of a body that is too large is read and thrown away, so that the sender sees the answer and
+/// not a broken connection.
+const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+/// Takes a body in. Organisation and bucket may be named, as InfluxDB's clients do; there is only one of each.
+pub(super) async fn write(
+    State(collector): State<Arc<Collector>>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    let grant = authorize(&collector.tokens, &headers, Scope::Write)?;
+    let precision = precision(&query)?;
+    let Ok(_room) = collector.bodies.try_acquire() else {
+        let busy = "too many writes at once, come back in a second";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", busy));
+    };
+    let received = receive(body).await?;
+    let gzipped =
+        headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip" || value == "x-gzip");
+    let shared = Arc::clone(&collector);
+    let outcome = tokio::task::spawn_blocking(move || {
+        let plain = if gzipped { gunzip(&received)? } else { received };
+        shared.ingest.body(&plain, precision, now_ms(), grant.node.as_deref()).map_err(not_ingested)
+    });
+    taken_whole(&outcome.await.map_err(|error| Refusal::internal(&error.into()))??)
+}
+
+/// The first that is named counts, and an empty one is none.
+fn precision(query: &[(String, String)]) -> Result<Precision, Refusal> {
+    let named = query.iter().find(|(key, _)| key == "precision").map(|(_, value)| value.as_str());
+    let name = named.filter(|name| !name.is_empty()).unwrap_or("ns");
+    Precision::from_name(name).ok_or_else(|| {
+        Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("precision `{name}` is not ns, us, ms or s"))
+    })
+}
+
+fn taken_whole(outcome: &Outcome) -> Result<StatusCode, Refusal> {
+    if outcome.bad_lines == 0 && outcome.refused_fields == 0 {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let (status, code) = match outcome.bad_lines {
+        0 => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable entity"),
+        _ => (StatusCode::BAD_REQUEST, "invalid"),
+    };
+    let refused_lines = Some(outcome.refused_lines);
+    let refusal = Refusal::new(status, code, outcome.message());
+    Err(Refusal { line: outcome.first_bad_line, refused_lines, ..refusal })
+}
+
+fn not_ingested(error: IngestError) -> Refusal {
+    match error {
+        IngestError::OtherNode { .. } => Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
+        IngestError::Store(error) => store_failed(error),
+    }
+}
+
+async fn receive(mut body: Body) -> Result<Vec<u8>, Refusal> {
+    let (mut bytes, mut total) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body broke off: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        total += data.len();
+        if total <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if total > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    if total > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut plain = Vec::new();
+    let limit = MAX_BODY_BYTES as u64 + 1;
+    let read = MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut plain);
+    read.map_err(|error| {
+        Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body is not gzip: {error}"))
+    })?;
+    if plain.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(plain) }
+}
+
+fn too_large() -> Refusal {
+    let message =
+        format!("a body may hold {MAX_BODY_BYTES} bytes at most, also decompressed; send smaller batches");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request too large", message)
+}
+
+/// This program's name and version, in the headers where InfluxDB's clients look for InfluxDB's.
+const INTRODUCTION: [(&str, &str); 2] =
+    [("x-influxdb-build", "picollect"), ("x-influxdb-version", env!("CARGO_PKG_VERSION"))];
+
+/// Somebody is here; whether the store answers is what `/health` says.
+pub(super) async fn ping() -> Response {
+    (StatusCode::NO_CONTENT, INTRODUCTION).into_response()
+}
+
+/// Healthy means: the store answers.
+pub(super) async fn health(State(collector): State<Arc<Collector>>) -> Response {
+    let store = blocking(move || collector.store.identity().map_err(Into::into)).await;
+    let (http_status, status, message) = match store {
+        Ok(_) => (StatusCode::OK, "pass", "ready for queries and writes".to_owned()),
+        Err(refusal) => (StatusCode::SERVICE_UNAVAILABLE, "fail", refusal.message),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let body = json!({
+        "name": "picollect", "message": message, "status": status, "checks": [], "version": version,
+    });
+    (http_status, INTRODUCTION, Json(body)).into_response()
+}
+
+/// A path that is not there, as InfluxDB says it.
+pub(super) async fn no_such_path() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "not found", "path not found")
+}
+
+/// A method that the path does not know; the header `Allow` says which it does.
+pub(super) async fn no_such_method() -> Refusal {
+    let message = "this path does not know this method; the header `Allow` names those that it does";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", message)
+}
