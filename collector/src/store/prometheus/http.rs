@@ -10,7 +10,6 @@ use ureq::http::{HeaderName, HeaderValue, Response};
 
 use crate::store::StoreError;
 use crate::store::location::{Location, Secrets};
-use picollect_settings::trust;
 
 /// Time for one write. The agent gives its collector ten seconds, and wants an answer in them.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(8);
