@@ -242,7 +242,10 @@ fn broken() -> Vec<Request> {
     let fields: Vec<String> = (0..300).map(|n| format!("f{n}=1")).collect();
     vec![
         gzipped(checksum, None),
-        gzipped([whole.clone(), gzip(b"broken f=2 2000000\n")].concat(), None),
+        Request {
+            measurement: "members".to_owned(),
+            ..gzipped([gzip(b"members f=1 1000000\n"), gzip(b"members f=2 2000000\n")].concat(), None)
+        },
         gzipped(whole[..20].to_vec(), Some("broken gzip")),
         gzipped(b"not gzip".to_vec(), Some("broken gzip")),
         plain(b"\xff\xfe f=1".to_vec(), "UTF-8"),
