@@ -6,6 +6,7 @@
 pub mod location;
 pub mod probe;
 mod prometheus;
+mod remembered;
 mod sqlite;
 
 use std::error::Error;
@@ -17,6 +18,7 @@ use picollect_telemetry::line::{Point, escape_tag};
 
 use self::location::{Location, Secrets};
 pub use prometheus::PrometheusStore;
+pub use remembered::remembering;
 pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
@@ -237,6 +239,6 @@ pub trait Store: Send + Sync {
     /// What tells this store from any other; the same for as long as the data lives.
     fn identity(&self) -> Result<String, StoreError>;
 
-    /// Bytes that the store takes; `None` where the engine does not say.
+    /// Bytes that the store takes; `None` for an engine elsewhere.
     fn size_bytes(&self) -> Result<Option<u64>, StoreError>;
 }

@@ -206,8 +206,9 @@ fn many_series_are_read_as_each_of_them_alone(store: &Subject) {
 }
 
 fn ten_thousand_series_are_listed_and_read(store: &Subject) {
-    let lines =
-        |t_ms: i64| (0..10_000).fold(String::new(), |text, n| text + &format!("@m,host=h{n} f={n} {t_ms}\n"));
+    let lines = |t_ms: i64| {
+        (0..10_000).fold(String::new(), |text, n| text + &format!("@m,number=h{n} f={n} {t_ms}\n"))
+    };
     assert_eq!(store.append(&lines(1000)).written, 10_000);
     assert_eq!(store.append(&lines(2000)).written, 10_000);
     let measurement = store.name("m");
@@ -216,7 +217,7 @@ fn ten_thousand_series_are_listed_and_read(store: &Subject) {
     let all = store.store.read_all(&selector, store.window(0, 5000), 60_000).unwrap();
     assert_eq!(all.len(), 10_000);
     assert!(all.iter().all(|(key, samples)| {
-        let number = key.tag("host").and_then(|host| host[1..].parse::<f64>().ok());
+        let number = key.tag("number").and_then(|number| number[1..].parse::<f64>().ok());
         samples.len() == 2 && samples.iter().all(|sample| sample.value.as_f64() == number)
     }));
 }
