@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .collect();
         samples += store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points)?.written;
     }
-    println!("{samples} samples, {:.1} MB", store.size_bytes()?.unwrap_or_default() as f64 / 1e6);
+    let size = store.size_bytes()?.map(|bytes| format!(", {:.1} MB", bytes as f64 / 1e6));
+    println!("{samples} samples{}", size.unwrap_or_default());
     Ok(())
 }
 
