@@ -9,7 +9,7 @@ use picollect_lcd::Size;
 use picollect_lcd::pages::{NodeFacts, node as node_page};
 
 use crate::nodes::{self, Node};
-use crate::store::Store;
+use crate::store::{Store, remembering};
 use crate::time::now_ms;
 
 const REFRESH: Duration = Duration::from_secs(1);
@@ -23,7 +23,10 @@ pub async fn draw(store: Arc<dyn Store>, panel: String) {
             continue;
         }
         let seen = Arc::clone(&store);
-        let observed = tokio::task::spawn_blocking(move || nodes::observe(seen.as_ref(), now_ms())).await;
+        let observed = tokio::task::spawn_blocking(move || {
+            remembering(seen.as_ref(), |store| nodes::observe(store, now_ms()))
+        })
+        .await;
         let text = match observed {
             Ok(Ok(nodes)) => picture(&nodes, &panel, now_ms()),
             Ok(Err(error)) => format!("cannot read the store: {error}\n"),

@@ -24,7 +24,7 @@ use crate::ingest::Ingest;
 use crate::nodes;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, remembering};
 use crate::summary::{Summary, summary};
 use crate::time::now_ms;
 use crate::tokens::{Grant, Scope, Tokens};
@@ -166,7 +166,7 @@ async fn answer<Q: Question>(
     let format = question.format();
     let answered = tokio::task::spawn_blocking(move || {
         let Collector { store, config, .. } = collector.as_ref();
-        question.answer(&Sources { store: store.as_ref(), config, now_ms: now_ms() })
+        remembering(store.as_ref(), |store| question.answer(&Sources { store, config, now_ms: now_ms() }))
     });
     let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
     let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
@@ -214,7 +214,9 @@ async fn summary_now(
 ) -> Result<Json<Summary>, Refusal> {
     let tokens = &collector.tokens;
     authorize(tokens, &headers, Scope::Read).or_else(|_| authorize(tokens, &headers, Scope::Write))?;
-    blocking(move || Ok(summary(collector.store.as_ref(), now_ms())?)).await.map(Json)
+    blocking(move || Ok(remembering(collector.store.as_ref(), |store| summary(store, now_ms()))?))
+        .await
+        .map(Json)
 }
 
 /// Healthy means: the store answers.
@@ -241,7 +243,9 @@ fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
     if let Some(bytes) = collector.store.size_bytes()? {
         add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
     }
-    text += &nodes::metrics_text(&nodes::observe(collector.store.as_ref(), now_ms())?);
+    text += &nodes::metrics_text(&remembering(collector.store.as_ref(), |store| {
+        nodes::observe(store, now_ms())
+    })?);
     Ok(text)
 }
 
