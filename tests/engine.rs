@@ -63,6 +63,11 @@ impl Server {
         self.process.take().expect("it runs").kill();
     }
 
+    /// SIGTERM, and waits for its end.
+    pub(crate) fn stop(&mut self) {
+        self.process.take().expect("it runs").terminate();
+    }
+
     /// On the same port, with the same data.
     pub(crate) fn restart(&mut self) {
         self.begin();
@@ -114,7 +119,7 @@ impl VictoriaMetrics {
 
 /// A single Prometheus.
 pub(crate) struct Prometheus {
-    _server: Server,
+    pub(crate) server: Server,
     pub(crate) url: String,
     _data: tempfile::TempDir,
 }
@@ -138,7 +143,7 @@ impl Prometheus {
             command.args(["--web.enable-remote-write-receiver", "--log.level=error"]);
             command
         });
-        Self { _server: server, url, _data: data }
+        Self { server, url, _data: data }
     }
 }
 

@@ -152,7 +152,7 @@ fn only_one_file_knows_whose_i2c_bus_it_is() {
 #[test]
 fn a_back_end_is_known_only_behind_the_store() {
     assert_eq!(naming(&["collector/src"], &["rusqlite"], &["store/sqlite.rs"]), [""; 0]);
-    let influxdb2 = ["influxdb2.rs", "influxdb2/client.rs"];
+    let influxdb2 = ["store.rs", "influxdb2.rs", "influxdb2/client.rs"];
     assert_eq!(
         naming(&["collector/src"], &["reqwest", "influxdb2::", "influxdb2_structmap"], &influxdb2),
         [""; 0]

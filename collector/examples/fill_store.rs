@@ -1,9 +1,8 @@
 //! Fills a data directory as a cluster would have: `fill_store DIR NODES DAYS INTERVAL_S`. Twelve metrics a
 //! node, from which a report is made: what `docs/report-cost.md` measures.
 
-use std::path::Path;
-
-use picollect_collector::store::{self, Store as _};
+use picollect_collector::store;
+use picollect_collector::store::location::{Location, Secrets};
 use picollect_telemetry::line::{Precision, decode};
 
 /// Samples that are written at once: an hour of a node at ten seconds.
@@ -14,10 +13,11 @@ const START_MS: i64 = 1_794_787_200_000;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, directory, nodes, days, interval_s] = arguments.as_slice() else {
-        return Err("usage: fill_store DIR NODES DAYS INTERVAL_S".into());
+        return Err("usage: fill_store DIR-OR-URL NODES DAYS INTERVAL_S".into());
     };
     let (nodes, days, interval_s): (i64, i64, i64) = (nodes.parse()?, days.parse()?, interval_s.parse()?);
-    let store = store::open(Path::new(directory))?;
+    let here = || Location::Embedded(directory.into());
+    let store = store::connect(&directory.parse().unwrap_or_else(|_| here()), &Secrets::default())?;
     let steps = days * 86_400 / interval_s;
     let mut samples = 0;
     for batch in 0..=steps / BATCH_STEPS {
@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .collect();
         samples += store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points)?.written;
     }
-    println!("{samples} samples, {:.1} MB", store.size_bytes()?.unwrap_or_default() as f64 / 1e6);
+    let size = store.size_bytes()?.map(|bytes| format!(", {:.1} MB", bytes as f64 / 1e6));
+    println!("{samples} samples{}", size.unwrap_or_default());
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::cli::StoreOptions;
 use crate::client::{Client, Target};
 use crate::config::Config;
 use crate::report::Format;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, remembering};
 use crate::time::now_ms;
 
 /// An answer over HTTP names its findings in this header.
@@ -116,8 +116,10 @@ impl Source {
     pub fn ask<Q: Question>(&self, question: &Q) -> Result<Answer, Failure> {
         match self {
             Self::Here(store, config) => {
-                let sources = Sources { store: store.as_ref(), config, now_ms: now_ms() };
-                question.answer(&sources).map_err(|error| match error {
+                let answer = remembering(store.as_ref(), |store| {
+                    question.answer(&Sources { store, config, now_ms: now_ms() })
+                });
+                answer.map_err(|error| match error {
                     AskError::Question(_) => usage(error),
                     _ => Failure::Runtime(error.into()),
                 })

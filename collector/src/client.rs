@@ -1,6 +1,6 @@
 //! The HTTP client of another collector: pushes lines to it and asks it questions.
 //!
-//! Invariant: nothing else in this crate but `http_client` speaks HTTP from this side.
+//! Invariant: nothing else in this crate but `http_client` and `store::prometheus` speaks HTTP from this side.
 
 use std::fs;
 use std::path::{Path, PathBuf};

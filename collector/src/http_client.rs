@@ -1,7 +1,7 @@
 //! The collector as a client: one small JSON document from a device in the local network.
 //!
 //! Invariants: an answer is bounded in time and in bytes; neither a password nor an address that could
-//! hold one stands in an error; nothing else in the collector knows `ureq`.
+//! hold one stands in an error; beside this only `client` and `store::prometheus` know `ureq`.
 
 mod challenge;
 

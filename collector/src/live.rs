@@ -15,6 +15,7 @@ use picollect_lcd::{Frame, Size};
 use picollect_telemetry::summary::Summary;
 
 use crate::nodes::{self, Node};
+use crate::store::remembering;
 use crate::time::now_ms;
 use crate::web::Collector;
 
@@ -50,7 +51,8 @@ pub async fn draw(collector: Arc<Collector>, host: String) {
 }
 
 fn look(collector: &Collector) -> anyhow::Result<(Vec<Node>, Summary)> {
-    Ok((nodes::observe(collector.store.as_ref(), now_ms())?, collector.summary()?))
+    let nodes = remembering(collector.store.as_ref(), |store| nodes::observe(store, now_ms()))?;
+    Ok((nodes, collector.summary()?))
 }
 
 /// A line per node, and what the panel shows at this moment.

@@ -8,6 +8,7 @@ mod influxdb2;
 pub mod location;
 pub mod probe;
 mod prometheus;
+mod remembered;
 mod sqlite;
 
 use std::error::Error;
@@ -21,6 +22,7 @@ use self::location::{Location, Secrets};
 #[cfg(feature = "influxdb2")]
 pub use influxdb2::Influxdb2Store;
 pub use prometheus::PrometheusStore;
+pub use remembered::remembering;
 pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
@@ -244,6 +246,6 @@ pub trait Store: Send + Sync {
     /// What tells this store from any other; the same for as long as the data lives.
     fn identity(&self) -> Result<String, StoreError>;
 
-    /// Bytes that the store takes; `None` where the engine does not say.
+    /// Bytes that the store takes; `None` for an engine elsewhere.
     fn size_bytes(&self) -> Result<Option<u64>, StoreError>;
 }

@@ -25,7 +25,7 @@ use crate::ingest::Ingest;
 use crate::nodes;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, remembering};
 use crate::summary::Summaries;
 use crate::time::now_ms;
 use crate::tokens::{Grant, Scope, Tokens};
@@ -61,8 +61,10 @@ impl Collector {
 
     /// The cluster now, in a few figures.
     pub fn summary(&self) -> Result<Summary, AskError> {
-        let Self { store, config, .. } = self;
-        self.summaries.at(&Sources { store: store.as_ref(), config, now_ms: now_ms() })
+        let config = &self.config;
+        remembering(self.store.as_ref(), |store| {
+            self.summaries.at(&Sources { store, config, now_ms: now_ms() })
+        })
     }
 }
 
@@ -175,7 +177,7 @@ async fn answer<Q: Question>(
     let format = question.format();
     let answered = tokio::task::spawn_blocking(move || {
         let Collector { store, config, .. } = collector.as_ref();
-        question.answer(&Sources { store: store.as_ref(), config, now_ms: now_ms() })
+        remembering(store.as_ref(), |store| question.answer(&Sources { store, config, now_ms: now_ms() }))
     });
     let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
     let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
@@ -250,7 +252,9 @@ fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
     if let Some(bytes) = collector.store.size_bytes()? {
         add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
     }
-    text += &nodes::metrics_text(&nodes::observe(collector.store.as_ref(), now_ms())?);
+    text += &nodes::metrics_text(&remembering(collector.store.as_ref(), |store| {
+        nodes::observe(store, now_ms())
+    })?);
     Ok(text)
 }
 

@@ -3,12 +3,17 @@
 mod cluster;
 mod faults;
 
+use std::collections::HashSet;
+
+use picollect_collector::store::Selector;
 use picollect_collector::time::now_ms;
+use picollect_evaluate::Window;
 use picollect_telemetry::line::{Precision, decode};
 
 use crate::conformance::{Abilities, Subject, conforms};
 use crate::corpus::energy_corpus;
 use crate::engine::{Prometheus, Thanos, VictoriaMetrics, open};
+use crate::process::eventually;
 
 /// What every engine of the Prometheus family leaves open.
 const FAMILY: Abilities = Abilities {
@@ -26,12 +31,26 @@ fn subject(location: &str, can: Abilities, case: &'static str, settle: impl Fn()
     Subject::new(Box::new(move || open(&location)), Box::new(settle), can, case)
 }
 
-/// Writes lines with times in milliseconds; all have to be taken.
+/// Writes lines with times in milliseconds; all have to be taken,
+/// and can be read when this returns: Thanos looks only every few seconds how far back its receivers reach.
 fn write(location: &str, lines: &str) {
     let batch = decode(lines.as_bytes(), Precision::Milliseconds, 0);
     assert!(batch.errors.is_empty(), "{:?}", batch.errors);
-    let outcome = open(location).append(&batch.points).expect("the store writes");
+    let store = open(location);
+    let outcome = store.append(&batch.points).expect("the store writes");
     assert_eq!(outcome.refusals, []);
+    let host = batch.points[0].tag("host").expect("a host");
+    let selector = Selector { tags: &[("host", host)], ..Selector::default() };
+    let times = batch.points.iter().map(|point| point.t_ms);
+    let window = Window { start_ms: times.clone().min().unwrap_or(0), end_ms: times.max().unwrap_or(0) };
+    let distinct: HashSet<_> = batch.points.iter().map(|point| (&point.measurement, point.t_ms)).collect();
+    eventually("all that was written is visible", || {
+        let series = store.read_all(&selector, window, 0).expect("the store reads");
+        let visible = series
+            .iter()
+            .flat_map(|(key, samples)| samples.iter().map(|sample| (&key.measurement, sample.t_ms)));
+        visible.collect::<HashSet<_>>().len() == distinct.len()
+    });
 }
 
 /// The report of every trace has its joules.

@@ -10,6 +10,7 @@ use picollect_collector::store::location::Secrets;
 use picollect_collector::store::{self, Selector, SeriesKey, Store, StoreError};
 use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_telemetry::Value;
 use picollect_telemetry::catalogue::SAMPLES;
 use picollect_telemetry::line::{Point, Precision, decode};
 
@@ -81,7 +82,7 @@ fn influxdb_2_agrees_with_the_energy_corpus() {
 fn ten_thousand_series_are_listed_and_one_of_them_is_read() {
     let engine = Influxd::start();
     let store = open(&engine.location());
-    let lines: String = (0..10_000).map(|n| format!("m,host=h{n},odd=\"${{n}}\\\\ f={n} {n}\n")).collect();
+    let lines: String = (0..10_000).map(|n| format!("m,host=h{n},odd=${{{n}}} f={n} {n}\n")).collect();
     let batch = points(&lines);
     assert_eq!(batch.len(), 10_000);
     let start = Instant::now();
@@ -190,6 +191,15 @@ fn names_that_would_be_flux_are_names() {
     store.append(std::slice::from_ref(&point)).unwrap();
     let one = SeriesKey { tags: point.tags, ..key("m") };
     assert_eq!(store.read(&one, Window { start_ms: 0, end_ms: 9 }, 0).unwrap().len(), 1);
+}
+
+#[test]
+fn a_text_of_many_lines_comes_back_with_its_line_feeds() {
+    let engine = Influxd::start();
+    let store = open(&engine.location());
+    store.append(&points("m f=\"one\ntwo\n\n,\\\"three\\\"\" 1")).unwrap();
+    let samples = store.read(&key("m"), Window { start_ms: 0, end_ms: 9 }, 0).unwrap();
+    assert_eq!(samples[0].value, Value::Text("one\ntwo\n\n,\"three\"".into()));
 }
 
 #[test]

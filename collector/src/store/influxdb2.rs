@@ -160,7 +160,8 @@ fn sample_of(mut row: FluxRecord) -> Option<StoredSample> {
         Cell::Long(value) => Value::Int(value),
         Cell::UnsignedLong(value) => Value::UInt(value),
         Cell::Bool(value) => Value::Bool(value),
-        Cell::String(value) => Value::Text(value),
+        // The engine's CSV writes a line feed as two characters, and a carriage return not at all.
+        Cell::String(value) => Value::Text(value.replace("\r\n", "\n")),
         _ => return None,
     };
     Some(StoredSample { t_ms: time.timestamp_millis(), value })

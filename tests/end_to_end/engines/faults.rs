@@ -12,7 +12,7 @@ use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::SAMPLES;
 use picollect_telemetry::line::{Point, Precision, decode};
 
-use crate::engine::{Prometheus, VictoriaMetrics, open};
+use crate::engine::{Prometheus, Server, VictoriaMetrics, open};
 use crate::process::{Collector, eventually, run};
 
 fn points(lines: &str) -> Vec<Point> {
@@ -29,21 +29,33 @@ fn lately() -> Window {
 }
 
 #[test]
-fn an_engine_that_restarts_in_the_middle_has_everything_once() {
-    let mut engine = VictoriaMetrics::start();
-    let store = open(&format!("prometheus+{}", engine.url));
+fn a_victoria_metrics_that_restarts_in_the_middle_has_everything_once() {
+    // Killed it would lose the last seconds, which it acknowledges before they are on disk.
+    let engine = VictoriaMetrics::start();
+    let url = engine.url.clone();
+    restarted_in_the_middle(&url, engine.server, Server::stop, || VictoriaMetrics::settle(&url));
+}
+
+#[test]
+fn a_prometheus_that_is_killed_in_the_middle_has_everything_once() {
+    let engine = Prometheus::start("1d");
+    restarted_in_the_middle(&engine.url, engine.server, Server::kill, || {});
+}
+
+fn restarted_in_the_middle(url: &str, mut server: Server, end: impl Fn(&mut Server), settle: impl Fn()) {
+    let store = open(&format!("prometheus+{url}"));
     let (t_ms, lines) = (now_ms() - 10_000, |from: i64, to: i64, t_ms: i64| {
         (from..to).map(|n| format!("m f={n} {}\n", t_ms + n * 1000)).collect::<String>()
     });
     store.append(&points(&lines(0, 3, t_ms))).unwrap();
-    VictoriaMetrics::settle(&engine.url);
-    engine.server.kill();
+    settle();
+    end(&mut server);
     let away = store.append(&points(&lines(2, 5, t_ms))).unwrap_err();
     assert!(matches!(away, StoreError::Unavailable { .. }), "{away}");
     assert!(matches!(store.read(&key("m"), lately(), 0), Err(StoreError::Unavailable { .. })));
-    engine.server.restart();
+    server.restart();
     store.append(&points(&lines(2, 5, t_ms))).unwrap();
-    VictoriaMetrics::settle(&engine.url);
+    settle();
     let samples = store.read(&key("m"), lately(), 0).unwrap();
     let numbers: Vec<f64> = samples.iter().filter_map(|sample| sample.value.as_f64()).collect();
     assert_eq!(numbers, [0.0, 1.0, 2.0, 3.0, 4.0]);
@@ -66,7 +78,7 @@ fn while_the_engine_is_away_agents_keep_their_samples() {
         samples.iter().filter_map(|sample| sample.value.as_f64()).collect()
     };
     eventually("samples arrive", || arrived().len() > 5);
-    engine.server.kill();
+    engine.server.stop();
     let answer =
         ureq::get(format!("{}/healthz", collector.url)).config().http_status_as_error(false).build().call();
     let token = std::fs::read_to_string(collector.token_file()).unwrap();

@@ -26,7 +26,7 @@ pub(super) struct Request {
 }
 
 /// Lines whose whole point is taken.
-const GOOD: [&str; 22] = [
+const GOOD: [&str; 21] = [
     "@ f=1",
     "@,host=a f=1.5,n=2i 5000000",
     "@,b=2,a=1 u=7u,t=true,s=\"x y\" 9000000",
@@ -44,7 +44,6 @@ const GOOD: [&str; 22] = [
     "@ n=-9223372036854775808i,u=18446744073709551615u 8000000",
     "@   f=1    9000000",
     "@=x f=1",
-    "@\\=x f=1",
     "@ \"f\"=1",
     "@ s=\"\" 1000000",
     "@,a=\"q\" t=T,o=f,p=FALSE 1000000",
@@ -98,10 +97,9 @@ const BAD: [&str; 42] = [
 ];
 
 /// Bodies that neither takes whole, or both do.
-const BODIES: [&str; 5] = [
+const BODIES: [&str; 4] = [
     "@ f=1 1000000\n@ f=2i 2000000",
     "@ f=1 1000000\n@ f=\"x\" 2000000\n@ g=1 1000000",
-    "@ f=1,f=2i 1000000",
     "@ f=1 1000000\n@ f=2 1000000",
     "@ f=1,f=2 1000000",
 ];
@@ -242,7 +240,10 @@ fn broken() -> Vec<Request> {
     let fields: Vec<String> = (0..300).map(|n| format!("f{n}=1")).collect();
     vec![
         gzipped(checksum, None),
-        gzipped([whole.clone(), gzip(b"broken f=2 2000000\n")].concat(), None),
+        Request {
+            measurement: "members".to_owned(),
+            ..gzipped([gzip(b"members f=1 1000000\n"), gzip(b"members f=2 2000000\n")].concat(), None)
+        },
         gzipped(whole[..20].to_vec(), Some("broken gzip")),
         gzipped(b"not gzip".to_vec(), Some("broken gzip")),
         plain(b"\xff\xfe f=1".to_vec(), "UTF-8"),
