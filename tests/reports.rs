@@ -16,7 +16,7 @@ use crate::golden::assert_golden;
 use crate::process::{run, stdout};
 
 /// A store that holds these lines (times in milliseconds).
-fn store_with(lines: &str) -> tempfile::TempDir {
+pub(crate) fn store_with(lines: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let ingest = Ingest::new(Arc::new(store::open(directory.path()).expect("the store opens")));
     let outcome = ingest.body(lines.as_bytes(), Precision::Milliseconds, 0, None).expect("the store writes");
@@ -30,7 +30,7 @@ fn text(directory: &Path) -> &str {
 
 /// Three nodes for ten seconds from 2026-11-23T12:00:00Z: one measured and throttled by low voltage,
 /// one estimated whose thermometer is denied, one down with rails only; and a run on the first.
-fn small_cluster() -> String {
+pub(crate) fn small_cluster() -> String {
     let start_ms = 1_795_435_200_000_i64;
     let mut lines = String::new();
     for second in 0..=10 {
@@ -66,7 +66,7 @@ fn record_run(directory: &Path) {
     runs::record(&store, &Run::of_load("r", "hpl", "pi-1", time, vec![share])).expect("the store writes");
 }
 
-const WINDOW: [&str; 4] = ["--from", "2026-11-23T12:00:00Z", "--to", "2026-11-23T12:00:10Z"];
+pub(crate) const WINDOW: [&str; 4] = ["--from", "2026-11-23T12:00:00Z", "--to", "2026-11-23T12:00:10Z"];
 
 #[test]
 fn the_report_in_every_format() {

@@ -13,7 +13,8 @@ use picollect_telemetry::line::{Precision, decode};
 use crate::conformance::{Abilities, Subject, conforms};
 use crate::corpus::energy_corpus;
 use crate::engine::{Prometheus, Thanos, VictoriaMetrics, open};
-use crate::process::eventually;
+use crate::process::{eventually, stdout};
+use crate::reports::{WINDOW, small_cluster, store_with};
 
 /// What every engine of the Prometheus family leaves open.
 const FAMILY: Abilities = Abilities {
@@ -78,6 +79,40 @@ fn victoria_metrics_does_what_every_back_end_has_to() {
 fn victoria_metrics_agrees_with_the_energy_corpus() {
     let engine = VictoriaMetrics::start();
     corpus_agrees(&format!("prometheus+{}", engine.url), 1e-9, || VictoriaMetrics::settle(&engine.url));
+}
+
+#[test]
+fn a_report_from_an_engine_is_the_embedded_stores() {
+    let engine = VictoriaMetrics::start();
+    let location = format!("prometheus+{}", engine.url);
+    let batch = decode(small_cluster().as_bytes(), Precision::Milliseconds, 0);
+    open(&location).append(&batch.points).expect("the store writes");
+    VictoriaMetrics::settle(&engine.url);
+    let directory = store_with(&small_cluster());
+    let report = |place: [&str; 2]| -> serde_json::Value {
+        let arguments = [&["report", "--format", "json"], &place[..], &WINDOW].concat();
+        serde_json::from_str(&stdout(&arguments)).expect("JSON")
+    };
+    let here = report(["--data", directory.path().to_str().expect("UTF-8")]);
+    assert_same(&here, &report(["--store", &location]), "report");
+}
+
+/// Texts are equal, numbers within a share of 0.001.
+fn assert_same(one: &serde_json::Value, other: &serde_json::Value, place: &str) {
+    use serde_json::Value::{Array, Number, Object};
+    match (one, other) {
+        (Array(one), Array(other)) if one.len() == other.len() => {
+            one.iter().zip(other).for_each(|(one, other)| assert_same(one, other, place));
+        }
+        (Object(one), Object(other)) if one.len() == other.len() => {
+            one.iter().for_each(|(name, one)| assert_same(one, &other[name], &format!("{place}.{name}")));
+        }
+        (Number(one), Number(other)) => {
+            let (one, other) = (one.as_f64().expect("finite"), other.as_f64().expect("finite"));
+            assert!((one - other).abs() <= 0.001 * one.abs().max(other.abs()), "{place}: {one} {other}");
+        }
+        _ => assert_eq!(one, other, "{place}"),
+    }
 }
 
 #[test]
