@@ -34,12 +34,13 @@ fn subject(location: &str, can: Abilities, case: &'static str, settle: impl Fn()
 
 /// Writes lines with times in milliseconds; all have to be taken,
 /// and can be read when this returns: Thanos looks only every few seconds how far back its receivers reach.
-fn write(location: &str, lines: &str) {
+fn write(location: &str, lines: &str, settle: impl Fn()) {
     let batch = decode(lines.as_bytes(), Precision::Milliseconds, 0);
     assert!(batch.errors.is_empty(), "{:?}", batch.errors);
     let store = open(location);
     let outcome = store.append(&batch.points).expect("the store writes");
     assert_eq!(outcome.refusals, []);
+    settle();
     let host = batch.points[0].tag("host").expect("a host");
     let selector = Selector { tags: &[("host", host)], ..Selector::default() };
     let times = batch.points.iter().map(|point| point.t_ms);
@@ -58,8 +59,7 @@ fn write(location: &str, lines: &str) {
 fn corpus_agrees(location: &str, tolerance: f64, settle: impl Fn()) {
     let base_ms = (now_ms() - CORPUS_BACK_MS) / 1000 * 1000;
     energy_corpus(base_ms, tolerance, |lines| {
-        write(location, lines);
-        settle();
+        write(location, lines, &settle);
         (vec!["--store".to_owned(), location.to_owned()], ())
     });
 }
