@@ -87,15 +87,12 @@ fn ten_thousand_series_are_listed_and_one_of_them_is_read() {
     assert_eq!(batch.len(), 10_000);
     let start = Instant::now();
     assert_eq!(store.append(&batch).unwrap().written, 10_000);
-    let written = start.elapsed();
+    let (written, start) = (start.elapsed(), Instant::now());
     assert_eq!(store.series(&Selector::default()).unwrap().len(), 10_000);
     let tags = batch[77].tags.clone();
     let one = SeriesKey { tags, ..key("m") };
     assert_eq!(store.read(&one, Window { start_ms: 0, end_ms: 99_999 }, 0).unwrap().len(), 1);
-    eprintln!(
-        "10,000 series: written in {written:?}, listed and one read in {:?}",
-        start.elapsed() - written
-    );
+    eprintln!("10,000 series: written in {written:?}, listed and one read in {:?}", start.elapsed());
 }
 
 #[test]

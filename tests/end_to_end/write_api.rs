@@ -153,7 +153,7 @@ fn each_of_200_requests_is_answered_as_a_real_influxdb_answers_it_or_differs_as_
             }
             None => wrong.push(format!("differs: {what}")),
             Some(name) if !document.contains(&format!("| {name} |")) => {
-                wrong.push(format!("no row `{name}`: {what}"))
+                wrong.push(format!("no row `{name}`: {what}"));
             }
             Some(name) if here == there => wrong.push(format!("does not differ ({name}): {what}")),
             Some(_) => {}
