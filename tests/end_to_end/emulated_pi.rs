@@ -17,7 +17,7 @@ use serde_json::Value;
 use self::machine::{KEPT, Machine, note};
 use crate::process::{Collector, eventually};
 
-const NODE: &str = "emulated-pi";
+const NODE: &str = "pi-3b";
 const ALWAYS: Window = Window { start_ms: 0, end_ms: i64::MAX / 4 };
 /// So much measured time is enough for a mean: a transfer on the emulated bus may take longer than a
 /// conversion, and then the agent rightly has no reading.
@@ -207,7 +207,7 @@ impl Bench {
     /// Waits for the page with this node's name and power, with its light on and no cursor.
     fn sees_the_node_page(&mut self) -> Value {
         self.pi.wait("panel", |panel| {
-            let right = row(panel, 0).contains("emulated") && row(panel, 1).contains('W');
+            let right = row(panel, 0).contains(NODE) && row(panel, 1).contains('W');
             right && panel["lit"] == true && panel["cursor"] == false
         })
     }
