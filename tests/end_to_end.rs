@@ -5,6 +5,7 @@ mod chaos;
 mod clients;
 mod delivery;
 mod demo;
+mod emulated_pi;
 mod engines;
 mod evaluation;
 mod influxdb2;
