@@ -55,22 +55,18 @@ impl Evaluator<'_> {
         grid: Grid,
     ) -> Result<Vec<Stepped>, Error> {
         let numbers = numbers(name, parameters)?;
-        let mut results = Vec::new();
+        let mut results: Vec<Stepped> = Vec::new();
         for (_, members) in groups {
-            let mut chosen: HashMap<usize, Stepped> = HashMap::new();
-            let mut order = Vec::new();
+            let mut slots: HashMap<usize, usize> = HashMap::new();
             for (step, &number) in numbers.iter().enumerate() {
                 for (member, value) in best(all, &members, step, name, number) {
-                    if !chosen.contains_key(&member) {
-                        chosen.insert(member, self.stepped(all[member].labels.clone(), grid)?);
-                        order.push(member);
+                    let slot = *slots.entry(member).or_insert(results.len());
+                    if slot == results.len() {
+                        results.push(self.stepped(all[member].labels.clone(), grid)?);
                     }
-                    if let Some(series) = chosen.get_mut(&member) {
-                        series.values[step] = Some(value);
-                    }
+                    results[slot].values[step] = Some(value);
                 }
             }
-            results.extend(order.iter().filter_map(|member| chosen.remove(member)));
         }
         Ok(results)
     }

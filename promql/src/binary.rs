@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::evaluator::Evaluator;
 use crate::grid::{Grid, Stepped, Value, merge, same_labels};
 use crate::labels::Labels;
+use crate::set::set;
 
 /// An operator that computes.
 #[derive(Clone, Copy)]
@@ -64,7 +65,7 @@ impl Evaluator<'_> {
             let (Value::Vector(left), Value::Vector(right)) = (left, right) else {
                 return Err(Error::Parameter(format!("`{name}` wants vectors on both sides")));
             };
-            return self.set(&name, left, right, modifier).map(Value::Vector);
+            return set(&name, left, right, modifier).map(Value::Vector);
         };
         let operation =
             Operation { operator, truth: modifier.is_some_and(|modifier| modifier.return_bool), modifier };
@@ -97,7 +98,8 @@ impl Evaluator<'_> {
         grid: Grid,
     ) -> Result<Vec<Stepped>, Error> {
         let mut matching = Matching::of(left, right, operation);
-        let mut results = Results { evaluator: self, grid, known: HashMap::new(), pairs: HashMap::new(), all: Vec::new() };
+        let mut results =
+            Results { evaluator: self, grid, known: HashMap::new(), pairs: HashMap::new(), all: Vec::new() };
         for step in 0..grid.count {
             if matching.a_side_is_empty(step) {
                 continue;
@@ -105,7 +107,9 @@ impl Evaluator<'_> {
             matching.find_partners(step)?;
             let mut taken = HashSet::new();
             for (at, many) in matching.many.iter().enumerate() {
-                let (Some(value), Some(partner)) = (many.values[step], matching.partner(at)) else { continue };
+                let (Some(value), Some(partner)) = (many.values[step], matching.partner(at)) else {
+                    continue;
+                };
                 let slot = results.slot(operation, &matching, (at, partner))?;
                 if !taken.insert((matching.many_groups[at], if matching.one_to_one() { 0 } else { slot })) {
                     return Err(matching.not_unique(many));
@@ -187,7 +191,10 @@ impl<'a> Matching<'a> {
     }
 
     fn one_to_one(&self) -> bool {
-        !matches!(self.card, Some(VectorMatchCardinality::ManyToOne(_) | VectorMatchCardinality::OneToMany(_)))
+        !matches!(
+            self.card,
+            Some(VectorMatchCardinality::ManyToOne(_) | VectorMatchCardinality::OneToMany(_))
+        )
     }
 
     fn a_side_is_empty(&self, step: usize) -> bool {
@@ -222,7 +229,9 @@ impl<'a> Matching<'a> {
         Error::Matching(if self.one_to_one() {
             format!("{series} and another series match the same one: say group_left() or group_right()")
         } else {
-            format!("{series} and another series give the same labels: the labels of the group have to differ")
+            format!(
+                "{series} and another series give the same labels: the labels of the group have to differ"
+            )
         })
     }
 }
@@ -235,7 +244,9 @@ impl Operation<'_> {
             labels = labels.nameless();
         }
         let card = self.modifier.map(|modifier| &modifier.card);
-        if let Some(VectorMatchCardinality::ManyToOne(names) | VectorMatchCardinality::OneToMany(names)) = card {
+        if let Some(VectorMatchCardinality::ManyToOne(names) | VectorMatchCardinality::OneToMany(names)) =
+            card
+        {
             for name in &names.labels {
                 labels.set(name, one.get(name).to_owned());
             }

@@ -1,6 +1,6 @@
 //! What of PromQL is understood here. Whatever is not is refused before anything is read.
 
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, VectorSelector, VectorMatchFillValues};
+use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, VectorMatchFillValues, VectorSelector};
 
 use crate::error::Error;
 use crate::functions::FUNCTIONS;
@@ -49,7 +49,9 @@ fn at_depth(text: &str, expression: &Expr, depth: usize) -> Result<(), Error> {
             inner(&binary.lhs)?;
             inner(&binary.rhs)
         }
-        Expr::Extension(_) => Err(position::refusal(text, 0, "an extension of the language is not supported here")),
+        Expr::Extension(_) => {
+            Err(position::refusal(text, 0, "an extension of the language is not supported here"))
+        }
     }
 }
 

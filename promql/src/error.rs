@@ -29,7 +29,9 @@ pub enum Error {
     #[error("the step has to be more than zero")]
     NoStep,
     /// A range query over a range or a text.
-    #[error("a range query wants a number or one value for each series at each step; this expression is a {0}")]
+    #[error(
+        "a range query wants a number or one value for each series at each step; this expression is a {0}"
+    )]
     NoRange(&'static str),
     /// Too many steps.
     #[error("the query asks for {wanted} steps, the most is {most}; a longer step or a shorter time helps")]
@@ -43,10 +45,14 @@ pub enum Error {
     #[error("the query finds more than {0} series, which is the most; a narrower selector helps")]
     TooManySeries(usize),
     /// Too many samples.
-    #[error("the query reads more than {0} samples, which is the most; a shorter time or a narrower selector helps")]
+    #[error(
+        "the query reads more than {0} samples, which is the most; a shorter time or a narrower selector helps"
+    )]
     TooManySamples(usize),
     /// Too much memory.
-    #[error("the query takes more than {0} bytes of memory, which is the most; a longer step, a shorter time or a narrower selector helps")]
+    #[error(
+        "the query takes more than {0} bytes of memory, which is the most; a longer step, a shorter time or a narrower selector helps"
+    )]
     TooMuchMemory(usize),
     /// Too much time.
     #[error("the query took too long; a longer step, a shorter time or a narrower selector helps")]
@@ -82,10 +88,18 @@ impl Error {
     /// Whose fault it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Query { .. } | Self::TooLong { .. } | Self::Regex(_) | Self::NoStep | Self::NoRange(_)
+            Self::Query { .. }
+            | Self::TooLong { .. }
+            | Self::Regex(_)
+            | Self::NoStep
+            | Self::NoRange(_)
             | Self::TooManySteps { .. } => Kind::BadQuery,
-            Self::TooManySeries(_) | Self::TooManySamples(_) | Self::TooMuchMemory(_) | Self::SameLabels(_)
-            | Self::Matching(_) | Self::Parameter(_) => Kind::Execution,
+            Self::TooManySeries(_)
+            | Self::TooManySamples(_)
+            | Self::TooMuchMemory(_)
+            | Self::SameLabels(_)
+            | Self::Matching(_)
+            | Self::Parameter(_) => Kind::Execution,
             Self::OutOfTime => Kind::OutOfTime,
             Self::Source(_) => Kind::Source,
         }

@@ -149,7 +149,9 @@ impl<'a> Evaluator<'a> {
 
     /// A series without values yet.
     pub(crate) fn stepped(&self, labels: Labels, grid: Grid) -> Result<Stepped, Error> {
-        self.charge_memory(grid.count.saturating_mul(size_of::<Option<f64>>()).saturating_add(labels.bytes()))?;
+        self.charge_memory(
+            grid.count.saturating_mul(size_of::<Option<f64>>()).saturating_add(labels.bytes()),
+        )?;
         Ok(Stepped::empty(labels, grid))
     }
 

@@ -2,7 +2,7 @@
 
 use promql_parser::label::Matcher;
 use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{Call, Expr, token};
+use promql_parser::parser::{Call, Expr, VectorSelector, token};
 
 use crate::error::Error;
 use crate::evaluator::{Evaluator, nameless, text};
@@ -14,8 +14,21 @@ use crate::selection::{MatcherKind, matchers};
 
 /// The functions that take no range.
 pub(crate) const FUNCTIONS: [&str; 15] = [
-    "abs", "absent", "ceil", "clamp", "clamp_max", "clamp_min", "floor", "label_replace", "round", "scalar",
-    "sort", "sort_desc", "time", "timestamp", "vector",
+    "abs",
+    "absent",
+    "ceil",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "floor",
+    "label_replace",
+    "round",
+    "scalar",
+    "sort",
+    "sort_desc",
+    "time",
+    "timestamp",
+    "vector",
 ];
 
 impl Evaluator<'_> {
@@ -29,7 +42,10 @@ impl Evaluator<'_> {
             "scalar" => Some(only_values(&self.vector(argument(call, 0)?, grid)?, grid)),
             _ => None,
         };
-        scalar.map_or_else(|| self.vector_function(name, call, grid).map(Value::Vector), |values| Ok(Value::Scalar(values)))
+        scalar.map_or_else(
+            || self.vector_function(name, call, grid).map(Value::Vector),
+            |values| Ok(Value::Scalar(values)),
+        )
     }
 
     fn vector_function(&self, name: &str, call: &Call, grid: Grid) -> Result<Vec<Stepped>, Error> {
@@ -61,10 +77,11 @@ impl Evaluator<'_> {
         call: &Call,
         grid: Grid,
     ) -> Result<Vec<Stepped>, Error> {
-        let is_range = |argument: &&Box<Expr>| argument.value_type() == ValueType::Matrix;
-        let range = call.args.args.iter().find(is_range);
+        let is_range = |argument: &&Expr| argument.value_type() == ValueType::Matrix;
+        let arguments = || call.args.args.iter().map(AsRef::as_ref);
+        let range = arguments().find(is_range);
         let range = range.ok_or_else(|| Error::Parameter(format!("`{name}` wants a range")))?;
-        let parameter = call.args.args.iter().find(|argument| !is_range(argument));
+        let parameter = arguments().find(|argument| !is_range(argument));
         let parameters = match parameter {
             Some(parameter) => self.scalar(parameter, grid)?,
             None => self.constant(0.0, grid)?,
@@ -112,10 +129,13 @@ impl Evaluator<'_> {
         with_parameter(self.vector(argument(call, 0)?, grid)?, &bounds, clamped)
     }
 
-    /// Of a selector the times of its samples, of anything computed the time of the computation.
+    /// Of a selector the times of its samples, of anything computed the time of the computation. With `@`,
+    /// Prometheus 3.16 forgets the selector's offset here and nowhere else, and dashboards are written for it.
     fn timestamp(&self, of: &Expr, grid: Grid) -> Result<Vec<Stepped>, Error> {
         if let Expr::VectorSelector(selector) = without_parentheses(of) {
-            let times = self.latest(selector, grid, |sample| sample.t_ms as f64 / 1000.0)?;
+            let offset = selector.offset.clone().filter(|_| selector.at.is_none());
+            let selector = VectorSelector { offset, ..selector.clone() };
+            let times = self.latest(&selector, grid, |sample| sample.t_ms as f64 / 1000.0)?;
             return self.each(times, |time| time);
         }
         let moments: Vec<f64> = grid.times().map(|t_ms| t_ms as f64 / 1000.0).collect();

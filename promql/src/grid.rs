@@ -31,7 +31,8 @@ impl Grid {
     }
 
     pub(crate) fn end_ms(self) -> i64 {
-        self.start_ms + i64::try_from(self.count.saturating_sub(1)).unwrap_or(i64::MAX).saturating_mul(self.step_ms)
+        self.start_ms
+            + i64::try_from(self.count.saturating_sub(1)).unwrap_or(i64::MAX).saturating_mul(self.step_ms)
     }
 }
 

@@ -72,7 +72,11 @@ pub(crate) fn deviation(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 }
 
 /// The quantile, between two values by their weighted mean; below 0 and above 1 it is infinite.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the rank lies within the values")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rank lies within the values"
+)]
 pub(crate) fn quantile(share: f64, mut values: Vec<f64>) -> f64 {
     if values.is_empty() || share.is_nan() {
         return f64::NAN;

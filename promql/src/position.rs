@@ -133,7 +133,11 @@ mod tests {
     #[test]
     fn a_query_that_breaks_off_is_refused_where_it_does() {
         assert!(message("sum(rate(x[5m]) foo)").starts_with("1:17: "), "{}", message("sum(rate(x[5m]) foo)"));
-        assert!(message("1 +").starts_with("1:2: ") || message("1 +").starts_with("1:3: "), "{}", message("1 +"));
+        assert!(
+            message("1 +").starts_with("1:2: ") || message("1 +").starts_with("1:3: "),
+            "{}",
+            message("1 +")
+        );
         assert!(message("a and\n  b c").starts_with("2:5: "), "{}", message("a and\n  b c"));
     }
 

@@ -30,9 +30,9 @@ pub(crate) type RangeFunction = fn(Stretch<'_>, f64) -> Option<f64>;
 
 /// Every function of a stretch.
 pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 15] = [
-    ("rate", |stretch, _| Some(extrapolated(stretch, true)? / stretch.seconds())),
-    ("increase", |stretch, _| extrapolated(stretch, true)),
-    ("delta", |stretch, _| extrapolated(stretch, false)),
+    ("rate", |stretch, _| extrapolated(stretch, true, stretch.seconds())),
+    ("increase", |stretch, _| extrapolated(stretch, true, 1.0)),
+    ("delta", |stretch, _| extrapolated(stretch, false, 1.0)),
     ("irate", |stretch, _| rate_of_the_last_two(stretch.samples)),
     ("deriv", |stretch, _| slope(stretch.samples)),
     ("resets", |stretch, _| Some(count(stretch.pairs().filter(|(before, after)| after < before)))),
@@ -60,26 +60,27 @@ fn differ(a: f64, b: f64) -> bool {
 
 /// How much the series went up in the stretch, guessed beyond its first and last sample. A series that comes close
 /// to an end of the stretch, by 1.1 of its mean interval, is thought to reach it, else to reach half an interval
-/// further; and no counter is thought to have been below zero.
-fn extrapolated(stretch: Stretch<'_>, counter: bool) -> Option<f64> {
+/// further; and no counter is thought to have been below zero. The result is for so many `seconds` one.
+fn extrapolated(stretch: Stretch<'_>, counter: bool, seconds: f64) -> Option<f64> {
     let (first, last) = (stretch.samples.first()?, stretch.samples.last()?);
     if stretch.samples.len() < 2 {
         return None;
     }
     let mut rise = last.value - first.value;
     if counter {
-        rise += stretch.pairs().filter(|(before, after)| after < before).map(|(before, _)| before).fold(0.0, |a, b| a + b);
+        let resets = stretch.pairs().filter(|(before, after)| after < before);
+        rise = resets.fold(rise, |rise, (before, _)| rise + before);
     }
-    let seconds = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
-    let sampled = seconds(first.t_ms, last.t_ms);
+    let between = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
+    let sampled = between(first.t_ms, last.t_ms);
     let interval = sampled / (stretch.samples.len() - 1) as f64;
     let beyond = |gap: f64| if gap >= interval * 1.1 { interval / 2.0 } else { gap };
-    let mut before = beyond(seconds(stretch.from_ms, first.t_ms));
+    let mut before = beyond(between(stretch.from_ms, first.t_ms));
     if counter && rise > 0.0 && first.value >= 0.0 {
         before = before.min(sampled * (first.value / rise));
     }
-    let after = beyond(seconds(last.t_ms, stretch.to_ms));
-    Some(rise * ((sampled + before + after) / sampled))
+    let after = beyond(between(last.t_ms, stretch.to_ms));
+    Some(rise * ((sampled + before + after) / sampled / seconds))
 }
 
 /// A counter's rate between its last two samples; after a reset it counts from zero.

@@ -79,8 +79,7 @@ impl Selection<'_> {
 
 /// The conditions of a selector, its name being one of them.
 pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, Error> {
-    let name =
-        selector.name.as_ref().map(|name| label::Matcher::new(label::MatchOp::Equal, NAME, name));
+    let name = selector.name.as_ref().map(|name| label::Matcher::new(label::MatchOp::Equal, NAME, name));
     let all = name.iter().chain(&selector.matchers.matchers);
     all.map(Matcher::read).collect::<Result<_, _>>().map_err(Error::Regex)
 }

@@ -6,29 +6,26 @@ use promql_parser::parser::BinModifier;
 
 use crate::binary::signature;
 use crate::error::Error;
-use crate::evaluator::Evaluator;
 use crate::grid::{Stepped, merge};
 use crate::labels::Labels;
 
-impl Evaluator<'_> {
-    pub(crate) fn set(
-        &self,
-        name: &str,
-        left: Vec<Stepped>,
-        right: Vec<Stepped>,
-        modifier: Option<&BinModifier>,
-    ) -> Result<Vec<Stepped>, Error> {
-        let present = |side: &[Stepped]| Present::of(side, modifier);
-        let kept = match name {
-            "and" => present(&right).filter(left, |there| there),
-            "unless" => present(&right).filter(left, |there| !there),
-            _ => {
-                let others = present(&left).filter(right, |there| !there);
-                left.into_iter().chain(others).collect()
-            }
-        };
-        merge(kept)
-    }
+/// What remains of both sides, in the order in which it stood.
+pub(crate) fn set(
+    name: &str,
+    left: Vec<Stepped>,
+    right: Vec<Stepped>,
+    modifier: Option<&BinModifier>,
+) -> Result<Vec<Stepped>, Error> {
+    let present = |side: &[Stepped]| Present::of(side, modifier);
+    let kept = match name {
+        "and" => present(&right).filter(left, |there| there),
+        "unless" => present(&right).filter(left, |there| !there),
+        _ => {
+            let others = present(&left).filter(right, |there| !there);
+            left.into_iter().chain(others).collect()
+        }
+    };
+    merge(kept)
 }
 
 /// At which moments there is any series with given labels that count.

@@ -78,7 +78,8 @@ pub(crate) fn all() -> Vec<Series> {
         }
         all.push(series(&[("__name__", "odd"), ("host", host)], odd(&mut chance)));
         let model = if host == "pi-3" { "Pi 5" } else { "Pi 4" };
-        let ones = times(&mut chance, 30_000, true).into_iter().map(|t_ms| Sample { t_ms, value: 1.0 }).collect();
+        let ones =
+            times(&mut chance, 30_000, true).into_iter().map(|t_ms| Sample { t_ms, value: 1.0 }).collect();
         all.push(series(&[("__name__", "info"), ("host", host), ("model", model)], ones));
     }
     all.sort_by(|a, b| a.labels.cmp(&b.labels));

@@ -43,7 +43,8 @@ fn moment() -> impl Strategy<Value = i64> {
 
 fn when() -> BoxedStrategy<When> {
     let steps = (0..=30i64, select(vec![60_000i64, 15_000, 1_000, 37_123, 600_000]));
-    let range = (moment(), steps).prop_map(|(start, (count, step))| When::Range(start, start + count * step, step));
+    let range =
+        (moment(), steps).prop_map(|(start, (count, step))| When::Range(start, start + count * step, step));
     prop_oneof![moment().prop_map(When::Instant), range].boxed()
 }
 
@@ -88,8 +89,9 @@ impl Level {
             1 => (inner.scalar.clone(), comparison(), inner.scalar.clone())
                 .prop_map(|(a, operator, b)| format!("({a} {operator} bool {b})")),
         ];
-        let subquery = (inner.vector.clone(), words(&["[10m:1m]", "[5m:]", "[7m:37s]", "[2m:15s]"]), modifier())
-            .prop_map(|(text, range, modifier)| format!("({text}){range}{modifier}"));
+        let subquery =
+            (inner.vector.clone(), words(&["[10m:1m]", "[5m:]", "[7m:37s]", "[2m:15s]"]), modifier())
+                .prop_map(|(text, range, modifier)| format!("({text}){range}{modifier}"));
         let matrix = prop_oneof![2 => inner.matrix.clone(), 1 => subquery];
         Self { scalar: scalar.boxed(), vector: vector.boxed(), matrix: matrix.boxed() }
     }
@@ -99,8 +101,15 @@ fn selector() -> Text {
     let named = (
         words(&["temp", "watts", "joules_total", "info", "odd", "nothing"]),
         words(&[
-            "", "{host=\"pi-1\"}", "{host!=\"pi-1\"}", "{host=~\"pi-[12]\"}", "{host!~\".*-2\"}", "{zone=\"\"}",
-            "{source=~\".+\"}", "{host=~\"pi-.\",zone!=\"0\"}", "{missing=\"\"}",
+            "",
+            "{host=\"pi-1\"}",
+            "{host!=\"pi-1\"}",
+            "{host=~\"pi-[12]\"}",
+            "{host!~\".*-2\"}",
+            "{zone=\"\"}",
+            "{source=~\".+\"}",
+            "{host=~\"pi-.\",zone!=\"0\"}",
+            "{missing=\"\"}",
         ]),
     );
     let named = named.prop_map(|(name, matchers)| name + &matchers);
@@ -124,8 +133,20 @@ fn modifier() -> Text {
 
 fn over_time(inner: &Level) -> Text {
     let names = [
-        "rate", "increase", "delta", "irate", "deriv", "resets", "changes", "avg_over_time", "sum_over_time",
-        "min_over_time", "max_over_time", "count_over_time", "last_over_time", "present_over_time",
+        "rate",
+        "increase",
+        "delta",
+        "irate",
+        "deriv",
+        "resets",
+        "changes",
+        "avg_over_time",
+        "sum_over_time",
+        "min_over_time",
+        "max_over_time",
+        "count_over_time",
+        "last_over_time",
+        "present_over_time",
     ];
     let plain = (words(&names), inner.matrix.clone()).prop_map(|(name, matrix)| format!("{name}({matrix})"));
     let quantile = (quantiles(), inner.matrix.clone())
@@ -138,21 +159,35 @@ fn quantiles() -> Text {
 }
 
 fn grouping() -> Text {
-    words(&["", " by (host)", " by (host, zone)", " without (host)", " without (source, zone)", " by (missing)", " by ()", " without ()"])
+    words(&[
+        "",
+        " by (host)",
+        " by (host, zone)",
+        " without (host)",
+        " without (source, zone)",
+        " by (missing)",
+        " by ()",
+        " without ()",
+    ])
 }
 
 /// Only what has no two equal values is asked for its greatest ones: which of two equal ones is taken is anybody's
 /// choice.
 fn distinct() -> Text {
-    words(&["temp", "watts", "temp * 2", "rate(joules_total[5m])", "deriv(watts[10m])", "avg_over_time(temp[3m:20s])", "temp > 45"])
+    words(&[
+        "temp",
+        "watts",
+        "temp * 2",
+        "rate(joules_total[5m])",
+        "deriv(watts[10m])",
+        "avg_over_time(temp[3m:20s])",
+        "temp > 45",
+    ])
 }
 
 fn aggregation(inner: &Level) -> Text {
-    let plain = (
-        words(&["sum", "avg", "min", "max", "count", "group", "stddev"]),
-        grouping(),
-        inner.vector.clone(),
-    );
+    let plain =
+        (words(&["sum", "avg", "min", "max", "count", "group", "stddev"]), grouping(), inner.vector.clone());
     let plain = plain.prop_map(|(name, grouping, vector)| format!("{name}{grouping}({vector})"));
     let behind = (words(&["sum", "avg", "max"]), inner.vector.clone(), grouping());
     let behind = behind.prop_map(|(name, vector, grouping)| format!("{name}({vector}){grouping}"));
@@ -182,7 +217,9 @@ fn function(inner: &Level) -> Text {
 }
 
 fn sorted(vector: &Text) -> Text {
-    (words(&["sort", "sort_desc"]), vector.clone()).prop_map(|(name, vector)| format!("{name}({vector})")).boxed()
+    (words(&["sort", "sort_desc"]), vector.clone())
+        .prop_map(|(name, vector)| format!("{name}({vector})"))
+        .boxed()
 }
 
 fn arithmetic() -> Text {
@@ -207,16 +244,37 @@ fn with_number(inner: &Level) -> Text {
 /// Vectors whose series find each other, or almost.
 fn joined() -> Text {
     let operator = || prop_oneof![2 => arithmetic(), 1 => comparison(), 1 => comparison().prop_map(|name| name + " bool")];
-    let per_host = words(&["sum by (host) (watts)", "max by (host) (temp)", "temp{zone=\"0\"}", "info", "odd", "count by (host) (odd > 0)"]);
+    let per_host = words(&[
+        "sum by (host) (watts)",
+        "max by (host) (temp)",
+        "temp{zone=\"0\"}",
+        "info",
+        "odd",
+        "count by (host) (odd > 0)",
+    ]);
     let many = words(&["watts", "temp", "rate(joules_total[5m])", "joules_total"]);
-    let same = (per_host.clone(), operator(), words(&[" on (host)", " ignoring (zone, model)", ""]), per_host.clone());
-    let left = (many.clone(), operator(), words(&["", "model", "host", "model, zone"]), per_host.clone());
+    let same = (
+        per_host.clone(),
+        operator(),
+        words(&[" on (host)", " ignoring (zone, model)", ""]),
+        per_host.clone(),
+    );
+    let left = (many.clone(), operator(), words(&["", "model", "zone", "model, zone"]), per_host.clone());
     let right = (per_host.clone(), operator(), words(&["", "model"]), many.clone());
-    let sets = (many.clone(), words(&["and", "or", "unless"]), words(&["", " on (host)", " ignoring (zone, source, model)"]), prop_oneof![many, per_host]);
+    let sets = (
+        many.clone(),
+        words(&["and", "or", "unless"]),
+        words(&["", " on (host)", " ignoring (zone, source, model)"]),
+        prop_oneof![many, per_host],
+    );
     prop_oneof![
         same.prop_map(|(a, operator, matching, b)| format!("{a} {operator}{matching} {b}")),
-        left.prop_map(|(a, operator, labels, b)| format!("{a} {operator} on (host) group_left ({labels}) {b}")),
-        right.prop_map(|(a, operator, labels, b)| format!("{a} {operator} on (host) group_right ({labels}) {b}")),
+        left.prop_map(|(a, operator, labels, b)| format!(
+            "{a} {operator} on (host) group_left ({labels}) {b}"
+        )),
+        right.prop_map(|(a, operator, labels, b)| format!(
+            "{a} {operator} on (host) group_right ({labels}) {b}"
+        )),
         sets.prop_map(|(a, operator, matching, b)| format!("{a} {operator}{matching} {b}")),
     ]
     .boxed()

@@ -44,7 +44,9 @@ fn a_series_that_was_marked_as_ended_is_gone_at_once() {
     let source = Memory(vec![Series { labels: labels.clone(), samples }]);
     let context = Context { source: &source, limits: WIDE, subquery_step_ms: 60_000, out_of_time: &|| false };
     let at = |text: &str, t_ms| Query::parse(text).unwrap().instant(&context, t_ms).unwrap();
-    let one = |value, t_ms| Answer::Vector(vec![Series { labels: labels.clone(), samples: vec![sample(t_ms, value)] }]);
+    let one = |value, t_ms| {
+        Answer::Vector(vec![Series { labels: labels.clone(), samples: vec![sample(t_ms, value)] }])
+    };
     assert_eq!(at("up", 9_999), one(1.0, 9_999));
     assert_eq!(at("up", 10_000), Answer::Vector(Vec::new()));
     assert_eq!(at("up", 329_999), one(2.0, 329_999));

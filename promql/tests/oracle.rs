@@ -182,7 +182,8 @@ impl Comparable {
                 return Some(format!("{labels}: {a:?} and {b:?}"));
             }
         }
-        let values = |from: &Self| from.order.iter().map(|labels| from.series[labels][0].1).collect::<Vec<_>>();
+        let values =
+            |from: &Self| from.order.iter().map(|labels| from.series[labels][0].1).collect::<Vec<_>>();
         let in_order = || values(self).into_iter().zip(values(other)).all(|(a, b)| same(a, b));
         (sorted && !in_order()).then(|| format!("order {:?} and {:?}", self.order, other.order))
     }
