@@ -3,9 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use picollect_collector::ask::Sources;
+use picollect_collector::config::Config;
 use picollect_collector::ingest::Ingest;
 use picollect_collector::runs::{self, Run, Share, Stretch};
 use picollect_collector::store;
+use picollect_collector::summary::Summaries;
+use picollect_collector::time::rfc3339;
+use picollect_evaluate::Window;
 use picollect_telemetry::line::Precision;
 
 use crate::golden::assert_golden;
@@ -127,13 +132,19 @@ fn a_report_on_nothing_knows_nothing_and_says_so() {
     assert!(stdout(&arguments).contains("energy  unknown"));
 }
 
-/// The corpus' epoch traces, as an agent would have pushed them, read back through the report.
-#[test]
-fn the_energy_corpus_through_ingest_store_and_report() {
+/// A trace of the corpus with epochs, as lines of an agent.
+struct Trace {
+    name: String,
+    lines: String,
+    window: Window,
+    joules: f64,
+    covered_s: f64,
+}
+
+/// The corpus' epoch traces, slowed down so many times and moved so that their windows begin at this time.
+fn epoch_traces(start_ms: i64, slower: i64) -> Vec<Trace> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/energy");
-    // Far from 1970, where a report's times begin.
-    let base_ms = 1_795_435_200_000_i64;
-    let mut traces = 0;
+    let mut traces = Vec::new();
     for entry in std::fs::read_dir(folder).expect("the corpus") {
         let path = entry.expect("an entry").path();
         let trace: toml::Table = std::fs::read_to_string(&path).expect("a trace").parse().expect("TOML");
@@ -141,48 +152,90 @@ fn the_energy_corpus_through_ingest_store_and_report() {
         let number = |value: &toml::Value| {
             value.as_float().or(value.as_integer().map(|int| int as f64)).expect("a number")
         };
+        let window = trace["window"].as_array().expect("a window");
+        let whole = |value: &toml::Value| value.as_integer().expect("milliseconds") * slower;
+        let base_ms = start_ms - whole(&window[0]);
         let mut lines = String::new();
         for point in points.iter().map(|point| point.as_array().expect("a point")) {
-            let whole = |index: usize| base_ms + point[index].as_integer().expect("milliseconds");
             lines += &format!(
-                "agent,host=n interval_s=1 {t}\npower,host=n,boundary=node,meter=m,source=measured \
+                "agent,host=n interval_s={slower} {t}\npower,host=n,boundary=node,meter=m,source=measured \
                  joules={},metered_s={},since_ms={}i {t}\n",
                 number(&point[2]),
-                number(&point[3]),
-                whole(1),
-                t = whole(0),
+                number(&point[3]) * slower as f64,
+                base_ms + whole(&point[1]),
+                t = base_ms + whole(&point[0]),
             );
         }
-        let window = trace["window"].as_array().expect("a window");
-        let time = |index: usize| {
-            picollect_collector::time::rfc3339(base_ms + window[index].as_integer().expect("ms"))
-        };
+        traces.push(Trace {
+            name: path.display().to_string(),
+            lines,
+            window: Window { start_ms, end_ms: base_ms + whole(&window[1]) },
+            joules: number(&trace["expect"]["joules"]),
+            covered_s: number(&trace["expect"]["covered_s"]) * slower as f64,
+        });
+    }
+    assert!(traces.len() >= 8, "only {} traces with epochs", traces.len());
+    traces
+}
+
+/// The corpus' epoch traces, as an agent would have pushed them, read back through the report.
+#[test]
+fn the_energy_corpus_through_ingest_store_and_report() {
+    // Far from 1970, where a report's times begin.
+    for Trace { name, lines, window, joules, covered_s } in epoch_traces(1_795_435_200_000, 1) {
         let directory = store_with(&lines);
-        let report = stdout(&[
-            "report",
-            "--data",
-            text(directory.path()),
-            "--format",
-            "json",
-            "--from",
-            &time(0),
-            "--to",
-            &time(1),
-        ]);
+        let (from, to) = (rfc3339(window.start_ms), rfc3339(window.end_ms));
+        let data = ["report", "--data", text(directory.path()), "--format", "json"];
+        let report = stdout(&[&data[..], &["--from", &from, "--to", &to]].concat());
         let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
         let node = &report["nodes"][0];
-        let (joules, covered_s) = (number(&trace["expect"]["joules"]), number(&trace["expect"]["covered_s"]));
-        let got =
-            node["coverage"].as_f64().expect("known") * report["window"]["seconds"].as_f64().expect("known");
-        assert!(
-            (node["energy_j"].as_f64().expect("known") - joules).abs() < 1e-6,
-            "{}: {node}",
-            path.display()
-        );
-        assert!((got - covered_s).abs() < 1e-6, "{}: {node}", path.display());
-        traces += 1;
+        let known = |value: &serde_json::Value| value.as_f64().expect("known");
+        let got = known(&node["coverage"]) * known(&report["window"]["seconds"]);
+        assert!((known(&node["energy_j"]) - joules).abs() < 1e-6, "{name}: {node}");
+        assert!((got - covered_s).abs() < 1e-6, "{name}: {node}");
     }
-    assert!(traces >= 8, "only {traces} traces with epochs");
+}
+
+/// The same through the sum that is kept for the panels: slow enough that the day is cut, and asked several
+/// times on the way.
+#[test]
+fn the_energy_corpus_through_the_summary() {
+    for Trace { name, lines, window, joules, .. } in epoch_traces(MIDNIGHT_MS, 100) {
+        let directory = store_with(&lines);
+        let store = store::open(directory.path()).expect("the store opens");
+        let (config, summaries) = (Config::default(), Summaries::default());
+        let mut last = None;
+        for quarter in 1..=4 {
+            let now_ms = window.start_ms + (window.end_ms - window.start_ms) * quarter / 4;
+            let sources = Sources { store: &store, config: &config, now_ms };
+            last = summaries.at(&sources).expect("the store reads").today;
+        }
+        let today = last.expect("something is covered");
+        assert!((today.joules - joules).abs() < 1e-6, "{name}: {today:?}");
+        assert_eq!((today.boundary.as_str(), today.since_ms), ("node", MIDNIGHT_MS), "{name}");
+    }
+}
+
+/// 2026-11-23T00:00:00Z.
+const MIDNIGHT_MS: i64 = 1_795_392_000_000;
+
+#[test]
+fn the_summary_says_of_the_last_run_what_the_report_says() {
+    let directory = store_with(&small_cluster());
+    record_run(directory.path());
+    let store = store::open(directory.path()).expect("the store opens");
+    let (config, now_ms) = (Config::default(), 1_795_435_210_000);
+    let summary = Summaries::default().at(&Sources { store: &store, config: &config, now_ms });
+    let summary = summary.expect("the store reads");
+    let run = summary.last_run.expect("a run");
+    let shown = stdout(&["runs", "--data", text(directory.path()), "show", "last", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(run.flops_per_w, shown["result"]["rate_per_w"].as_f64());
+    assert_eq!((run.name.as_str(), run.flops_per_w), ("hpl", Some(72e9 / 8.0 / 5.0)));
+    assert_eq!((run.boundary.as_deref(), run.estimated, run.simulated), (Some("node"), false, false));
+    // pi-1 used 5 W and pi-2 2 W by its model, for ten seconds; of the day before nothing is known.
+    let today = summary.today.expect("energy");
+    assert_eq!((today.joules, today.partial, today.estimated), (70.0, true, true));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::live;
 use crate::query::{AROUND_MS, numbers, series_of, whole};
 use crate::report::{self, Report};
-use crate::runs::{Run, Share};
+use crate::runs::{self, Run, Share};
 use crate::server::{self, told_to_stop};
 use crate::store::{SeriesKey, Store, StoreError};
 use crate::time::{millis, now_ms};
@@ -31,6 +31,10 @@ const IDLE_SHARE: f64 = 0.15;
 const TAIL_SHARE: f64 = 0.1;
 /// A chip has cooled down in some seconds; longer idle stretches show nothing new.
 const LONGEST_IDLE: Duration = Duration::from_secs(10);
+
+/// The kind and the name of the real load.
+const LOAD: &str = "load";
+const LOAD_NAME: &str = "built-in load";
 
 /// How to run it.
 #[derive(Debug, Clone)]
@@ -72,7 +76,7 @@ async fn run_cluster(site: &mut Site, options: &Options, scratch: &Path) -> anyh
         start_simulated(site, number, cooling, planned, &interval, scratch)?;
     }
 
-    let view = tokio::spawn(live::draw(site.store(), format!("sim-{}", COOLING_K_PER_W.len())));
+    let view = tokio::spawn(live::draw(site.collector(), format!("sim-{}", COOLING_K_PER_W.len())));
     let mut stop = pin!(told_to_stop());
     let busy = load(site, planned, &this_machine, stop.as_mut()).await?;
     if busy.is_some_and(|busy| busy.end_ms >= planned.end_ms) {
@@ -118,6 +122,8 @@ async fn load(
     }
     let work = Workload::start().context("cannot start the load")?;
     let start_ms = now_ms();
+    // So that the panel has its page while the run lasts.
+    runs::begin(site.store().as_ref(), &Run::load_id(LOAD, start_ms), LOAD_NAME, start_ms)?;
     sleep_until(planned.end_ms, stop).await?;
     let flop = work.finish();
     let window = Window { start_ms, end_ms: now_ms() };
@@ -125,7 +131,7 @@ async fn load(
         tracing::error!("the load computed a wrong result; it counts no work");
     }
     let shares = vec![Share { host: host.to_owned(), flop }];
-    site.record(&Run::of_load("load", "built-in load", host, window.into(), shares))?;
+    site.record(&Run::of_load(LOAD, LOAD_NAME, host, window.into(), shares))?;
     Ok(Some(window))
 }
 

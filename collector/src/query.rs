@@ -93,27 +93,48 @@ pub fn energy_points(
 /// meter one key, with the tags that all its series share; the field is [`WATTS`]'s, which an agent's meter
 /// may be without.
 pub fn power_meters(store: &dyn Store, host: Option<&str>) -> Result<Vec<SeriesKey>, StoreError> {
+    let mut meters = all_power_meters(store)?;
+    meters.retain(|key| key.tag(HOST) == host);
+    Ok(meters)
+}
+
+/// The power meters of all hosts and at the wall, in order; a key of each as [`power_meters`] gives it.
+pub fn all_power_meters(store: &dyn Store) -> Result<Vec<SeriesKey>, StoreError> {
     let selector = Selector { measurement: Some(WATTS.measurement), ..Selector::default() };
     let keys = store.series(&selector)?.into_iter();
     let energy = keys.filter(|key| key.field == WATTS.field || key.field == JOULES.field);
-    let mut meters: Vec<SeriesKey> = energy
-        .filter(|key| key.tag(HOST) == host)
-        .map(|key| SeriesKey { field: WATTS.field.to_owned(), ..key })
-        .collect();
+    let mut meters: Vec<SeriesKey> =
+        energy.map(|key| SeriesKey { field: WATTS.field.to_owned(), ..key }).collect();
     meters.sort();
     meters.dedup();
     Ok(meters)
+}
+
+/// The totals with an epoch that a power meter gave in a window and next to it; none if it gives no such ones.
+pub fn points_of(
+    store: &dyn Store,
+    meter: &SeriesKey,
+    window: Window,
+) -> Result<Vec<EnergyPoint>, StoreError> {
+    energy_points(store, &siblings(store, meter, &JOULES, window)?, window)
+}
+
+/// The samples of a metric that a power meter gives beside its watts.
+fn siblings(
+    store: &dyn Store,
+    meter: &SeriesKey,
+    metric: &Metric,
+    window: Window,
+) -> Result<Series, StoreError> {
+    let key = SeriesKey { field: metric.field.to_owned(), ..meter.clone() };
+    numbers(store, &key, window, AROUND_MS).map(|samples| Series { key, samples })
 }
 
 /// The energy of a power meter in a window, from the best that it has there: totals with an epoch, else a
 /// foreign total without one, else its watts. `meter` is any key of it, such as [`power_meters`] gives;
 /// `None` if nothing in the window is covered.
 pub fn energy_of(store: &dyn Store, meter: &SeriesKey, window: Window) -> Result<Option<Energy>, StoreError> {
-    let samples = |metric: &Metric| {
-        let key = SeriesKey { field: metric.field.to_owned(), ..meter.clone() };
-        numbers(store, &key, window, AROUND_MS).map(|samples| Series { key, samples })
-    };
-    let joules = samples(&JOULES)?;
+    let joules = siblings(store, meter, &JOULES, window)?;
     let points = energy_points(store, &joules, window)?;
     if !points.is_empty() {
         return Ok(of_epochs(&points, window));
@@ -123,7 +144,7 @@ pub fn energy_of(store: &dyn Store, meter: &SeriesKey, window: Window) -> Result
     if let Some(energy) = counted {
         return Ok(energy);
     }
-    let watts = samples(&WATTS)?.samples;
+    let watts = siblings(store, meter, &WATTS, window)?.samples;
     Ok(interval_s(&watts).and_then(|interval_s| of_watts(&watts, window, interval_s)))
 }
 

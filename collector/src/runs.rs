@@ -13,7 +13,7 @@ use picollect_telemetry::catalogue::{RUN_DOCUMENT, RUN_END_MS, RUN_START_MS};
 use picollect_telemetry::line::{LineWriter, MAX_LINE_BYTES, Precision, decode};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Selector, Store, StoreError};
+use crate::store::{Selector, SeriesKey, Store, StoreError};
 
 /// Version of the document; one that is greater is not read.
 pub const SCHEMA: u32 = 1;
@@ -66,7 +66,7 @@ impl Run {
     pub fn of_load(kind: &str, name: &str, host: &str, time: Stretch, shares: Vec<Share>) -> Self {
         Self {
             schema: SCHEMA,
-            id: format!("{kind}-{}", time.start_ms),
+            id: Self::load_id(kind, time.start_ms),
             name: name.to_owned(),
             labels: BTreeMap::new(),
             host: host.to_owned(),
@@ -81,6 +81,11 @@ impl Run {
             provenance: BTreeMap::new(),
             kept_in: None,
         }
+    }
+
+    /// The id of such a load that began at this Unix time in milliseconds.
+    pub fn load_id(kind: &str, start_ms: i64) -> String {
+        format!("{kind}-{start_ms}")
     }
 }
 
@@ -238,6 +243,12 @@ pub fn line(run: &Run) -> Result<Vec<u8>, KeepError> {
     if line.len() > MAX_LINE_BYTES { Err(KeepError::TooLong { bytes: line.len() }) } else { Ok(line) }
 }
 
+/// Keeps that a run has begun.
+pub fn begin(store: &dyn Store, id: &str, name: &str, start_ms: i64) -> Result<(), KeepError> {
+    store.append(&decode(&begin_line(id, name, start_ms), Precision::Nanoseconds, start_ms).points)?;
+    Ok(())
+}
+
 /// Keeps a finished run.
 pub fn record(store: &dyn Store, run: &Run) -> Result<(), KeepError> {
     let mut lines = begin_line(&run.id, &run.name, run.time.start_ms);
@@ -264,18 +275,25 @@ fn documents(store: &dyn Store, window: Window, tags: &[(&str, &str)]) -> Result
     let (measurement, field) = (Some(RUN_DOCUMENT.measurement), Some(RUN_DOCUMENT.field));
     let mut runs: Vec<Run> = Vec::new();
     for key in store.series(&Selector { measurement, field, tags })? {
-        let samples = store.read(&key, window, 0)?;
-        let Some(Value::Text(document)) = samples.last().map(|sample| &sample.value) else { continue };
-        match serde_json::from_str::<Run>(document) {
-            Ok(run) if run.schema <= SCHEMA => runs.push(run),
-            Ok(run) => tracing::warn!("the run {} was kept by a newer version of picollect", run.id),
-            Err(error) => {
-                tracing::warn!("a run's document cannot be read: {error}: {}", key.tag("run").unwrap_or("-"));
-            }
-        }
+        runs.extend(read(store, &key, window)?);
     }
     runs.sort_by_key(|run| run.time.start_ms);
     Ok(runs)
+}
+
+/// The run whose document is this series, if it ended within the window. A document that cannot be read is
+/// logged.
+pub fn read(store: &dyn Store, key: &SeriesKey, window: Window) -> Result<Option<Run>, StoreError> {
+    let samples = store.read(key, window, 0)?;
+    let Some(Value::Text(document)) = samples.last().map(|sample| &sample.value) else { return Ok(None) };
+    match serde_json::from_str::<Run>(document) {
+        Ok(run) if run.schema <= SCHEMA => return Ok(Some(run)),
+        Ok(run) => tracing::warn!("the run {} was kept by a newer version of picollect", run.id),
+        Err(error) => {
+            tracing::warn!("a run's document cannot be read: {error}: {}", key.tag("run").unwrap_or("-"));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

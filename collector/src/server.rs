@@ -1,5 +1,7 @@
 //! The collector at work: opens the data directory and answers on a listener until told to stop.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use self::connections::{MAX_CONNECTIONS, bounded};
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::store::{self, Store};
@@ -85,12 +88,12 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let app = router(Arc::clone(&collector)).into_make_service();
     let handle = Handle::new();
     let task_handle = handle.clone();
-    let task = match tls {
-        Some(tls) => {
-            let server = axum_server::from_tcp_rustls(listener, tls)?.handle(task_handle);
-            tokio::spawn(server.serve(app))
-        }
-        None => tokio::spawn(axum_server::from_tcp(listener)?.handle(task_handle).serve(app)),
+    let task = if let Some(tls) = tls {
+        let server = axum_server::from_tcp_rustls(listener, tls)?.handle(task_handle);
+        tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
+    } else {
+        let server = axum_server::from_tcp(listener)?.handle(task_handle);
+        tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
     };
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
     let polling =

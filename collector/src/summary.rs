@@ -1,102 +1,181 @@
 //! The cluster in a few figures, for the panels of its nodes: `GET /api/v1/summary`, a small JSON document.
 //!
-//! Invariant: watts of different boundaries are never added; what is left out makes the sum partial.
+//! Invariants: watts and joules of different boundaries are never added, and what is left out makes the sum
+//! partial. What is kept between two questions only saves time: another collector on the same store says the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod last_run;
+mod today;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use picollect_evaluate::Window;
-use picollect_telemetry::catalogue::{RUN_END_MS, RUN_START_MS, WATTS};
-use serde::Serialize;
+use picollect_evaluate::cluster::{Figure, Sum, speaking_for_node, sums};
+use picollect_evaluate::energy::Energy;
+use picollect_telemetry::catalogue::{HOST, RUN_END_MS, RUN_START_MS};
+use picollect_telemetry::summary::{Hottest, Running, Summary, Today};
+use picollect_telemetry::{Boundary, Source};
 
+use self::last_run::LastRuns;
+use self::today::Meters;
+use crate::ask::{AskError, Sources};
 use crate::nodes::{self, Node};
-use crate::query::{latest, numbers, whole};
-use crate::store::{Selector, Store, StoreError};
+use crate::query::{all_power_meters, numbers, whole};
+use crate::store::{Selector, SeriesKey, Store, StoreError};
 
 /// Nodes that are down and named; a panel shows one after the other, and nobody waits for more.
 const MAX_NAMED: usize = 8;
 /// A run that began longer ago and never ended was killed together with whoever watched it.
 const LONGEST_RUN_MS: i64 = 24 * 3600 * 1000;
+/// An answer is given again for so long: panels ask at the same time, and nodes speak once a second.
+const SHARED_MS: i64 = 1000;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// A sum that covers less of the day, for each of its nodes, is partial;
+const WHOLE: f64 = 0.99;
+/// but so many seconds may be under way still: a batch that comes at the second try.
+const UNDER_WAY_S: f64 = 30.0;
 
-/// The cluster now; `None` is unknown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Summary {
-    /// Nodes that are heard.
-    pub nodes_up: usize,
-    /// All nodes that are known.
-    pub nodes_all: usize,
-    /// The first of those that are down.
-    pub down: Vec<String>,
-    /// Power of the nodes that are up, watts, all of the boundary that most of them have.
-    pub watts: Option<f64>,
-    /// Whether a node that is up is not in this sum.
-    pub watts_partial: bool,
-    /// Whether a part of it comes from a model.
-    pub watts_estimated: bool,
-    /// Whether any node is simulated.
-    pub simulated: bool,
-    /// The hottest node.
-    pub hottest: Option<Hottest>,
-    /// The run that began last and has not ended.
-    pub run: Option<Running>,
+/// Makes summaries, and keeps between them what would be dear to compute again.
+#[derive(Debug, Default)]
+pub struct Summaries(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    meters: Meters,
+    last_runs: LastRuns,
+    /// The last answer and of when it is, Unix milliseconds.
+    answer: Option<(i64, Summary)>,
 }
 
-/// A node and its temperature.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Hottest {
-    /// Its name.
-    pub host: String,
-    /// Processor temperature, °C.
-    pub temp_c: f64,
+impl Summaries {
+    /// The cluster at the moment of `from`. Who asks while another waits for the same gets the same.
+    pub fn at(&self, from: &Sources<'_>) -> Result<Summary, AskError> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = |(at_ms, _): &&(i64, Summary)| (0..SHARED_MS).contains(&(from.now_ms - *at_ms));
+        if let Some((_, answer)) = kept.answer.as_ref().filter(recent) {
+            return Ok(answer.clone());
+        }
+        let answer = kept.summary(from)?;
+        kept.answer = Some((from.now_ms, answer.clone()));
+        Ok(answer)
+    }
 }
 
-/// A run in progress.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Running {
-    /// Its name.
-    pub name: String,
-    /// When it began, Unix milliseconds.
-    pub start_ms: i64,
+impl Kept {
+    fn summary(&mut self, from: &Sources<'_>) -> Result<Summary, AskError> {
+        let Sources { store, now_ms, .. } = *from;
+        let nodes = nodes::observe(store, now_ms)?;
+        let meters = metered(store)?;
+        let up: Vec<&Node> = nodes.iter().filter(|node| node.state == "up").collect();
+        let down = nodes.iter().filter(|node| node.state == "down").map(|node| node.host.clone());
+        let power = power(store, &up, &meters, now_ms)?;
+        let today = self.today(store, &nodes, &meters, power.as_ref().map(|sum| sum.boundary), now_ms)?;
+        let hot = |node: &&Node| node.temp_c.map(|temp_c| Hottest { host: node.host.clone(), temp_c });
+        Ok(Summary {
+            nodes_up: Some(up.len()),
+            nodes_all: Some(nodes.len()),
+            down: down.take(MAX_NAMED).collect(),
+            watts: power.as_ref().map(|sum| sum.mean_w),
+            watts_boundary: power.as_ref().map(|sum| sum.boundary.to_string()),
+            watts_partial: power.as_ref().is_some_and(|sum| sum.nodes < up.len()),
+            watts_estimated: power.as_ref().is_some_and(is_estimated),
+            simulated: nodes.iter().any(|node| node.simulated),
+            hottest: up.iter().filter_map(hot).max_by(|one, other| one.temp_c.total_cmp(&other.temp_c)),
+            today,
+            run: running(store, now_ms)?,
+            last_run: self.last_runs.latest(from)?,
+        })
+    }
+
+    /// Energy since the day began in UTC, at the boundary of the power that stands beside it.
+    fn today(
+        &mut self,
+        store: &dyn Store,
+        nodes: &[Node],
+        meters: &[Meter],
+        beside: Option<Boundary>,
+        now_ms: i64,
+    ) -> Result<Option<Today>, StoreError> {
+        let day = Window { start_ms: now_ms - now_ms.rem_euclid(DAY_MS), end_ms: now_ms };
+        let keys: BTreeSet<&SeriesKey> = meters.iter().map(|meter| &meter.key).collect();
+        self.meters.begin(&keys, day);
+        let mut figures = Vec::new();
+        for node in nodes {
+            let mut own = Vec::new();
+            for meter in meters.iter().filter(|meter| meter.host == node.host) {
+                if !self.meters.has_time_for(&meter.key) {
+                    return Ok(None);
+                }
+                own.extend(self.meters.energy(store, &meter.key, day)?.map(|energy| meter.figure(energy)));
+            }
+            figures.extend(speaking_for_node(&own).map(|index| own[index]));
+        }
+        let sums = sums(&figures);
+        let same = sums.iter().find(|sum| Some(sum.boundary) == beside).cloned();
+        let heard = nodes.iter().filter(|node| node.heard_ms >= day.start_ms).count();
+        Ok(same.or_else(|| of_most_nodes(sums)).map(|sum| {
+            let missing_s = day.seconds() - sum.energy.covered_s / sum.nodes as f64;
+            Today {
+                joules: sum.energy.joules,
+                boundary: sum.boundary.to_string(),
+                since_ms: day.start_ms,
+                partial: sum.nodes < heard || missing_s > UNDER_WAY_S.max(day.seconds() * (1.0 - WHOLE)),
+                estimated: is_estimated(&sum),
+            }
+        }))
+    }
 }
 
-/// The cluster at this moment.
-pub fn summary(store: &dyn Store, now_ms: i64) -> Result<Summary, StoreError> {
-    let nodes = nodes::observe(store, now_ms)?;
-    let up: Vec<&Node> = nodes.iter().filter(|node| node.state == "up").collect();
-    let down = nodes.iter().filter(|node| node.state == "down").map(|node| node.host.clone());
-    let power = power(store, &up, now_ms)?;
-    let hot = |node: &&Node| node.temp_c.map(|temp_c| Hottest { host: node.host.clone(), temp_c });
-    Ok(Summary {
-        nodes_up: up.len(),
-        nodes_all: nodes.len(),
-        down: down.take(MAX_NAMED).collect(),
-        watts: power.as_ref().map(|power| power.watts),
-        watts_partial: power.as_ref().is_some_and(|power| power.nodes < up.len()),
-        watts_estimated: power.is_some_and(|power| power.estimated),
-        simulated: nodes.iter().any(|node| node.simulated),
-        hottest: up.iter().filter_map(hot).max_by(|one, other| one.temp_c.total_cmp(&other.temp_c)),
-        run: running(store, now_ms)?,
-    })
+/// A power meter of a node.
+struct Meter {
+    key: SeriesKey,
+    host: String,
+    source: Source,
+    boundary: Boundary,
 }
 
-/// The power of the nodes that have a meter of one boundary.
-#[derive(Debug, Clone, Default)]
-struct Power {
-    nodes: usize,
-    watts: f64,
-    estimated: bool,
+impl Meter {
+    fn figure(&self, energy: Energy) -> Figure {
+        Figure { source: self.source, boundary: self.boundary, energy }
+    }
 }
 
-fn power(store: &dyn Store, up: &[&Node], now_ms: i64) -> Result<Option<Power>, StoreError> {
-    let mut by_boundary: BTreeMap<String, Power> = BTreeMap::new();
+/// The meters that say what they measure around, and how.
+fn metered(store: &dyn Store) -> Result<Vec<Meter>, StoreError> {
+    let meter = |key: SeriesKey| {
+        let host = key.tag(HOST)?.to_owned();
+        let (source, boundary) = (key.tag("source")?, key.tag("boundary")?);
+        let (source, boundary) = (Source::from_name(source)?, Boundary::from_name(boundary)?);
+        Some(Meter { key, host, source, boundary })
+    };
+    Ok(all_power_meters(store)?.into_iter().filter_map(meter).collect())
+}
+
+/// The power of the nodes, each by the meter that speaks for it, of the boundary that most of them have.
+fn power(store: &dyn Store, up: &[&Node], meters: &[Meter], now_ms: i64) -> Result<Option<Sum>, StoreError> {
+    let moment = Window { start_ms: now_ms, end_ms: now_ms };
+    let mut figures = Vec::new();
     for node in up {
         let fresh_ms = whole(node.interval_s * 3000.0) + 1;
-        let Some((key, sample)) = latest(store, &node.host, &WATTS, now_ms, fresh_ms)? else { continue };
-        let power = by_boundary.entry(key.tag("boundary").unwrap_or_default().to_owned()).or_default();
-        power.nodes += 1;
-        power.watts += sample.value;
-        power.estimated |= key.tag("source") == Some("estimated");
+        let mut own = Vec::new();
+        for meter in meters.iter().filter(|meter| meter.host == node.host) {
+            let samples = numbers(store, &meter.key, moment, fresh_ms)?;
+            let latest = samples.iter().rfind(|sample| sample.t_ms <= now_ms);
+            // What it uses in a second, so that the rules for energy are those for power.
+            own.extend(latest.map(|latest| meter.figure(Energy { joules: latest.value, covered_s: 1.0 })));
+        }
+        figures.extend(speaking_for_node(&own).map(|index| own[index]));
     }
-    Ok(by_boundary.into_values().max_by_key(|power| power.nodes))
+    Ok(of_most_nodes(sums(&figures)))
+}
+
+/// Of several, the widest.
+fn of_most_nodes(sums: Vec<Sum>) -> Option<Sum> {
+    sums.into_iter().rev().max_by_key(|sum| sum.nodes)
+}
+
+fn is_estimated(sum: &Sum) -> bool {
+    sum.by_source.iter().any(|(source, ..)| *source == Source::Estimated)
 }
 
 fn running(store: &dyn Store, now_ms: i64) -> Result<Option<Running>, StoreError> {
@@ -121,17 +200,23 @@ fn running(store: &dyn Store, now_ms: i64) -> Result<Option<Running>, StoreError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::runs::begin_line;
     use picollect_telemetry::line::{Precision, decode};
 
     const NOW_MS: i64 = 1_795_443_117_000;
+
+    fn at(store: &dyn Store, now_ms: i64) -> Summary {
+        let config = Config::default();
+        Summaries::default().at(&Sources { store, config: &config, now_ms }).unwrap()
+    }
 
     fn of(lines: &str, more: &[u8]) -> Summary {
         let directory = tempfile::tempdir().unwrap();
         let store = crate::store::open(directory.path()).unwrap();
         store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
         store.append(&decode(more, Precision::Nanoseconds, 0).points).unwrap();
-        summary(&store, NOW_MS).unwrap()
+        at(&store, NOW_MS)
     }
 
     fn node(host: &str, watts: f64, boundary: &str, temp_c: f64, t_ms: i64) -> String {
@@ -150,7 +235,7 @@ mod tests {
             node("gone", 6.0, "node", 90.0, NOW_MS - 600_000),
         ];
         let got = of(&lines.concat(), b"");
-        assert_eq!((got.nodes_up, got.nodes_all, got.down), (3, 4, vec!["gone".to_owned()]));
+        assert_eq!((got.nodes_up, got.nodes_all, got.down), (Some(3), Some(4), vec!["gone".to_owned()]));
         assert_eq!((got.watts, got.watts_partial), (Some(11.0), true));
         assert_eq!(got.hottest, Some(Hottest { host: "b".into(), temp_c: 61.5 }));
     }
@@ -158,7 +243,7 @@ mod tests {
     #[test]
     fn an_empty_store_knows_nothing() {
         let got = of("", b"");
-        assert_eq!((got.nodes_all, got.watts, got.hottest, got.run), (0, None, None, None));
+        assert_eq!((got.nodes_all, got.watts, got.hottest, got.run), (Some(0), None, None, None));
     }
 
     #[test]

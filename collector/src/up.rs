@@ -62,6 +62,11 @@ impl Site {
         Arc::clone(&self.collector.store)
     }
 
+    /// The collector itself.
+    pub fn collector(&self) -> Arc<Collector> {
+        Arc::clone(&self.collector)
+    }
+
     /// Keeps a run.
     pub fn record(&self, run: &runs::Run) -> anyhow::Result<()> {
         Ok(runs::record(self.collector.store.as_ref(), run)?)
@@ -112,7 +117,7 @@ pub async fn up(data: &Path, listen: &str, options: &server::Options) -> anyhow:
     }
     io::stdout().flush()?;
     site.start_agent("this machine", &[])?;
-    let view = tokio::spawn(live::draw(site.store(), String::new()));
+    let view = tokio::spawn(live::draw(site.collector(), String::new()));
     server::told_to_stop().await?;
     view.abort();
     site.stop().await

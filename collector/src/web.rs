@@ -18,6 +18,7 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::line::Precision;
+use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -29,7 +30,7 @@ use crate::nodes;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError};
-use crate::summary::{Summary, summary};
+use crate::summary::Summaries;
 use crate::time::now_ms;
 use crate::tokens::{Grant, Scope, Tokens};
 
@@ -54,6 +55,7 @@ pub struct Collector {
     pub tokens: Tokens,
     /// What is configured.
     pub config: Config,
+    summaries: Summaries,
     store_identity: String,
     bodies: Semaphore,
 }
@@ -63,7 +65,14 @@ impl Collector {
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
         let ingest = Ingest::new(Arc::clone(&store));
         let store_identity = store.identity()?;
-        Ok(Self { store, ingest, tokens, config, store_identity, bodies: Semaphore::new(MAX_BODIES) })
+        let (summaries, bodies) = (Summaries::default(), Semaphore::new(MAX_BODIES));
+        Ok(Self { store, ingest, tokens, config, summaries, store_identity, bodies })
+    }
+
+    /// The cluster now, in a few figures.
+    pub fn summary(&self) -> Result<Summary, AskError> {
+        let Self { store, config, .. } = self;
+        self.summaries.at(&Sources { store: store.as_ref(), config, now_ms: now_ms() })
     }
 }
 
@@ -286,7 +295,7 @@ async fn summary_now(
 ) -> Result<Json<Summary>, Refusal> {
     let tokens = &collector.tokens;
     authorize(tokens, &headers, Scope::Read).or_else(|_| authorize(tokens, &headers, Scope::Write))?;
-    blocking(move || Ok(summary(collector.store.as_ref(), now_ms())?)).await.map(Json)
+    blocking(move || Ok(collector.summary()?)).await.map(Json)
 }
 
 /// Healthy means: the store answers.

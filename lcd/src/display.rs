@@ -11,7 +11,7 @@
 //!
 //! Invariant: only the configured address is ever spoken to, and nothing is written before the first `show`.
 
-mod contents;
+pub(crate) mod contents;
 
 use std::time::Duration;
 

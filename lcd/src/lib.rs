@@ -2,11 +2,14 @@
 //!
 //! A [`Frame`] is what the panel should show; [`pages`] and [`template`] make frames from facts, [`alarms`]
 //! those that pre-empt them, and [`rotation`] says which is due. [`pixels`] shows a frame as the panel's
-//! dots, [`png`] as a picture. [`display::Display`] brings it onto a panel and keeps it there; [`panel_model::Panel`] is a panel to try
-//! that on. Nothing here knows where the facts come from, and time comes in as a number.
+//! dots, [`png`] as a picture. [`display::Display`] brings it onto a panel and keeps it there, [`char_device::Script`]
+//! onto one that a driver of the kernel has; [`panel_model`] has a panel to try either on. [`summary`] turns what
+//! a collector says of the cluster into facts and alarms; time comes in as a number, and nothing here knows where
+//! the other facts come from.
 
 pub mod alarms;
 pub mod backpack;
+pub mod char_device;
 pub mod display;
 mod driver;
 mod frame;
@@ -17,6 +20,7 @@ pub mod pixels;
 pub mod png;
 pub mod rom_a00;
 pub mod rotation;
+pub mod summary;
 pub mod template;
 
 pub use frame::{Backlight, Cell, Frame, Size};

@@ -9,15 +9,17 @@
 //! An enable pulse while the controller is busy is lost altogether; a real one may do worse.
 
 mod controller;
+mod driven;
 mod simulated_bus;
 
 use std::time::Duration;
 
 use controller::{Controller, TYPICAL_HZ};
+pub use driven::DrivenPanel;
 pub use simulated_bus::{BusUse, SimulatedBus, SimulatedFault};
 
 use crate::backpack::{Levels, PinMap};
-use crate::{Backlight, Cell, Frame, Size};
+use crate::{Backlight, Frame, Size};
 
 /// The datasheet waits this long after the supply has reached 2.7 V, and less after 4.5 V.
 const POWER_ON: Duration = Duration::from_millis(40);
@@ -158,7 +160,7 @@ impl Panel {
 
     /// The eight glyphs' dots, eight rows each, the lowest five bits of a row the dots from left to right.
     pub fn cgram(&self) -> [[u8; 8]; 8] {
-        std::array::from_fn(|glyph| std::array::from_fn(|row| self.controller.cgram[glyph * 8 + row]))
+        self.controller.glyphs()
     }
 
     /// Whether characters are shown at all.
@@ -178,15 +180,7 @@ impl Panel {
 
     /// Whether exactly this frame is to be seen: every cell, glyphs by their dots, the backlight, no cursor.
     pub fn shows(&self, frame: &Frame) -> bool {
-        let (cells, cgram) = (self.cells(), self.cgram());
-        let right = |row: usize, column: usize| match (frame.cell(row, column), cells[row][column]) {
-            (Cell::Rom(code), shown) => code == shown,
-            (Cell::Glyph(_, dots), shown) => cgram.get(usize::from(shown)) == Some(&dots),
-        };
-        self.is_on()
-            && !self.has_cursor()
-            && self.backlight() == (frame.backlight() != Backlight::Off)
-            && (0..self.size.rows).all(|row| (0..self.size.columns).all(|column| right(row, column)))
+        self.controller.shows(frame, self.size) && self.backlight() == (frame.backlight() != Backlight::Off)
     }
 
     /// What was broken since it was last asked, the first thousand in order.

@@ -70,7 +70,8 @@ fn usual() -> Facts {
         },
         network: NetworkFacts {
             name: "pi-3".into(),
-            address: Some([192, 168, 178, 103].into()),
+            v4: Some([192, 168, 178, 103].into()),
+            v6: Some("fd00:db8:85a3:8d3:1319:8a2e:370:7348".parse().expect("an address")),
             interface: Some("eth0".into()),
             collector: Some(true),
             ..NetworkFacts::default()
@@ -114,7 +115,8 @@ fn doubtful() -> Facts {
         network: NetworkFacts {
             name: "raspberrypi-rack2-17".into(),
             simulated: true,
-            address: Some("fd00:db8:85a3:8d3:1319:8a2e:370:7348".parse().expect("an address")),
+            v6: Some("fe80::ba27:ebff:fe12:3456".parse().expect("an address")),
+            interface: Some("wlan0".into()),
             collector: Some(false),
             ..NetworkFacts::default()
         },
@@ -170,6 +172,14 @@ fn every_page_with_simulated_estimated_and_partial_figures() {
 }
 
 #[test]
+fn a_long_address_alone_in_each_of_its_turns() {
+    for turn in 0..3 {
+        let network = NetworkFacts { v4: None, turn, ..usual().network };
+        assert_page(&format!("network-v6-{turn}"), Page::Network, &Facts { network, ..usual() });
+    }
+}
+
+#[test]
 fn a_page_from_the_configuration() {
     let rows = ["{name:9} {temp:>4}°C", "Lüfter→ {watts:>6}W"];
     assert_scene("custom", |size| {
@@ -220,6 +230,6 @@ fn every_golden_file_belongs_to_a_scene_and_is_small() {
     }
     let files = fs::read_dir(golden("")).expect("the directory").map(|entry| entry.expect("an entry"));
     let sizes: Vec<_> = files.map(|file| (file.path(), file.metadata().expect("a file").len())).collect();
-    assert_eq!(sizes.len(), 22 * 2 * SIZES.len() + 1, "a scene was added or removed, but not its files");
+    assert_eq!(sizes.len(), 25 * 2 * SIZES.len() + 1, "a scene was added or removed, but not its files");
     assert!(sizes.iter().all(|(_, bytes)| *bytes < 8_000), "{sizes:?}");
 }

@@ -12,7 +12,7 @@ use crate::metering::calibration::{Calibration, Point, calibrate};
 use crate::sensors::power_chip::Answer;
 
 /// What the dialogue needs of the world.
-pub struct World<'a> {
+pub(crate) struct World<'a> {
     /// The person's answers.
     pub input: &'a mut dyn BufRead,
     /// What is said to them.
@@ -33,7 +33,7 @@ struct Mean {
 }
 
 /// Finds the meter among the configured ones and opens its bus.
-pub fn open(
+pub(crate) fn open(
     root: &Root,
     meters: &[MeterSettings],
     name: &str,
@@ -49,7 +49,7 @@ pub fn open(
 }
 
 /// The whole dialogue; gives the lines for the configuration.
-pub fn run(world: &mut World<'_>, meter: &MeterSettings, seconds: u64) -> anyhow::Result<String> {
+pub(crate) fn run(world: &mut World<'_>, meter: &MeterSettings, seconds: u64) -> anyhow::Result<String> {
     let time = Duration::from_secs(seconds);
     writeln!(
         world.output,

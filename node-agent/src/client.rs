@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::trust;
 use picollect_telemetry::PROTOCOL;
+use picollect_telemetry::summary::Summary;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
 use ureq::http::{HeaderMap, Response, Uri};
@@ -17,7 +18,6 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::clock::Exchange;
 use crate::gzip::Gzip;
-use crate::lcd::summary::Summary;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,7 +77,7 @@ impl Token {
 
 /// A collector's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// HTTP's status.
     pub status: u16,
     /// The beginning of its text.
@@ -94,7 +94,7 @@ pub struct Answer {
 
 /// A client of one collector; it keeps its connection.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     http: ureq::Agent,
     addresses: Addresses,
     gzip: Gzip,
@@ -103,7 +103,7 @@ pub struct Client {
 
 impl Client {
     /// Reads the certificates if the address is `https`; connects to nothing yet.
-    pub fn new(target: Target) -> anyhow::Result<Self> {
+    pub(crate) fn new(target: Target) -> anyhow::Result<Self> {
         let agent = concat!("picollect-agent/", env!("CARGO_PKG_VERSION"));
         let mut config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
@@ -121,13 +121,13 @@ impl Client {
     }
 
     /// The collector's address.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.target.url
     }
 
     /// Asks for nothing but an answer: is it there, what time does it have, which store does it serve.
     /// Any status will do: other servers than ours have no such page and still tell the time.
-    pub fn hello(&self) -> anyhow::Result<Answer> {
+    pub(crate) fn hello(&self) -> anyhow::Result<Answer> {
         let url = format!("{}/healthz", self.target.url.trim_end_matches('/'));
         let asked = Instant::now();
         let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call();
@@ -136,7 +136,7 @@ impl Client {
     }
 
     /// Asks for the cluster's summary, for the panel.
-    pub fn summary(&self) -> anyhow::Result<Summary> {
+    pub(crate) fn summary(&self) -> anyhow::Result<Summary> {
         let url = format!("{}/api/v1/summary", self.target.url.trim_end_matches('/'));
         let mut request = self.http.get(&url);
         if let Some(token) = self.target.token.read()? {
@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Delivers lines, gzipped.
-    pub fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
+    pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
         let mut request = self.http.post(&url).query("precision", "ns");
         if let Some(Bucket { org, bucket }) = &self.target.bucket {
@@ -229,7 +229,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Checks an address as it is written in a configuration.
-pub fn checked_url(url: String) -> anyhow::Result<String> {
+pub(crate) fn checked_url(url: String) -> anyhow::Result<String> {
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     match host {
         Some(host) if !host.is_empty() => Ok(url),

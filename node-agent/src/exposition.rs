@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The last sample, and who asks for it.
 #[derive(Debug, Clone)]
-pub struct Exposition {
+pub(crate) struct Exposition {
     /// Where it listens.
     pub address: SocketAddr,
     last: Arc<Mutex<Vec<u8>>>,
@@ -28,7 +28,7 @@ pub struct Exposition {
 
 impl Exposition {
     /// Listens; the thread ends with the program.
-    pub fn start(listen: &str) -> io::Result<Self> {
+    pub(crate) fn start(listen: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let last = Arc::new(Mutex::new(Vec::new()));
@@ -45,7 +45,7 @@ impl Exposition {
     }
 
     /// The lines of the sample that is shown from now on.
-    pub fn show(&self, lines: &[u8]) {
+    pub(crate) fn show(&self, lines: &[u8]) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.clear();
         last.extend_from_slice(lines);

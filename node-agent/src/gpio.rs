@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use serde::Deserialize;
 
-pub use self::button::Press;
+pub(crate) use self::button::Press;
 use self::button::button;
 use self::fan_tacho::FanTacho;
 use crate::sensors::{Sensor, Status};
@@ -76,7 +76,7 @@ impl PinSettings {
 
 /// A pin that changed its level.
 #[derive(Debug, Clone, Copy)]
-pub struct Edge {
+pub(crate) struct Edge {
     /// When, on the kernel's clock since boot.
     pub at: Duration,
     /// From high to low.
@@ -85,7 +85,7 @@ pub struct Edge {
 
 /// Which edges are wanted: each one wakes a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// From high to low.
     Falling,
     /// Both.
@@ -93,10 +93,10 @@ pub enum Wanted {
 }
 
 /// What is done at each edge, on a thread of the pin's own.
-pub type OnEdge = Box<dyn FnMut(Edge) + Send>;
+pub(crate) type OnEdge = Box<dyn FnMut(Edge) + Send>;
 
 /// A board's pins.
-pub trait Pins {
+pub(crate) trait Pins {
     /// Calls back at each wanted edge until what it returns is dropped.
     fn watch(&mut self, pin: u8, wanted: Wanted, on_edge: OnEdge) -> Result<Box<dyn Any>, PinError>;
 
@@ -105,14 +105,14 @@ pub trait Pins {
 }
 
 /// A lamp.
-pub trait Led {
+pub(crate) trait Led {
     /// On or off.
     fn set(&mut self, on: bool);
 }
 
 /// Why a pin cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum PinError {
+pub(crate) enum PinError {
     /// There are no pins here.
     #[error("this is no Raspberry Pi that is known here")]
     UnknownBoard,
@@ -126,7 +126,7 @@ pub enum PinError {
 
 /// The pins in use; dropping it gives them back as they were found.
 #[derive(Default)]
-pub struct Gpio {
+pub(crate) struct Gpio {
     /// Presses of the page button, if there is one.
     pub presses: Option<Receiver<Press>>,
     alarm: Option<Alarm>,
@@ -135,7 +135,7 @@ pub struct Gpio {
 
 impl Gpio {
     /// Takes the configured pins of this machine, as far as they can be had, and adds what they sense.
-    pub fn start(settings: PinSettings, sensors: &mut Vec<Box<dyn Sensor>>) -> Option<Self> {
+    pub(crate) fn start(settings: PinSettings, sensors: &mut Vec<Box<dyn Sensor>>) -> Option<Self> {
         if !settings.any() {
             return None;
         }
@@ -186,7 +186,7 @@ impl Gpio {
     }
 
     /// Lights the LED while an alarm holds.
-    pub fn show_alarm(&mut self, status: &Status) {
+    pub(crate) fn show_alarm(&mut self, status: &Status) {
         if let Some(alarm) = &mut self.alarm {
             alarm.show(alarm_holds(status));
         }

@@ -12,19 +12,19 @@ const MORE: usize = 4096;
 
 /// A compressor whose tables and output are used again.
 #[derive(Debug)]
-pub struct Gzip {
+pub(crate) struct Gzip {
     deflate: Compress,
     output: Vec<u8>,
 }
 
 impl Gzip {
     /// The tables are made here.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { deflate: Compress::new(Compression::fast(), false), output: Vec::new() }
     }
 
     /// These bytes as one gzip member, until the next call.
-    pub fn compress(&mut self, bytes: &[u8]) -> &[u8] {
+    pub(crate) fn compress(&mut self, bytes: &[u8]) -> &[u8] {
         self.deflate.reset();
         self.output.clear();
         self.output.extend_from_slice(&HEADER);

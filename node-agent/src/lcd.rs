@@ -1,15 +1,21 @@
 //! The panel on this node: what it is told ([`Told`]), what it says of that ([`face`]), and how that gets onto
-//! the bus between the meters' readings ([`panel`]). What a page looks like is the crate `picollect-lcd`'s.
+//! the bus between the meters' readings ([`panel`]), or to the driver of the kernel that has the panel
+//! ([`char_device`]). What a page looks like is the crate `picollect-lcd`'s.
 
+pub mod addresses;
+pub mod backlight;
+pub mod char_device;
 pub mod face;
+pub mod frames;
+pub mod local_time;
 pub mod panel;
-pub mod summary;
 pub mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::summary::Summary;
+use picollect_telemetry::summary::Summary;
+
 use crate::sensors::Status;
 
 /// What the sampler and the push say and the panel's thread reads: only the latest of each is kept, so that

@@ -20,11 +20,11 @@ use picollect_telemetry::NoData;
 
 use crate::attr::no_data;
 
-pub use throttled::Throttled;
-pub use vcio::Vcio;
+pub(crate) use throttled::Throttled;
+pub(crate) use vcio::Vcio;
 
 /// Something that takes property buffers to the firmware.
-pub trait Mailbox: Send {
+pub(crate) trait Mailbox: Send {
     /// Hands the buffer to the firmware, which answers in it. Its first word is its length in bytes.
     fn call(&mut self, buffer: &mut [u32]) -> io::Result<()>;
 }
@@ -35,7 +35,6 @@ const GET_BOARD_SERIAL: u32 = 0x0001_0004;
 const GET_VOLTAGE: u32 = 0x0003_0003;
 const GET_MAX_CLOCK_RATE: u32 = 0x0003_0004;
 const GET_TEMPERATURE: u32 = 0x0003_0006;
-const GET_MAX_TEMPERATURE: u32 = 0x0003_000a;
 const GET_THROTTLED: u32 = 0x0003_0046;
 const GET_CLOCK_MEASURED: u32 = 0x0003_0047;
 const GENCMD: u32 = 0x0003_0080;
@@ -64,7 +63,7 @@ const TEXT_AT: usize = HEADER_WORDS + 1;
 
 /// The firmware could not be asked, or did not give a value.
 #[derive(Debug, thiserror::Error)]
-pub enum MailboxError {
+pub(crate) enum MailboxError {
     /// The device could not be opened, or the kernel refused the call.
     #[error("could not ask the firmware for tag {tag:#010x}")]
     Call {
@@ -119,7 +118,7 @@ pub enum MailboxError {
 
 impl MailboxError {
     /// What the collector is told; the full chain is for the local log only.
-    pub fn no_data(&self) -> NoData {
+    pub(crate) fn no_data(&self) -> NoData {
         match self {
             Self::Call { source, .. } => no_data(source),
             Self::Unknown { .. } => NoData::Absent,
@@ -132,28 +131,23 @@ impl MailboxError {
 type Result<T> = std::result::Result<T, MailboxError>;
 
 /// The processor's temperature, m°C.
-pub fn temperature_millicelsius(mailbox: &mut dyn Mailbox) -> Result<i32> {
+pub(crate) fn temperature_millicelsius(mailbox: &mut dyn Mailbox) -> Result<i32> {
     numbered(mailbox, GET_TEMPERATURE, PROCESSOR).map(signed)
 }
 
-/// The processor's temperature at which the firmware takes the clock down, m°C.
-pub fn max_temperature_millicelsius(mailbox: &mut dyn Mailbox) -> Result<i32> {
-    numbered(mailbox, GET_MAX_TEMPERATURE, PROCESSOR).map(signed)
-}
-
 /// The clock at which the Arm cores really run, Hz.
-pub fn arm_measured_hz(mailbox: &mut dyn Mailbox) -> Result<u32> {
+pub(crate) fn arm_measured_hz(mailbox: &mut dyn Mailbox) -> Result<u32> {
     not_zero(GET_CLOCK_MEASURED, numbered(mailbox, GET_CLOCK_MEASURED, ARM)?)
 }
 
 /// The highest clock at which the Arm cores may run, Hz.
-pub fn arm_max_hz(mailbox: &mut dyn Mailbox) -> Result<u32> {
+pub(crate) fn arm_max_hz(mailbox: &mut dyn Mailbox) -> Result<u32> {
     not_zero(GET_MAX_CLOCK_RATE, numbered(mailbox, GET_MAX_CLOCK_RATE, ARM)?)
 }
 
 /// The core's voltage as the firmware set it, µV (the wiki's older unit of 25 mV is long gone:
 /// <https://github.com/raspberrypi/firmware/issues/993>).
-pub fn core_microvolts(mailbox: &mut dyn Mailbox) -> Result<u32> {
+pub(crate) fn core_microvolts(mailbox: &mut dyn Mailbox) -> Result<u32> {
     const NO_SUCH_RAIL: u32 = 0x8000_0000;
     match numbered(mailbox, GET_VOLTAGE, CORE)? {
         NO_SUCH_RAIL => Err(MailboxError::Unknown { tag: GET_VOLTAGE }),
@@ -162,28 +156,28 @@ pub fn core_microvolts(mailbox: &mut dyn Mailbox) -> Result<u32> {
 }
 
 /// The throttle flags. The value sent along names the sticky bits to clear: it stays 0.
-pub fn throttled(mailbox: &mut dyn Mailbox) -> Result<Throttled> {
+pub(crate) fn throttled(mailbox: &mut dyn Mailbox) -> Result<Throttled> {
     ask(mailbox, GET_THROTTLED, [0]).map(|[bits]| Throttled(bits))
 }
 
 /// The firmware's revision: the Unix time at which it was built.
-pub fn firmware_revision(mailbox: &mut dyn Mailbox) -> Result<u32> {
+pub(crate) fn firmware_revision(mailbox: &mut dyn Mailbox) -> Result<u32> {
     let [revision] = ask(mailbox, GET_FIRMWARE_REVISION, [0])?;
     not_zero(GET_FIRMWARE_REVISION, revision)
 }
 
 /// The board's revision code.
-pub fn board_revision(mailbox: &mut dyn Mailbox) -> Result<u32> {
+pub(crate) fn board_revision(mailbox: &mut dyn Mailbox) -> Result<u32> {
     ask(mailbox, GET_BOARD_REVISION, [0]).map(|[code]| code)
 }
 
 /// The board's serial number.
-pub fn board_serial(mailbox: &mut dyn Mailbox) -> Result<u64> {
+pub(crate) fn board_serial(mailbox: &mut dyn Mailbox) -> Result<u64> {
     ask(mailbox, GET_BOARD_SERIAL, [0, 0]).map(|[low, high]| u64::from(high) << 32 | u64::from(low))
 }
 
 /// What the firmware says to a text command; `text` is reused.
-pub fn gencmd(mailbox: &mut dyn Mailbox, command: &'static str, text: &mut String) -> Result<()> {
+pub(crate) fn gencmd(mailbox: &mut dyn Mailbox, command: &'static str, text: &mut String) -> Result<()> {
     debug_assert!(command.len() < TEXT_BYTES);
     let mut buffer = [0; TEXT_AT + TEXT_WORDS + 1];
     for (word, bytes) in buffer[TEXT_AT..].iter_mut().zip(command.as_bytes().chunks(4)) {
@@ -273,7 +267,6 @@ mod tests {
     fn every_value_of_a_pi_4() {
         let mut pi = FakeFirmware::pi4();
         assert_eq!(temperature_millicelsius(&mut pi).unwrap(), 48_312);
-        assert_eq!(max_temperature_millicelsius(&mut pi).unwrap(), 85_000);
         assert_eq!(arm_measured_hz(&mut pi).unwrap(), 600_117_184);
         assert_eq!(arm_max_hz(&mut pi).unwrap(), 1_500_000_000);
         assert_eq!(core_microvolts(&mut pi).unwrap(), 862_500);

@@ -28,7 +28,7 @@ const BETWEEN: Duration = Duration::from_millis(50);
 
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What it is.
     pub sensor: String,
     /// Whether the configuration names it: then it has to work.
@@ -45,13 +45,13 @@ pub struct Finding {
 
 impl Finding {
     /// Whether it has a value.
-    pub fn ok(&self) -> bool {
+    pub(crate) fn ok(&self) -> bool {
         self.state == "ok"
     }
 }
 
 /// Reads a sensor a few times.
-pub fn sensor(sensor: &mut dyn Sensor, clock: &Clock) -> Finding {
+pub(crate) fn sensor(sensor: &mut dyn Sensor, clock: &Clock) -> Finding {
     let mut writer = LineWriter::new(&[]);
     let mut costs = Vec::new();
     for _ in 0..READINGS {
@@ -82,7 +82,7 @@ pub fn sensor(sensor: &mut dyn Sensor, clock: &Clock) -> Finding {
 }
 
 /// Reads a meter a few times.
-pub fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
+pub(crate) fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
     let mut costs = Vec::new();
     let mut last = Err(NoData::Absent);
     for _ in 0..METER_READINGS {
@@ -117,7 +117,7 @@ pub fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
 }
 
 /// The configured meters of a bus, read for a second.
-pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
+pub(crate) fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
     let mut costs = Vec::new();
     let until = clock.now() + BUS_TIME;
     while clock.now() < until {
@@ -148,7 +148,12 @@ pub fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
 }
 
 /// Addresses that answer and that nobody configured; they are only read, one byte each.
-pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdSettings>) -> Vec<Finding> {
+pub(crate) fn candidates(
+    root: &Root,
+    configured: &[MeterSettings],
+    panel: Option<&LcdSettings>,
+) -> Vec<Finding> {
+    let own = panel.and_then(LcdSettings::on_bus).map(|(bus, wiring)| (bus, wiring.address));
     let mut found = Vec::new();
     for number in i2c::buses(root) {
         let mut open = match i2c::open(root, number) {
@@ -164,13 +169,13 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
         };
         for (address, answer) in i2c::scan(open.as_mut()) {
             let place = (number, address);
-            let known = configured.iter().any(|meter| (meter.bus, meter.address) == place)
-                || panel.is_some_and(|panel| (panel.bus, panel.wiring.address) == place);
+            let known =
+                configured.iter().any(|meter| (meter.bus, meter.address) == place) || own == Some(place);
             if !known {
                 found.push(candidate(
                     format!("i2c-{number} {address:#x}"),
                     answer.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
-                    how_to_use(number, address),
+                    how_to_use(number, address, answer.is_err()),
                 ));
             }
         }
@@ -178,8 +183,14 @@ pub fn candidates(root: &Root, configured: &[MeterSettings], panel: Option<&LcdS
     found
 }
 
-/// What an owner can do with what answers there.
-fn how_to_use(bus: u8, address: u8) -> String {
+/// What an owner can do with what answers there, or with what a driver of the kernel has there.
+fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
+    if owned && is_backpack(address) {
+        return "a driver of the kernel has it: if it is a panel, [lcd] device = '/dev/lcd'".to_owned();
+    }
+    if owned {
+        return "a driver of the kernel has it: if it is a power meter, its values are in hwmon".to_owned();
+    }
     if is_backpack(address) {
         return format!(
             "if it is a panel: `picollect-agent lcd test {address:#x} --bus {bus}`, then [lcd] bus = {bus}, address = {address:#x}"
@@ -221,7 +232,7 @@ fn median(mut costs: Vec<Duration>) -> f64 {
 }
 
 /// A configuration with what was found, to be put in place and changed.
-pub fn configuration(name: &str, interval: Duration, findings: &[Finding]) -> String {
+pub(crate) fn configuration(name: &str, interval: Duration, findings: &[Finding]) -> String {
     let interval = humantime::format_duration(interval);
     let mut text = format!(
         "# Written by `picollect-agent probe --write-config`. Every key is optional.\n\n\
@@ -242,7 +253,7 @@ pub fn configuration(name: &str, interval: Duration, findings: &[Finding]) -> St
 const VALUE_COLUMNS: usize = 60;
 
 /// The table for a terminal.
-pub fn table(findings: &[Finding]) -> String {
+pub(crate) fn table(findings: &[Finding]) -> String {
     let mut text = format!("{:<22} {:<16} {:>8}  {}\n", "SENSOR", "STATE", "COST µs", "VALUE NOW");
     for finding in findings {
         let Finding { sensor, state, value, cost_us, remedy, .. } = finding;
@@ -270,9 +281,11 @@ mod tests {
 
     #[test]
     fn what_may_be_a_panel_is_told_from_what_may_be_a_meter() {
-        assert!(how_to_use(1, 0x27).contains("lcd test 0x27 --bus 1"));
-        assert!(how_to_use(3, 0x3f).contains("[lcd] bus = 3, address = 0x3f"));
-        assert!(how_to_use(1, 0x40).contains("[[meter]]"));
+        assert!(how_to_use(1, 0x27, false).contains("lcd test 0x27 --bus 1"));
+        assert!(how_to_use(3, 0x3f, false).contains("[lcd] bus = 3, address = 0x3f"));
+        assert!(how_to_use(1, 0x40, false).contains("[[meter]]"));
+        assert!(how_to_use(1, 0x27, true).contains("device = '/dev/lcd'"));
+        assert!(how_to_use(1, 0x40, true).contains("hwmon"));
     }
 
     #[test]

@@ -46,10 +46,10 @@ enum Outcome {
 }
 
 /// Asks the kernel whether it calls this node's clock synchronised.
-pub type Synchronised = fn() -> bool;
+pub(crate) type Synchronised = fn() -> bool;
 
 /// Delivers one queue.
-pub struct Push {
+pub(crate) struct Push {
     clients: Vec<Client>,
     /// The one in use.
     current: usize,
@@ -70,7 +70,12 @@ pub struct Push {
 
 impl Push {
     /// Delivers to the first of these collectors that takes it.
-    pub fn new(clients: Vec<Client>, queue: Arc<Queue>, clock: Clock, synchronised: Synchronised) -> Self {
+    pub(crate) fn new(
+        clients: Vec<Client>,
+        queue: Arc<Queue>,
+        clock: Clock,
+        synchronised: Synchronised,
+    ) -> Self {
         Self {
             clients,
             current: 0,
@@ -89,12 +94,12 @@ impl Push {
 
     /// Tells the panel whether deliveries arrive, and how the cluster does.
     #[must_use]
-    pub fn telling(self, told: Told) -> Self {
+    pub(crate) fn telling(self, told: Told) -> Self {
         Self { told: Some((told, None)), ..self }
     }
 
     /// Until the queue is closed and empty, or the time to flush is over.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let queue = Arc::clone(&self.queue);
         while let Some(batch) = queue.take(MAX_BATCH_BYTES) {
             if !self.attempt(batch) {

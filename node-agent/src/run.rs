@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,15 +21,18 @@ use crate::attr::Root;
 use crate::board::{self, Board, digest};
 use crate::client::{Client, Target};
 use crate::clock::Clock;
-use crate::config::lcd::LcdSettings;
+use crate::config::lcd::{Connection, LcdSettings};
 use crate::config::meters::MeterSettings;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::exposition::Exposition;
-use crate::gpio::{Gpio, PinSettings};
+use crate::gpio::{Gpio, PinSettings, Press};
 use crate::i2c;
 use crate::lcd::Told;
+use crate::lcd::backlight::Dimmer;
+use crate::lcd::char_device::DevicePanel;
 use crate::lcd::face::{Face, Node, node_facts};
-use crate::lcd::panel::{Panel, WallTime};
+use crate::lcd::frames::{Frames, WallTime};
+use crate::lcd::panel::Panel;
 use crate::metering::bus::{self, BusMeters};
 use crate::metering::{self, Metered, PowerMeter};
 use crate::power_model::{self, PowerModel, Watts};
@@ -113,8 +117,10 @@ pub struct Agent {
     exposition: Option<Exposition>,
     writer: LineWriter,
     stop: Stop,
-    /// Ends the threads of the meters of the last discovery.
+    /// Ends the threads of the meters and the panel of the last discovery.
     stop_meters: Stop,
+    /// That of a panel behind the kernel's driver.
+    panel: Option<JoinHandle<()>>,
 }
 
 impl Agent {
@@ -142,6 +148,7 @@ impl Agent {
             writer,
             stop: Stop::default(),
             stop_meters: Stop::default(),
+            panel: None,
         };
         agent.discover()?;
         Ok(agent)
@@ -151,6 +158,10 @@ impl Agent {
     fn discover(&mut self) -> Result<(), Failure> {
         self.stop_meters.order();
         self.stop_meters = Stop::default();
+        // The driver lets in one at a time. A thread that failed has closed the device as well.
+        if let Some(panel) = self.panel.take() {
+            let _ = panel.join();
+        }
         let (mut sensors, mut meters) = self.sources.find();
         // The pins that were held are given back before they are taken again.
         drop(self.gpio.take());
@@ -162,8 +173,7 @@ impl Agent {
             !buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
         let choose = || PowerModel::choose(self.power_model, board, board::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
-            let panel = Panel::new(lcd, self.face(lcd), presses, self.wall_time());
-            bus::attach(&mut buses, lcd.bus, panel, || self.sources.opening(lcd.bus));
+            self.panel = self.attach(lcd, presses, &mut buses)?;
         }
         self.sampler.model = if measured { None } else { choose() };
         self.sampler.sensors = sensors;
@@ -172,10 +182,34 @@ impl Agent {
         Ok(())
     }
 
+    /// Puts the panel on its bus, or starts its thread where a driver of the kernel has it.
+    fn attach(
+        &self,
+        lcd: &LcdSettings,
+        presses: Option<Receiver<Press>>,
+        buses: &mut Vec<BusMeters>,
+    ) -> Result<Option<JoinHandle<()>>, Failure> {
+        let root = &self.sources.root;
+        let dimmer = lcd.backlight_pwm.map(|channel| Dimmer::new(root, channel));
+        let frames = Frames::new(self.face(lcd), presses, self.wall_time(), dimmer);
+        match &lcd.connection {
+            &Connection::Bus(number, wiring) => {
+                bus::attach(buses, number, Panel::new(wiring, frames), || self.sources.opening(number));
+                Ok(None)
+            }
+            Connection::Device(path) => {
+                let panel = DevicePanel::new(root, path, lcd.size, frames);
+                let started = panel.start(self.clock.clone(), self.stop_meters.clone());
+                Ok(Some(started.context("cannot start the panel's thread")?))
+            }
+        }
+    }
+
     /// What the panel will say, from the samples that are yet to come.
     pub fn face(&self, lcd: &LcdSettings) -> Face {
         let (name, simulated) = (self.name.clone(), self.sources.simulate.is_some());
-        let node = Node { name, simulated, interval: self.sampler.interval };
+        let root = self.sources.root.clone();
+        let node = Node { name, simulated, interval: self.sampler.interval, root };
         Face::new(node, lcd.clone(), self.told.clone())
     }
 
@@ -278,7 +312,7 @@ fn on_this_clock(scenario: Scenario, clock: &Clock) -> Scenario {
 }
 
 /// The node's name and what each of its sensors and meters says, for the probe's table.
-pub fn probe(settings: &Settings) -> (String, Vec<Finding>) {
+pub(crate) fn probe(settings: &Settings) -> (String, Vec<Finding>) {
     let clock = Clock::start();
     let sources = Sources::of(settings, &clock);
     let name = settings.name.clone().unwrap_or_else(|| Board::read(&sources.root).host_name);

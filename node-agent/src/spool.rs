@@ -23,9 +23,9 @@ use picollect_telemetry::line::count_lines;
 /// that making room costs an eighth of it at most.
 const SEGMENT_BYTES: u64 = 256 * 1024;
 /// Most bytes in the spool, unless configured otherwise: on a board's tmpfs memory is what it costs.
-pub const DEFAULT_MAX_BYTES: u64 = 32 * 1024 * 1024;
+pub(crate) const DEFAULT_MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// Data older than this is given up, unless configured otherwise.
-pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const SUFFIX: &str = ".lines";
 /// Held by the agent whose spool it is.

@@ -6,7 +6,7 @@
 use picollect_telemetry::catalogue::SINCE_MS;
 
 /// Adds so many milliseconds to every time in these lines; a line without a time stamp stays as it is.
-pub fn move_times(lines: &mut Vec<u8>, by_ms: i64) {
+pub(crate) fn move_times(lines: &mut Vec<u8>, by_ms: i64) {
     let text = String::from_utf8_lossy(lines);
     let mut moved = String::with_capacity(text.len() + 64);
     for line in text.lines() {

@@ -4,3 +4,4 @@
 mod bus_faults;
 mod energy_accuracy;
 mod panel_on_bus;
+mod panel_on_device;

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use picollect_agent::attr::Root;
 use picollect_agent::config::lcd::LcdSettings;
 use picollect_agent::config::meters::MeterSettings;
 use picollect_agent::energy::Integrator;
 use picollect_agent::lcd::Told;
 use picollect_agent::lcd::face::{Face, Node};
+use picollect_agent::lcd::frames::Frames;
 use picollect_agent::lcd::panel::Panel;
 use picollect_agent::metering::bus::{BusMeters, Open, attach, group};
 use picollect_agent::sensors::Status;
@@ -37,7 +39,7 @@ struct File {
 }
 
 fn new_panel(settings: &LcdSettings) -> panel_model::Panel {
-    let wiring = settings.wiring;
+    let (_, wiring) = settings.on_bus().unwrap();
     panel_model::Panel::new(wiring.size, wiring.pins, wiring.bus_hz).with_oscillator_hz(190_000)
 }
 
@@ -52,10 +54,13 @@ impl Bench {
             Box::new(move || Ok(Box::new(bus.clone())))
         };
         let told = Told::default();
-        let node = Node { name: "pi-3".into(), simulated: false, interval: SECOND };
+        let root = Root::new("/nowhere");
+        let node = Node { name: "pi-3".into(), simulated: false, interval: SECOND, root };
         let face = Face::new(node, file.lcd.clone(), told.clone());
         let mut threads = group(&file.meter, None, |_| open());
-        attach(&mut threads, 1, Panel::new(&file.lcd, face, None, Box::new(|| None)), open);
+        let frames = Frames::new(face, None, Box::new(|| None), None);
+        let (number, wiring) = file.lcd.on_bus().unwrap();
+        attach(&mut threads, number, Panel::new(wiring, frames), open);
         assert_eq!(threads.len(), 1, "one thread owns the bus");
         let thread = threads.remove(0);
         let meter = thread.meters().into_iter().map(|(_, meter)| meter).next();

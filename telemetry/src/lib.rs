@@ -1,5 +1,5 @@
-//! The words both sides share: what a reading is, every metric's name and unit, and the line
-//! protocol that carries them.
+//! The words both sides share: what a reading is, every metric's name and unit, the line protocol that
+//! carries them, and the summary that comes back.
 //!
 //! Invariant: no I/O and no clock in this crate; time comes in as a number.
 
@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod line;
 mod no_data;
 mod origin;
+pub mod summary;
 
 pub use no_data::NoData;
 pub use origin::{Boundary, Source};

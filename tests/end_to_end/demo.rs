@@ -106,6 +106,8 @@ fn a_terminal_shows_a_line_per_node_and_a_panel() {
     for expected in ["NODE             STATE", "sim-1            up", "SIM sim-4 🌡", "\x1b["] {
         assert!(shown.contains(expected), "{expected:?} in {shown}");
     }
+    // The second page, unless the badly cooled node is throttled by then.
+    assert!(shown.contains("/5 ") || shown.contains("THROTTLED"), "{shown}");
 }
 
 #[test]

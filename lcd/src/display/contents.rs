@@ -18,7 +18,7 @@ enum Place {
 
 /// What is known of the controller; `None` is unknown.
 #[derive(Debug, Clone)]
-pub(super) struct Contents {
+pub(crate) struct Contents {
     cells: [Option<u8>; DDRAM],
     glyphs: [Option<u8>; CGRAM],
     at: Option<Place>,
@@ -26,18 +26,18 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    pub(super) fn unknown() -> Self {
+    pub(crate) fn unknown() -> Self {
         Self { cells: [None; DDRAM], glyphs: [None; CGRAM], at: None, lit: false }
     }
 
     /// Nothing is known but that the address counter is at the first cell.
-    pub(super) fn at_home() -> Self {
+    pub(crate) fn at_home() -> Self {
         Self { at: Some(Place::Cell(0)), ..Self::unknown() }
     }
 
     /// What is to be done until the target is reached: the glyphs first, then the cells, and characters are
     /// shown only when all of them are right.
-    pub(super) fn edits(&self, target: &Target) -> Vec<Edit> {
+    pub(crate) fn edits(&self, target: &Target) -> Vec<Edit> {
         let glyphs_at = if let Some(Place::GlyphRow(row)) = self.at { Some(row) } else { None };
         let glyphs = travel(&target.glyphs, &self.glyphs, glyphs_at);
         let cells_at = match self.at {
@@ -52,15 +52,40 @@ impl Contents {
     }
 
     /// Whether anything is to be done, without saying what.
-    pub(super) fn differs(&self, target: &Target) -> bool {
+    pub(crate) fn differs(&self, target: &Target) -> bool {
         let differ = |wanted: &[Option<u8>], known: &[Option<u8>]| {
             wanted.iter().zip(known).any(|(wanted, known)| wanted.is_some() && wanted != known)
         };
         !self.lit || differ(&target.glyphs, &self.glyphs) || differ(&target.cells, &self.cells)
     }
 
+    /// The cells of a panel of this size that are not as they should be: row, column and code, row by row.
+    pub(crate) fn wrong_cells(&self, target: &Target, size: Size) -> Vec<(usize, usize, u8)> {
+        let places = (0..size.rows).flat_map(|row| (0..size.columns).map(move |column| (row, column)));
+        let wrong = |(row, column)| {
+            let at = place(size, row, column)?;
+            let code = target.cells[at].filter(|code| self.cells[at] != Some(*code))?;
+            Some((row, column, code))
+        };
+        places.filter_map(wrong).collect()
+    }
+
+    /// The glyphs that are not as they should be: slot and dots.
+    pub(crate) fn wrong_glyphs(&self, target: &Target) -> Vec<(usize, Bitmap)> {
+        let rows = |slot: usize| slot * ROWS..(slot + 1) * ROWS;
+        let wrong = |slot: &usize| {
+            let wanted = &target.glyphs[rows(*slot)];
+            wanted[0].is_some() && *wanted != self.glyphs[rows(*slot)]
+        };
+        let dots = |slot: usize| {
+            let wanted = &target.glyphs[rows(slot)];
+            (slot, std::array::from_fn(|row| wanted[row].unwrap_or_default()))
+        };
+        (0..SLOTS).filter(wrong).map(dots).collect()
+    }
+
     /// The controller has taken these.
-    pub(super) fn apply(&mut self, edits: &[Edit]) {
+    pub(crate) fn apply(&mut self, edits: &[Edit]) {
         for &edit in edits {
             match edit {
                 Edit::ToCell(cell) => self.at = Some(Place::Cell(cell)),
@@ -95,7 +120,7 @@ fn edit(step: Travel, to: fn(usize) -> Edit) -> Edit {
 
 /// What should stand in the memories; `None` is whatever there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     cells: [Option<u8>; DDRAM],
     glyphs: [Option<u8>; CGRAM],
 }
@@ -104,7 +129,7 @@ impl Target {
     /// For a frame on a panel of this size. A glyph stays where its dots already are; a new one gets a slot
     /// that no cell shows, so that nothing on the panel changes before its time, or else one that the frame
     /// does not need.
-    pub(super) fn of(frame: &Frame, size: Size, known: &Contents, before: Option<&Self>) -> Self {
+    pub(crate) fn of(frame: &Frame, size: Size, known: &Contents, before: Option<&Self>) -> Self {
         let places =
             || (0..size.rows).flat_map(move |row| (0..size.columns).map(move |column| (row, column)));
         let used: [Option<Bitmap>; SLOTS] = std::array::from_fn(|slot| {

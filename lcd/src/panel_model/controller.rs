@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::Size;
+use crate::{Cell, Frame, Size};
 
 /// Characters that the memory holds, seen or not.
 const DDRAM: usize = 80;
@@ -102,6 +102,22 @@ impl Controller {
             }
         };
         (0..size.rows).map(|row| (0..size.columns).map(|column| cell(row, column)).collect()).collect()
+    }
+
+    /// The eight glyphs' dots.
+    pub(super) fn glyphs(&self) -> [[u8; 8]; 8] {
+        std::array::from_fn(|glyph| std::array::from_fn(|row| self.cgram[glyph * 8 + row]))
+    }
+
+    /// Whether a panel of this size shows exactly these cells, glyphs by their dots, and no cursor.
+    pub(super) fn shows(&self, frame: &Frame, size: Size) -> bool {
+        let (cells, glyphs) = (self.cells(size), self.glyphs());
+        let right = |row: usize, column: usize| match (frame.cell(row, column), cells[row][column]) {
+            (Cell::Rom(code), shown) => code == shown,
+            (Cell::Glyph(_, dots), shown) => glyphs.get(usize::from(shown)) == Some(&dots),
+        };
+        let all = |row| (0..size.columns).all(|column| right(row, column));
+        self.on && !self.cursor && !self.blinks && (0..size.rows).all(all)
     }
 
     /// Where an address of the display data lies in the memory. Addresses between the lines do not exist; here

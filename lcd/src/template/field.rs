@@ -60,7 +60,7 @@ static FIELDS: [Field; 18] = [
     words("bar", 4, 2, |facts, width| bar(facts.node.busy, width)),
     words("health", 1, 1, |facts, _| facts.node.tick().to_string()),
     words("ip", 15, 4, |facts, width| {
-        name(&facts.network.address.map_or_else(|| UNKNOWN.into(), |address| address.to_string()), width)
+        name(&facts.network.address().map_or_else(|| UNKNOWN.into(), |address| address.to_string()), width)
     }),
     figure("today", 6, |facts, width| of(facts.efficiency.today, width)),
     figure("flops_per_watt", 6, |facts, width| of(facts.efficiency.last_run, width)),

@@ -12,7 +12,7 @@ use picollect_settings::exit::{Failure, usage};
 use super::BETWEEN_READINGS;
 use crate::attr::Root;
 use crate::clock::Clock;
-use crate::config::lcd::{LcdSettings, NamedPins, PanelSize};
+use crate::config::lcd::{LcdSettings, NamedPins, PanelSize, wiring};
 use crate::config::{Options, TargetOptions, settings};
 use crate::i2c;
 use crate::lcd::trial;
@@ -87,11 +87,11 @@ pub(super) fn execute(lcd: Lcd) -> Result<(), Failure> {
 
 fn try_panel(named: &Test) -> Result<(), Failure> {
     let Test { address, bus, size, pins, root } = named;
-    let lcd = LcdSettings::of(*address, *size, *pins).map_err(|why| usage(anyhow!(why)))?;
+    let wiring = wiring(*address, size.size(), pins.map()).map_err(|why| usage(anyhow!(why)))?;
     let mut open = i2c::open(&Root::new(root), *bus)
         .map_err(|error| anyhow!("cannot open I2C bus {bus}: {error}; {}", error.remedy()))?;
     let clock = Clock::start();
-    let text = trial::run(open.as_mut(), lcd.wiring, &|| clock.now(), &std::thread::sleep);
+    let text = trial::run(open.as_mut(), wiring, &|| clock.now(), &std::thread::sleep);
     let text = text.context("the test failed")?;
     print!(
         "The panel at {address:#04x} should show this now:\n{}Nothing to read: turn the screw for the contrast. \

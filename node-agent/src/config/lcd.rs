@@ -1,22 +1,22 @@
 //! `[lcd]`: the character panel on one of this node's I2C buses.
 
+mod connection;
+mod light;
+
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use picollect_lcd::Size;
-use picollect_lcd::backpack::{PinMap, Pins};
 use picollect_lcd::display::Wiring;
 use picollect_lcd::pages::Page;
-use picollect_lcd::rotation::{DimHours, Settings as Use};
+use picollect_lcd::rotation::Settings as Use;
 use picollect_lcd::template::Template;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// The bus on a Pi's header.
-const USUAL_BUS: u8 = 1;
-/// What a Pi's bus runs at, and what the expander is rated for.
-const USUAL_BUS_HZ: u32 = 100_000;
-/// Slower, one write would hold the bus for longer than 5 ms; faster, no expander follows.
-const BUS_HZ: std::ops::RangeInclusive<u32> = 10_000..=400_000;
+pub use self::connection::{Connection, NamedPins, is_backpack, wiring};
+pub use self::light::PwmChannel;
+
 /// A page that stays longer might as well stay for ever, which is `0s`.
 const LONGEST_PAGE: Duration = Duration::from_secs(3600);
 /// More pages than this nobody waits for.
@@ -30,102 +30,78 @@ const PAGES: [(&str, Page); 5] = [
     ("run", Page::Run),
 ];
 
-/// Those of them that are shown if nothing is said. The efficiency page is not: nobody tells its energy of the
-/// day and its last run yet.
-const USUAL_PAGES: [Page; 4] = [Page::Node, Page::Network, Page::Cluster, Page::Run];
-
-/// Whether a PCF8574 (0x20 to 0x27) or a PCF8574A (0x38 to 0x3f) can have this address.
-pub fn is_backpack(address: u8) -> bool {
-    matches!(address, 0x20..=0x27 | 0x38..=0x3f)
-}
+/// All of them are shown if nothing is said, in this order.
+const USUAL_PAGES: [Page; 5] = [Page::Node, Page::Network, Page::Cluster, Page::Efficiency, Page::Run];
 
 /// The panel and what it shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LcdSettings {
-    /// Number of the I2C bus.
-    pub bus: u8,
-    /// Where on the bus, how connected, how large.
-    pub wiring: Wiring,
+    /// Where it is.
+    pub connection: Connection,
+    /// How large.
+    pub size: Size,
+    /// What dims its light, if anything can.
+    pub backlight_pwm: Option<PwmChannel>,
     /// The pages in their order; those that have nothing to say are left out as long as that is so.
     pub pages: Vec<Page>,
     /// What the custom pages say.
     pub templates: Vec<Template>,
-    /// How long a page stays, and when the light is off.
+    /// How long a page stays, how bright it is, and when it is dimmed.
     pub usage: Use,
 }
 
 impl LcdSettings {
-    /// A panel of which nothing else is said; refused where no backpack can be.
+    /// A panel with the usual pages at an address; refused where no backpack can be.
     pub fn at(address: u8) -> Result<Self, String> {
-        Self::of(address, PanelSize::default(), NamedPins::default())
+        checked(Table { address: Some(address), ..Table::default() })
     }
 
-    /// A panel with the usual pages; refused where no backpack can be.
-    pub fn of(address: u8, size: PanelSize, pins: NamedPins) -> Result<Self, String> {
-        checked(Table { address, size, pins: Wires::Named(pins), ..Table::default() })
+    /// The number of the I2C bus and the wiring, where it is the agent that has the panel.
+    pub fn on_bus(&self) -> Option<(u8, Wiring)> {
+        match self.connection {
+            Connection::Bus(number, wiring) => Some((number, wiring)),
+            Connection::Device(_) => None,
+        }
     }
 
     /// What holds, in a line.
     pub fn described(&self) -> String {
-        let Wiring { address, pins, bus_hz, size } = self.wiring;
-        let wiring = match pins {
-            PinMap::USUAL => "usual pins",
-            PinMap::MJKDZ => "mjkdz pins",
-            _ => "own pins",
-        };
         let pages: Vec<_> = self.pages.iter().map(|page| name_of(*page)).collect();
-        let Size { columns, rows } = size;
-        let place = format!("{columns}x{rows} at {address:#04x} of bus {}, {wiring}, {bus_hz} Hz", self.bus);
-        format!("{place}, {} templates, pages {}", self.templates.len(), pages.join(", "))
+        let Size { columns, rows } = self.size;
+        let place = self.connection.described();
+        let light =
+            self.backlight_pwm.map(|pwm| format!(", light on pwmchip{} channel {}", pwm.chip, pwm.channel));
+        let light = light.unwrap_or_default();
+        format!(
+            "{columns}x{rows} {place}{light}, {} templates, pages {}",
+            self.templates.len(),
+            pages.join(", ")
+        )
     }
 }
 
 /// The table as it is written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    #[serde(default = "usual_bus")]
-    bus: u8,
-    address: u8,
+    device: Option<PathBuf>,
+    bus: Option<u8>,
+    address: Option<u8>,
     #[serde(default)]
     size: PanelSize,
-    #[serde(default)]
-    pins: Wires,
-    #[serde(default = "usual_bus_hz")]
-    bus_hz: u32,
+    pins: Option<connection::Wires>,
+    bus_hz: Option<u32>,
     pages: Option<Vec<String>>,
     rotate: Option<String>,
     #[serde(default)]
     templates: BTreeMap<String, Vec<String>>,
-    dark_utc: Option<DarkHours>,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            bus: USUAL_BUS,
-            address: 0,
-            size: PanelSize::default(),
-            pins: Wires::default(),
-            bus_hz: USUAL_BUS_HZ,
-            pages: None,
-            rotate: None,
-            templates: BTreeMap::new(),
-            dark_utc: None,
-        }
-    }
+    brightness: Option<u8>,
+    dim_hours: Option<light::Dim>,
+    backlight_pwm: Option<PwmChannel>,
 }
 
 fn name_of(page: Page) -> &'static str {
     PAGES.iter().find(|(_, known)| *known == page).map_or("(template)", |(name, _)| name)
-}
-
-fn usual_bus() -> u8 {
-    USUAL_BUS
-}
-
-fn usual_bus_hz() -> u32 {
-    USUAL_BUS_HZ
 }
 
 /// The two sizes that pages are drawn for.
@@ -152,64 +128,6 @@ impl PanelSize {
     }
 }
 
-/// A backpack's wiring that has a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum NamedPins {
-    /// RS, RW, E and the backlight on P0 to P3, the data on P4 to P7
-    #[default]
-    Usual,
-    /// Boards marked MJKDZ
-    Mjkdz,
-}
-
-impl NamedPins {
-    /// Pin by pin.
-    pub fn map(self) -> PinMap {
-        match self {
-            Self::Usual => PinMap::USUAL,
-            Self::Mjkdz => PinMap::MJKDZ,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "pins is \"usual\", \"mjkdz\" or a table: { rs, rw, e, backlight, data = [D4, D5, D6, D7] } and, \
-                 if the light is on when its pin is low, backlight_low = true"
-)]
-enum Wires {
-    Named(NamedPins),
-    Each(EachPin),
-}
-
-impl Default for Wires {
-    fn default() -> Self {
-        Self::Named(NamedPins::Usual)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EachPin {
-    rs: u8,
-    rw: u8,
-    e: u8,
-    backlight: u8,
-    data: [u8; 4],
-    #[serde(default)]
-    backlight_low: bool,
-}
-
-/// Times of the day, such as `22:00`, in UTC: the agent knows no zone.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DarkHours {
-    from: String,
-    to: String,
-}
-
 impl<'de> Deserialize<'de> for LcdSettings {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         checked(Table::deserialize(from)?).map_err(D::Error::custom)
@@ -217,16 +135,10 @@ impl<'de> Deserialize<'de> for LcdSettings {
 }
 
 fn checked(table: Table) -> Result<LcdSettings, String> {
-    let Table { bus, address, bus_hz, .. } = table;
-    if !is_backpack(address) {
-        return Err(format!(
-            "a panel's backpack answers at 0x20 to 0x27 or 0x38 to 0x3f, not at {address:#04x}"
-        ));
-    }
-    if !BUS_HZ.contains(&bus_hz) {
-        return Err(format!("bus_hz = {bus_hz} is not between {} and {}", BUS_HZ.start(), BUS_HZ.end()));
-    }
+    let Table { device, bus, address, pins, bus_hz, brightness, dim_hours, backlight_pwm, .. } = table;
     let size = table.size.size();
+    let connection = connection::Keys { device, bus, address, pins, bus_hz }.checked(size)?;
+    let (brightness, dim, backlight_pwm) = light::Keys { brightness, dim_hours, backlight_pwm }.checked()?;
     let names: Vec<&str> = table.templates.keys().map(String::as_str).collect();
     let pages = match &table.pages {
         Some(pages) => pages.iter().map(|name| page(name, &names)).collect::<Result<_, _>>()?,
@@ -234,22 +146,10 @@ fn checked(table: Table) -> Result<LcdSettings, String> {
     };
     let pages = Some(pages).filter(|pages: &Vec<Page>| (1..=MAX_PAGES).contains(&pages.len()));
     let pages = pages.ok_or(format!("pages wants 1 to {MAX_PAGES} names"))?;
-    let dim = table.dark_utc.map(dark).transpose()?;
-    let usage = Use { page_ms: page_ms(table.rotate.as_deref())?, dim, ..Use::default() };
+    let usage = Use { page_ms: page_ms(table.rotate.as_deref())?, brightness, dim };
     let templates = table.templates.iter().map(|(name, rows)| template(name, rows, size));
     let templates = templates.collect::<Result<_, _>>()?;
-    let wiring = Wiring { address, pins: pin_map(&table.pins)?, bus_hz, size };
-    Ok(LcdSettings { bus, wiring, pages, templates, usage })
-}
-
-fn pin_map(pins: &Wires) -> Result<PinMap, String> {
-    match *pins {
-        Wires::Named(named) => Ok(named.map()),
-        Wires::Each(EachPin { rs, rw, e, backlight, data, backlight_low }) => {
-            let pins = Pins { rs, rw, e, backlight, data, backlight_low };
-            PinMap::new(pins).map_err(|error| format!("pins: {error}"))
-        }
-    }
+    Ok(LcdSettings { connection, size, backlight_pwm, pages, templates, usage })
 }
 
 fn page(name: &str, templates: &[&str]) -> Result<Page, String> {
@@ -274,21 +174,11 @@ fn page_ms(rotate: Option<&str>) -> Result<u64, String> {
     ms.ok_or(format!("rotate = \"{text}\" is not between 1s and 1h, or 0s for never"))
 }
 
-fn dark(DarkHours { from, to }: DarkHours) -> Result<DimHours, String> {
-    Ok(DimHours { from: minute(&from)?, to: minute(&to)?, brightness: 0.0 })
-}
-
-/// The minute of the day of `HH:MM`.
-fn minute(text: &str) -> Result<u16, String> {
-    let parts = text.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2);
-    let number = |text: &str, limit: u16| text.parse::<u16>().ok().filter(|number| *number < limit);
-    let minute = parts.and_then(|(hours, minutes)| Some(number(hours, 24)? * 60 + number(minutes, 60)?));
-    minute.ok_or(format!("`{text}` is no time of the day such as \"22:00\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use picollect_lcd::backpack::PinMap;
+    use picollect_lcd::rotation::DimHours;
 
     #[derive(Debug, Deserialize)]
     struct File {
@@ -304,7 +194,8 @@ mod tests {
     #[test]
     fn an_address_is_enough() {
         let lcd = read("address = 0x27").unwrap();
-        assert_eq!((lcd.bus, lcd.wiring.size, lcd.pages.len()), (1, Size::SMALL, 4));
+        assert_eq!((lcd.on_bus().unwrap().0, lcd.size, lcd.pages.len()), (1, Size::SMALL, 5));
+        assert_eq!((lcd.usage, lcd.backlight_pwm), (Use::default(), None));
         assert_eq!(lcd, LcdSettings::at(0x27).unwrap());
     }
 
@@ -312,22 +203,58 @@ mod tests {
     fn everything_can_be_chosen() {
         let lcd = read(
             "address = 0x3f\nbus = 3\nsize = \"20x4\"\npins = \"mjkdz\"\nbus_hz = 400000\npages = [\"mine\", \"run\"]\n\
-             rotate = \"0s\"\ndark_utc = { from = \"22:00\", to = \"06:30\" }\n[lcd.templates]\nmine = [\"{name} {temp}°C\"]",
+             rotate = \"0s\"\nbrightness = 60\ndim_hours = { from = \"22:00\", to = \"06:30\", brightness = 5 }\n\
+             backlight_pwm = { chip = 2, channel = 1 }\n[lcd.templates]\nmine = [\"{name} {temp}°C\"]",
         )
         .unwrap();
-        assert_eq!((lcd.bus, lcd.wiring.pins, lcd.wiring.bus_hz), (3, PinMap::MJKDZ, 400_000));
-        assert_eq!((lcd.wiring.size, lcd.usage.page_ms), (Size::LARGE, 0));
+        let (bus, wiring) = lcd.on_bus().unwrap();
+        assert_eq!((bus, wiring.pins, wiring.bus_hz), (3, PinMap::MJKDZ, 400_000));
+        assert_eq!((lcd.size, wiring.size, lcd.usage.page_ms), (Size::LARGE, Size::LARGE, 0));
         assert_eq!(lcd.pages, [Page::Custom(0), Page::Run]);
-        assert_eq!(lcd.usage.dim, Some(DimHours { from: 1320, to: 390, brightness: 0.0 }));
+        let dim = DimHours { from: 1320, to: 390, brightness: 0.05 };
+        assert_eq!((lcd.usage.brightness, lcd.usage.dim), (0.6, Some(dim)));
+        assert_eq!(lcd.backlight_pwm, Some(PwmChannel { chip: 2, channel: 1, hz: 1000 }));
         let own =
             read("address = 0x20\npins = { rs = 4, rw = 5, e = 6, backlight = 7, data = [0, 1, 2, 3] }");
-        assert_eq!(own.unwrap().wiring.pins.pins().e, 6);
+        assert_eq!(own.unwrap().on_bus().unwrap().1.pins.pins().e, 6);
+    }
+
+    #[test]
+    fn a_panel_of_the_kernels_is_named_by_its_device_and_by_nothing_else() {
+        let lcd = read("device = \"/dev/lcd\"\nsize = \"20x4\"").unwrap();
+        assert_eq!((lcd.connection.clone(), lcd.on_bus()), (Connection::Device("dev/lcd".into()), None));
+        assert!(
+            lcd.described().starts_with("20x4 at /dev/lcd of the kernel's driver, "),
+            "{}",
+            lcd.described()
+        );
+        for key in ["address = 0x27", "bus = 1", "pins = \"usual\"", "bus_hz = 100000"] {
+            let error = read(&format!("device = \"/dev/lcd\"\n{key}")).unwrap_err();
+            let key = key.split_once(' ').unwrap().0;
+            assert!(error.contains(&format!("`device` and `{key}` exclude each other")), "{error}");
+        }
+        for path in ["lcd", "/", "/dev/../etc/passwd", ""] {
+            assert!(read(&format!("device = \"{path}\"")).unwrap_err().contains("is no path from /"));
+        }
+    }
+
+    #[test]
+    fn a_brightness_that_nothing_can_make_is_refused() {
+        let error = |text: &str| read(&format!("address = 0x27\n{text}")).unwrap_err();
+        assert!(error("brightness = 50").contains("brightness = 50 wants backlight_pwm"));
+        assert!(error("brightness = 101").contains("is not between 0 and 100 percent"));
+        let dim = "dim_hours = { from = \"22:00\", to = \"06:00\", brightness = 10 }";
+        assert!(error(dim).contains("dim_hours: brightness = 10 wants backlight_pwm"));
+        assert!(
+            error("backlight_pwm = { chip = 0, channel = 0, hz = 50 }").contains("hz = 50 is not between")
+        );
+        assert!(error("dark_utc = { from = \"22:00\", to = \"06:00\" }").contains("unknown key `dark_utc`"));
     }
 
     #[test]
     fn every_mistake_says_what_and_where() {
         let error = |text: &str| read(text).unwrap_err();
-        assert!(error("").contains("missing field `address`"));
+        assert!(error("").contains("`address` is missing"));
         assert!(error("address = 0x40").ends_with("0x20 to 0x27 or 0x38 to 0x3f, not at 0x40"));
         assert!(error("address = 0x27\ncolour = 1").starts_with("agent.toml:3:1: unknown key `colour`"));
         assert!(error("address = 0x27\nsize = \"40x2\"").starts_with("agent.toml:3:"));
@@ -340,7 +267,7 @@ mod tests {
         assert!(error("address = 0x27\npages = []").contains("1 to 16 names"));
         assert!(error("address = 0x27\nrotate = \"2h\"").contains("is not between 1s and 1h"));
         assert!(
-            error("address = 0x27\ndark_utc = { from = \"25:00\", to = \"1\" }")
+            error("address = 0x27\ndim_hours = { from = \"25:00\", to = \"1\" }")
                 .contains("`25:00` is no time")
         );
         let pins = "address = 0x27\npins = { rs = 0, rw = 0, e = 2, backlight = 3, data = [4, 5, 6, 7] }";

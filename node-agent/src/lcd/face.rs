@@ -2,16 +2,19 @@
 //!
 //! Invariant: a sample that is older than three intervals is no fact any more; everything is unknown then.
 
-use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use picollect_lcd::alarms::{self, Alarm, Cause};
-use picollect_lcd::pages::{self, Facts, Figure, NetworkFacts, NodeFacts, Origin, Page};
-use picollect_lcd::rotation::{Content, DAY_MINUTES, Rotation};
+use picollect_lcd::pages::{self, Facts, NetworkFacts, NodeFacts, Page};
+use picollect_lcd::rotation::{Content, Rotation};
+use picollect_lcd::summary::{self, has_something_to_say};
 use picollect_lcd::{Frame, pages::draw};
+use picollect_telemetry::summary::Summary;
 
-use super::summary::Summary;
+use super::addresses::Addresses;
+use super::local_time::LocalTime;
 use super::{Latest, Told};
+use crate::attr::Root;
 use crate::config::lcd::LcdSettings;
 use crate::sensors::Status;
 
@@ -21,12 +24,12 @@ const PERIOD: Duration = Duration::from_secs(1);
 const BLINKING: Duration = Duration::from_millis(100);
 /// A sample counts for so many intervals.
 const INTERVALS: u32 = 3;
-/// The node's address is looked up this often.
+/// The node's addresses are looked up this often.
 const ADDRESS_PERIOD: Duration = Duration::from_secs(10);
 /// A summary that is older says nothing of the cluster any more: two were missed.
 const SUMMARY_AGE: Duration = Duration::from_secs(30);
-/// An address of nobody (RFC 5737): the way to it is the way to everybody. Nothing is sent there.
-const ANYBODY: (&str, u16) = ("192.0.2.1", 9);
+/// A part of an address that is longer than its place is shown for so long.
+const TURN: Duration = Duration::from_secs(2);
 
 /// Whose panel it is.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Node {
     pub simulated: bool,
     /// Time between two samples.
     pub interval: Duration,
+    /// Where the kernel's word on its addresses and the time zone are.
+    pub root: Root,
 }
 
 /// The panel's content over time.
@@ -46,8 +51,10 @@ pub struct Face {
     told: Told,
     rotation: Rotation,
     seen: Seen,
-    address: Option<(Duration, Option<IpAddr>)>,
+    addresses: Option<(Duration, Addresses)>,
+    local: LocalTime,
     alarmed: bool,
+    brightness: f64,
 }
 
 /// What the node has had since the start: what is missing later is lost.
@@ -61,7 +68,9 @@ impl Face {
     /// The face of this node's panel.
     pub fn new(node: Node, settings: LcdSettings, told: Told) -> Self {
         let rotation = Rotation::new(settings.usage);
-        Self { node, settings, told, rotation, seen: Seen::default(), address: None, alarmed: false }
+        let local = LocalTime::new(&node.root);
+        let (seen, alarmed, brightness) = (Seen::default(), false, 1.0);
+        Self { node, settings, told, rotation, seen, addresses: None, local, alarmed, brightness }
     }
 
     /// The button was pressed: acknowledges the alarms, or turns the page.
@@ -75,6 +84,11 @@ impl Face {
         if self.alarmed { BLINKING } else { PERIOD }
     }
 
+    /// How bright the last frame's light is, 0 to 1, where it has a PWM.
+    pub fn brightness(&self) -> f64 {
+        self.brightness
+    }
+
     /// The frame for this moment; `wall_ms` is the Unix time in milliseconds, if it is known.
     pub fn frame(&mut self, now: Duration, wall_ms: Option<i64>) -> Frame {
         let latest = self.told.latest();
@@ -83,9 +97,12 @@ impl Face {
         self.rotation.raise(&alarms, millis(now));
         let facts = self.facts(&latest, status, now, wall_ms);
         let pages = self.pages(&latest, now);
-        let size = self.settings.wiring.size;
-        let due = self.rotation.due(&pages, millis(now), wall_ms.and_then(minute_of_day));
+        let LcdSettings { size, usage, .. } = self.settings;
+        let dimming = wall_ms.filter(|_| usage.dim.is_some());
+        let minute = dimming.and_then(|wall_ms| self.local.minute(wall_ms, now));
+        let due = self.rotation.due(&pages, millis(now), minute);
         self.alarmed = matches!(due.content, Some(Content::Alarm(_)));
+        self.brightness = due.brightness;
         let mut frame = match due.content {
             Some(Content::Alarm(turn)) => alarms::draw(turn, size),
             Some(Content::Page(page)) => draw(page, &facts, &self.settings.templates, size),
@@ -99,18 +116,14 @@ impl Face {
     pub fn all_pages(&mut self, now: Duration, wall_ms: Option<i64>) -> Vec<Frame> {
         let latest = self.told.latest();
         let facts = self.facts(&latest, self.status(&latest, now), now, wall_ms);
-        let LcdSettings { templates, wiring, .. } = &self.settings;
-        self.pages(&latest, now).into_iter().map(|page| draw(page, &facts, templates, wiring.size)).collect()
+        let LcdSettings { templates, size, .. } = &self.settings;
+        self.pages(&latest, now).into_iter().map(|page| draw(page, &facts, templates, *size)).collect()
     }
 
     /// The pages that have something to say.
     fn pages(&self, latest: &Latest, now: Duration) -> Vec<Page> {
-        let summary = summary(latest, now);
-        let says = |page: &Page| match page {
-            Page::Node | Page::Network | Page::Custom(_) => true,
-            Page::Efficiency | Page::Cluster => summary.is_some(),
-            Page::Run => summary.is_some_and(|summary| summary.run.is_some()),
-        };
+        let summary = fresh_summary(latest, now);
+        let says = |page: &Page| has_something_to_say(*page, summary);
         self.settings.pages.iter().copied().filter(says).collect()
     }
 
@@ -126,6 +139,7 @@ impl Face {
         now: Duration,
         wall_ms: Option<i64>,
     ) -> Facts {
+        let Addresses { v4, v6, interface } = self.addresses(now);
         let Node { name, simulated, .. } = &self.node;
         let mut node = node_facts(name, *simulated, &status.unwrap_or_default());
         node.off_beat = latest.samples % 2 == 1;
@@ -133,23 +147,28 @@ impl Face {
         let network = NetworkFacts {
             name: name.clone(),
             simulated: *simulated,
-            address: address(&mut self.address, now),
+            v4,
+            v6,
+            interface,
             collector: latest.delivered,
-            ..NetworkFacts::default()
+            turn: usize::try_from(now.as_secs() / TURN.as_secs()).unwrap_or_default(),
         };
-        let origin = match (simulated, node.estimated) {
-            (true, _) => Origin::Simulated,
-            (false, true) => Origin::Estimated,
-            (false, false) => Origin::Measured,
-        };
-        let mut facts = Facts { network, ..Facts::default() };
-        facts.efficiency.watts = Figure::new(node.watts, origin);
-        facts.node = node;
-        if let Some(summary) = summary(latest, now) {
-            facts.cluster = summary.cluster();
-            facts.run = summary.run(wall_ms);
+        let mut facts = Facts { node, network, ..Facts::default() };
+        if let Some(summary) = fresh_summary(latest, now) {
+            summary::fill(&mut facts, summary, wall_ms);
         }
         facts
+    }
+
+    /// Kept for some seconds.
+    fn addresses(&mut self, now: Duration) -> Addresses {
+        let fresh = |(at, _): &&(Duration, Addresses)| now.saturating_sub(*at) < ADDRESS_PERIOD;
+        if let Some((_, addresses)) = self.addresses.as_ref().filter(fresh) {
+            return addresses.clone();
+        }
+        let addresses = Addresses::read(&self.node.root);
+        self.addresses = Some((now, addresses.clone()));
+        addresses
     }
 
     fn alarms(&mut self, latest: &Latest, status: Option<Status>, now: Duration) -> Vec<Alarm> {
@@ -175,7 +194,7 @@ impl Face {
         if latest.delivered == Some(false) {
             raise(Cause::CollectorUnreachable, String::new());
         }
-        raised.extend(summary(latest, now).into_iter().flat_map(Summary::alarms));
+        raised.extend(fresh_summary(latest, now).into_iter().flat_map(summary::alarms));
         raised
     }
 }
@@ -194,7 +213,7 @@ impl Seen {
 }
 
 /// The collector's summary, while it is fresh.
-fn summary(latest: &Latest, now: Duration) -> Option<&Summary> {
+fn fresh_summary(latest: &Latest, now: Duration) -> Option<&Summary> {
     let fresh = |(at, _): &&(Duration, Summary)| now.saturating_sub(*at) <= SUMMARY_AGE;
     latest.summary.as_ref().filter(fresh).map(|(_, summary)| summary)
 }
@@ -206,28 +225,6 @@ pub fn node_facts(name: &str, simulated: bool, status: &Status) -> NodeFacts {
     NodeFacts { name, simulated, temp_c, watts, estimated, clock_hz, busy, throttled, ..NodeFacts::default() }
 }
 
-/// The address by which this node speaks to others, kept for some seconds. Connecting a datagram socket only
-/// asks the kernel for the way.
-fn address(kept: &mut Option<(Duration, Option<IpAddr>)>, now: Duration) -> Option<IpAddr> {
-    if let Some((at, address)) = kept.filter(|(at, _)| now.saturating_sub(*at) < ADDRESS_PERIOD) {
-        *kept = Some((at, address));
-        return address;
-    }
-    let ask = || {
-        let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-        socket.connect(ANYBODY).ok()?;
-        socket.local_addr().ok().map(|local| local.ip())
-    };
-    let found = ask();
-    *kept = Some((now, found));
-    found
-}
-
-/// In UTC: the agent knows no zone.
-fn minute_of_day(wall_ms: i64) -> Option<u16> {
-    u16::try_from(wall_ms.div_euclid(60_000).rem_euclid(DAY_MINUTES.into())).ok()
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -236,10 +233,16 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use picollect_lcd::Backlight;
+    use picollect_lcd::rotation::DimHours;
 
     fn face(told: &Told) -> Face {
-        let node = Node { name: "pi-3".into(), simulated: false, interval: Duration::from_secs(1) };
-        Face::new(node, LcdSettings::at(0x27).unwrap(), told.clone())
+        face_with(told, LcdSettings::at(0x27).unwrap(), &Root::new("/nowhere"))
+    }
+
+    fn face_with(told: &Told, settings: LcdSettings, root: &Root) -> Face {
+        let interval = Duration::from_secs(1);
+        let node = Node { name: "pi-3".into(), simulated: false, interval, root: root.clone() };
+        Face::new(node, settings, told.clone())
     }
 
     fn at(ms: u64) -> Duration {
@@ -256,6 +259,8 @@ mod tests {
         throttled: Some(false),
         under_voltage: Some(false),
     };
+
+    const HOT: Status = Status { throttled: Some(true), ..WELL };
 
     #[test]
     fn the_latest_sample_is_shown_and_an_old_one_is_unknown() {
@@ -287,7 +292,7 @@ mod tests {
     fn an_alarm_comes_first_and_blinks_until_it_is_acknowledged() {
         let told = Told::default();
         let mut face = face(&told);
-        told.sampled(at(0), &Status { throttled: Some(true), ..WELL });
+        told.sampled(at(0), &HOT);
         let frame = face.frame(at(0), None);
         assert_eq!((frame.row(0).trim(), frame.backlight()), ("⚠ THROTTLED", Backlight::On));
         assert_eq!(face.stays(), BLINKING);
@@ -316,15 +321,38 @@ mod tests {
         let text = r#"{"nodes_up":7,"nodes_all":8,"down":["pi-4"],"run":{"name":"hpl","start_ms":0}}"#;
         told.summarised(at(0), serde_json::from_str(text).unwrap());
         let drawn = pages(&mut face, 0);
-        assert!(drawn[2].row(0).contains("7/8") && drawn[3].row(1).contains("1:01"), "{:?}", drawn[3].row(1));
+        let rows: Vec<_> = drawn.iter().map(|frame| [frame.row(0), frame.row(1)].concat()).collect();
+        assert!(rows[2].contains("7/8") && rows[3].contains("today") && rows[4].contains("1:01"), "{rows:?}");
         assert!(face.frame(at(0), None).row(0).contains("NODE DOWN"));
         assert_eq!(pages(&mut face, 31_000).len(), 2);
     }
 
     #[test]
-    fn the_minute_of_the_day_is_that_of_utc() {
-        assert_eq!(minute_of_day(1_795_443_117_043), Some(14 * 60 + 11));
-        assert_eq!(minute_of_day(-1), Some(DAY_MINUTES - 1));
+    fn the_light_is_dimmed_in_its_hours_and_an_alarm_is_fully_lit() {
+        let mut settings = LcdSettings::at(0x27).unwrap();
+        // Without a file for the zone it is UTC.
+        settings.usage.dim = Some(DimHours { from: 22 * 60, to: 6 * 60, brightness: 0.1 });
+        let told = Told::default();
+        let mut face = face_with(&told, settings, &Root::new("/nowhere"));
+        told.sampled(at(0), &WELL);
+        let noon = 12 * 3_600_000;
+        let mut light = |told: &Told, wall_ms| {
+            told.sampled(at(0), if wall_ms < 0 { &HOT } else { &WELL });
+            (face.frame(at(0), Some(wall_ms)).backlight(), face.brightness())
+        };
+        assert_eq!(light(&told, noon), (Backlight::On, 1.0));
+        assert_eq!(light(&told, noon * 2), (Backlight::Dim, 0.1));
+        assert_eq!(light(&told, -1), (Backlight::On, 1.0));
+    }
+
+    #[test]
+    fn the_network_page_names_the_interface_and_its_address() {
+        let line = "fd000000000000000000000000000002 02 40 00 80 eth0\n";
+        let (_dir, root) = crate::sensors::tests::tree(&[("proc/net/if_inet6", line)]);
+        let told = Told::default();
+        let mut face = face_with(&told, LcdSettings::at(0x27).unwrap(), &root);
+        let page = face.all_pages(at(0), None).remove(1);
+        assert_eq!([page.row(0), page.row(1)], ["pi-3        eth0", "fd00::2         "]);
     }
 
     #[test]

@@ -4,14 +4,11 @@
 //! that took long it stays away for nine times as long, so that a broken panel costs the meters a tenth of
 //! their bus at most.
 
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use picollect_lcd::display::Display;
+use picollect_lcd::display::{Display, Wiring};
 
-use super::face::Face;
-use crate::config::lcd::LcdSettings;
-use crate::gpio::Press;
+use super::frames::Frames;
 use crate::i2c::{AnyBus, BusError, EBUSY};
 
 /// The longest time for which a step holds the bus (`picollect_lcd::display`), with the time that the kernel
@@ -19,22 +16,14 @@ use crate::i2c::{AnyBus, BusError, EBUSY};
 pub const HOLD: Duration = Duration::from_millis(7);
 /// A step that took longer than this met a bus that somebody holds.
 const SLOW: Duration = Duration::from_millis(50);
-/// How often the button is asked for; a finger waits no longer than this for its page.
-const BUTTON_PERIOD: Duration = Duration::from_millis(100);
 /// How long to wait before a bus that cannot be opened is tried again.
 const REOPEN: Duration = Duration::from_secs(2);
-
-/// The Unix time in milliseconds, while it is known.
-pub type WallTime = Box<dyn Fn() -> Option<i64> + Send>;
 
 /// The panel on a bus.
 pub struct Panel {
     address: u8,
     display: Display,
-    face: Face,
-    presses: Option<Receiver<Press>>,
-    wall: WallTime,
-    frame_at: Duration,
+    frames: Frames,
     rests_until: Duration,
     /// What the log was last told: `None` is that all is well.
     complained: Option<BusError>,
@@ -42,14 +31,11 @@ pub struct Panel {
 
 impl Panel {
     /// A panel that is told nothing yet and shows nothing.
-    pub fn new(settings: &LcdSettings, face: Face, presses: Option<Receiver<Press>>, wall: WallTime) -> Self {
+    pub fn new(wiring: Wiring, frames: Frames) -> Self {
         Self {
-            address: settings.wiring.address,
-            display: Display::new(settings.wiring),
-            face,
-            presses,
-            wall,
-            frame_at: Duration::ZERO,
+            address: wiring.address,
+            display: Display::new(wiring),
+            frames,
             rests_until: Duration::ZERO,
             complained: None,
         }
@@ -57,7 +43,7 @@ impl Panel {
 
     /// When it wants to be called: for the next frame, which takes no bus,
     pub fn frame_due(&self) -> Duration {
-        self.frame_at
+        self.frames.due()
     }
 
     /// and for the next step on the bus.
@@ -67,17 +53,9 @@ impl Panel {
 
     /// Makes the frame of this moment, if it is time. Whatever happens, it is time at most a second later.
     pub fn refresh(&mut self, now: Duration) {
-        let presses = self.presses.as_ref().map_or(0, |presses| presses.try_iter().count());
-        for _ in 0..presses {
-            self.face.press(now);
+        if let Some(frame) = self.frames.next(now) {
+            self.display.show(&frame);
         }
-        if presses == 0 && now < self.frame_at {
-            return;
-        }
-        self.display.show(&self.face.frame(now, (self.wall)()));
-        let stays = self.face.stays();
-        let period = if self.presses.is_some() { stays.min(BUTTON_PERIOD) } else { stays };
-        self.frame_at = now + period;
     }
 
     /// One step on the bus; says whether it worked.
@@ -107,7 +85,7 @@ impl Panel {
                 self.complained = Some(error);
                 let remedy = match error.errno {
                     Some(EBUSY) => {
-                        "a kernel driver owns the panel: it is the kernel's /dev/lcd, remove [lcd]"
+                        "a kernel driver owns the panel: in [lcd], write device = '/dev/lcd' in place of the address, or remove the driver's overlay"
                     }
                     _ => error.remedy(),
                 };

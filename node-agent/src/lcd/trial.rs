@@ -15,7 +15,7 @@ const TIME: Duration = Duration::from_secs(1);
 pub enum TrialError {
     /// A driver of the kernel has the address.
     #[error(
-        "a driver of the kernel owns {0:#04x}: write to the kernel's /dev/lcd, or remove the driver's overlay"
+        "a driver of the kernel owns {0:#04x}: in [lcd], write device = '/dev/lcd' in place of the address, or remove the driver's overlay"
     )]
     OwnedByKernel(u8),
     /// The bus refused.
@@ -76,13 +76,14 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::lcd::LcdSettings;
+    use crate::config::lcd;
     use crate::i2c::EREMOTEIO;
     use crate::simulated::i2c_bus::SimulatedBus;
+    use picollect_lcd::backpack::PinMap;
     use picollect_lcd::panel_model::Panel;
 
     fn wiring() -> Wiring {
-        LcdSettings::at(0x27).unwrap().wiring
+        lcd::wiring(0x27, Size::SMALL, PinMap::USUAL).unwrap()
     }
 
     fn try_on(bus: &SimulatedBus) -> Result<Frame, TrialError> {

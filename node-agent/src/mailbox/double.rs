@@ -138,7 +138,6 @@ impl State {
             (0x0003_0006, [0, ..]) => {
                 vec![0, u32::from_ne_bytes(self.temperature_millicelsius.to_ne_bytes())]
             }
-            (0x0003_000a, [0, ..]) => vec![0, 85_000],
             (0x0003_0046, [clear, ..]) => {
                 let bits = self.throttled;
                 self.throttled &= !((clear & 0xffff) << 16);

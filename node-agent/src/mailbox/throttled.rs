@@ -4,25 +4,25 @@
 
 /// The throttle flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Throttled(pub u32);
+pub(crate) struct Throttled(pub u32);
 
 impl Throttled {
     /// Under-voltage now, a shift history of 3.2 s.
-    pub const UNDER_VOLTAGE: u32 = 0;
+    pub(crate) const UNDER_VOLTAGE: u32 = 0;
     /// The Arm clock is capped now.
-    pub const FREQ_CAPPED: u32 = 1;
+    pub(crate) const FREQ_CAPPED: u32 = 1;
     /// Throttled now, by heat or by low voltage.
-    pub const THROTTLED: u32 = 2;
+    pub(crate) const THROTTLED: u32 = 2;
     /// The soft temperature limit acts now.
-    pub const SOFT_LIMIT: u32 = 3;
+    pub(crate) const SOFT_LIMIT: u32 = 3;
 
     /// The condition holds now.
-    pub fn now(self, bit: u32) -> bool {
+    pub(crate) fn now(self, bit: u32) -> bool {
         self.0 >> bit & 1 == 1
     }
 
     /// The condition held at some time since boot, or since somebody cleared its bit.
-    pub fn since_boot(self, bit: u32) -> bool {
+    pub(crate) fn since_boot(self, bit: u32) -> bool {
         self.now(bit + 16)
     }
 }

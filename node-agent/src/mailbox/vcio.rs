@@ -22,7 +22,7 @@ const PROPERTY: libc::Ioctl = libc::_IOWR::<*mut libc::c_char>(100, 0);
 
 /// The real mailbox.
 #[derive(Debug)]
-pub struct Vcio {
+pub(crate) struct Vcio {
     /// The first that can be opened is used.
     paths: Vec<PathBuf>,
     file: Option<File>,
@@ -30,18 +30,18 @@ pub struct Vcio {
 
 impl Vcio {
     /// The device for properties.
-    pub fn new(root: &Root) -> Self {
+    pub(crate) fn new(root: &Root) -> Self {
         Self { paths: vec![root.directory().join(PROPERTIES)], file: None }
     }
 
     /// The device for text commands.
-    pub fn for_commands(root: &Root) -> Self {
+    pub(crate) fn for_commands(root: &Root) -> Self {
         let paths = [COMMANDS, PROPERTIES].map(|path| root.directory().join(path));
         Self { paths: paths.into(), file: None }
     }
 
     /// Opens the device if it is not open.
-    pub fn open(&mut self) -> io::Result<&File> {
+    pub(crate) fn open(&mut self) -> io::Result<&File> {
         match &mut self.file {
             Some(file) => Ok(file),
             none => Ok(none.insert(open_first(&self.paths)?)),

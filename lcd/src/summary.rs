@@ -1,0 +1,133 @@
+//! What a collector says of the cluster, as the pages and alarms want it; a node's panel and the collector's
+//! live view show it alike.
+
+use picollect_telemetry::summary::Summary;
+
+use crate::alarms::{Alarm, Cause};
+use crate::pages::{ClusterFacts, EfficiencyFacts, Facts, Figure, Origin, Page, RunFacts};
+
+/// Whether a page has something to say; `summary` is the collector's, while it is fresh.
+pub fn has_something_to_say(page: Page, summary: Option<&Summary>) -> bool {
+    match page {
+        Page::Node | Page::Network | Page::Custom(_) => true,
+        Page::Efficiency | Page::Cluster => summary.is_some(),
+        Page::Run => summary.is_some_and(|summary| summary.run.is_some()),
+    }
+}
+
+/// Puts what the collector says into the facts; `wall_ms` is the Unix time in milliseconds, if it is known.
+pub fn fill(facts: &mut Facts, summary: &Summary, wall_ms: Option<i64>) {
+    facts.cluster = cluster(summary);
+    facts.efficiency = efficiency(summary);
+    facts.run = run(summary, wall_ms);
+}
+
+/// An alarm for each node that is down.
+pub fn alarms(summary: &Summary) -> impl Iterator<Item = Alarm> {
+    summary.down.iter().map(|node| Alarm {
+        cause: Cause::NodeDown,
+        node: node.clone(),
+        simulated: summary.simulated,
+        detail: String::new(),
+    })
+}
+
+fn origin(simulated: bool, estimated: bool) -> Origin {
+    match (simulated, estimated) {
+        (true, _) => Origin::Simulated,
+        (false, true) => Origin::Estimated,
+        (false, false) => Origin::Measured,
+    }
+}
+
+fn power(summary: &Summary) -> Figure {
+    let origin = origin(summary.simulated, summary.watts_estimated);
+    Figure { value: summary.watts, origin, partial: summary.watts_partial }
+}
+
+fn cluster(summary: &Summary) -> ClusterFacts {
+    let hottest = summary.hottest.as_ref().map(|hottest| (hottest.host.clone(), hottest.temp_c));
+    ClusterFacts {
+        name: None,
+        simulated: summary.simulated,
+        up: summary.nodes_up,
+        all: summary.nodes_all,
+        watts: power(summary),
+        hottest,
+    }
+}
+
+fn efficiency(summary: &Summary) -> EfficiencyFacts {
+    let today = summary.today.as_ref().map(|today| Figure {
+        value: Some(today.joules),
+        origin: origin(summary.simulated, today.estimated),
+        partial: today.partial,
+    });
+    let last_run = summary
+        .last_run
+        .as_ref()
+        .map(|run| Figure::new(run.flops_per_w, origin(run.simulated, run.estimated)));
+    EfficiencyFacts {
+        today: today.unwrap_or_default(),
+        watts: power(summary),
+        last_run: last_run.unwrap_or_default(),
+    }
+}
+
+fn run(summary: &Summary, wall_ms: Option<i64>) -> RunFacts {
+    let Some(run) = &summary.run else { return RunFacts::default() };
+    let elapsed_s = wall_ms.and_then(|now| u64::try_from((now - run.start_ms) / 1000).ok());
+    let name = Some(run.name.clone());
+    RunFacts { name, simulated: summary.simulated, elapsed_s, watts: power(summary) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"nodes_up":6,"nodes_all":8,"down":["pi-4"],"watts":31.2,"watts_partial":true,
+        "watts_estimated":false,"simulated":false,"hottest":{"host":"pi-3","temp_c":61.2},
+        "today":{"joules":1.2e6,"boundary":"node","since_ms":0,"estimated":true},
+        "last_run":{"id":"1","name":"hpl","end_ms":5,"flops_per_w":2.5e9,"boundary":"node","level":1},
+        "run":{"name":"hpl","start_ms":1000},"new":1}"#;
+
+    fn facts(summary: &Summary, wall_ms: Option<i64>) -> Facts {
+        let mut facts = Facts::default();
+        fill(&mut facts, summary, wall_ms);
+        facts
+    }
+
+    #[test]
+    fn the_collectors_document_becomes_facts_and_alarms() {
+        let summary: Summary = serde_json::from_str(TEXT).unwrap();
+        let Facts { cluster, efficiency, run, .. } = facts(&summary, Some(62_000));
+        assert_eq!(
+            (cluster.up, cluster.all, cluster.hottest),
+            (Some(6), Some(8), Some(("pi-3".into(), 61.2)))
+        );
+        assert!(cluster.watts.partial && cluster.watts.value == Some(31.2));
+        assert_eq!(efficiency.today, Figure::new(Some(1.2e6), Origin::Estimated));
+        assert_eq!((efficiency.watts, efficiency.last_run.value), (cluster.watts, Some(2.5e9)));
+        assert_eq!(run.elapsed_s, Some(61));
+        assert_eq!(facts(&summary, None).run.elapsed_s, None);
+        assert_eq!(facts(&summary, Some(0)).run.elapsed_s, None, "a clock that is behind tells no time");
+        assert_eq!(alarms(&summary).map(|alarm| alarm.node).collect::<Vec<_>>(), ["pi-4"]);
+    }
+
+    #[test]
+    fn an_empty_document_is_all_unknown() {
+        let summary: Summary = serde_json::from_str("{}").unwrap();
+        assert_eq!(facts(&summary, Some(0)), Facts::default());
+    }
+
+    #[test]
+    fn the_clusters_pages_wait_for_a_summary_and_the_runs_for_a_run() {
+        let says = |summary: Option<&Summary>| {
+            [Page::Node, Page::Efficiency, Page::Cluster, Page::Run]
+                .map(|page| has_something_to_say(page, summary))
+        };
+        assert_eq!(says(None), [true, false, false, false]);
+        assert_eq!(says(Some(&Summary::default())), [true, true, true, false]);
+        assert_eq!(says(Some(&serde_json::from_str(TEXT).unwrap())), [true; 4]);
+    }
+}
