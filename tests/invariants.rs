@@ -21,7 +21,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 8] = [
+const ONLY_IN: [(&str, &[&str]); 9] = [
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-collector"]),

@@ -5,6 +5,7 @@ mod amount;
 pub mod check;
 mod cost;
 mod hardware;
+mod query;
 mod site;
 mod wall;
 
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
+pub use query::QueryConfig;
 pub use site::{Interconnect, Measured, Supply};
 pub(crate) use wall::check_name;
 pub use wall::{EnergyUnit, MAX_METERS, Password, RpcComponent, WallKind, WallMeter};
@@ -54,6 +56,8 @@ pub struct Config {
     pub supply: Supply,
     /// The network between the nodes.
     pub interconnect: Interconnect,
+    /// What a query of Prometheus' API may take.
+    pub query: QueryConfig,
     /// The file that this was read from; `None` means that there is none.
     #[serde(skip)]
     pub file: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{AtModifier, Expr, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::Error;
 use crate::grid::{Grid, Stepped, Value, merge};
@@ -268,7 +268,10 @@ impl<'a> Evaluator<'a> {
         let fixed_ms = at.map(|at| match at {
             AtModifier::Start => self.times.start_ms,
             AtModifier::End => self.times.end_ms,
-            AtModifier::At(time) => unix_ms(*time),
+            AtModifier::At(time) => match time.duration_since(UNIX_EPOCH) {
+                Ok(after) => milliseconds(after),
+                Err(before) => -milliseconds(before.duration()),
+            },
         });
         let offset_ms = match offset {
             None => 0,
@@ -305,11 +308,4 @@ fn in_order(mut series: Vec<Series>) -> Answer {
 
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(FOREVER_MS).min(FOREVER_MS)
-}
-
-fn unix_ms(time: SystemTime) -> i64 {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => milliseconds(after),
-        Err(before) => -milliseconds(before.duration()),
-    }
 }

@@ -133,3 +133,9 @@ impl Query {
         &self.text
     }
 }
+
+/// A duration as PromQL writes it, such as `1m30s`, in milliseconds; `None` if it is none.
+pub fn duration_ms(text: &str) -> Option<i64> {
+    let duration = promql_parser::util::parse_duration(text).ok()?;
+    i64::try_from(duration.as_millis()).ok()
+}
