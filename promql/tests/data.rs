@@ -67,20 +67,20 @@ pub(crate) fn all() -> Vec<Series> {
     let mut all = Vec::new();
     for host in ["pi-1", "pi-2", "pi-3"] {
         for zone in ["0", "firmware"] {
-            let labels = [("__name__", "temp"), ("host", host), ("zone", zone)];
+            let labels = [("__name__", "temp_c"), ("host", host), ("zone", zone)];
             all.push(series(&labels, gauge(&mut chance, 10_000, 50.0, 40.0)));
         }
         for source in ["ina219", "model"] {
             let labels = [("host", host), ("source", source)];
             let named = |name| [[("__name__", name)].as_slice(), &labels].concat();
             all.push(series(&named("joules_total"), counter(&mut chance, 15_000)));
-            all.push(series(&named("watts"), gauge(&mut chance, 15_000, 4.0, 9.0)));
+            all.push(series(&named("node_watts"), gauge(&mut chance, 15_000, 4.0, 9.0)));
         }
-        all.push(series(&[("__name__", "odd"), ("host", host)], odd(&mut chance)));
+        all.push(series(&[("__name__", "odd_value"), ("host", host)], odd(&mut chance)));
         let model = if host == "pi-3" { "Pi 5" } else { "Pi 4" };
         let ones =
             times(&mut chance, 30_000, true).into_iter().map(|t_ms| Sample { t_ms, value: 1.0 }).collect();
-        all.push(series(&[("__name__", "info"), ("host", host), ("model", model)], ones));
+        all.push(series(&[("__name__", "board_info"), ("host", host), ("model", model)], ones));
     }
     all.sort_by(|a, b| a.labels.cmp(&b.labels));
     all

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::data::START_MS;
+use super::data::START_MS;
 
 /// When a query is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,7 +99,7 @@ impl Level {
 
 fn selector() -> Text {
     let named = (
-        words(&["temp", "watts", "joules_total", "info", "odd", "nothing"]),
+        words(&["temp_c", "node_watts", "joules_total", "board_info", "odd_value", "nothing"]),
         words(&[
             "",
             "{host=\"pi-1\"}",
@@ -115,7 +115,7 @@ fn selector() -> Text {
     let named = named.prop_map(|(name, matchers)| name + &matchers);
     prop_oneof![
         8 => named,
-        1 => words(&["{__name__=~\"temp|watts\"}", "{__name__=\"watts\",source=\"model\"}", "{host=\"pi-2\",__name__!=\"odd\"}"]),
+        1 => words(&["{__name__=~\"temp_c|node_watts\"}", "{__name__=\"node_watts\",source=\"model\"}", "{host=\"pi-2\",__name__!=\"odd_value\"}"]),
     ]
     .boxed()
 }
@@ -175,13 +175,13 @@ fn grouping() -> Text {
 /// choice.
 fn distinct() -> Text {
     words(&[
-        "temp",
-        "watts",
-        "temp * 2",
+        "temp_c",
+        "node_watts",
+        "temp_c * 2",
         "rate(joules_total[5m])",
-        "deriv(watts[10m])",
-        "avg_over_time(temp[3m:20s])",
-        "temp > 45",
+        "deriv(node_watts[10m])",
+        "avg_over_time(temp_c[3m:20s])",
+        "temp_c > 45",
     ])
 }
 
@@ -193,7 +193,7 @@ fn aggregation(inner: &Level) -> Text {
     let behind = behind.prop_map(|(name, vector, grouping)| format!("{name}({vector}){grouping}"));
     let quantile = (grouping(), quantiles(), inner.vector.clone())
         .prop_map(|(grouping, share, vector)| format!("quantile{grouping}({share}, {vector})"));
-    let number = words(&["2", "1", "3", "0", "100", "-1", "1.9", "scalar(count(info))"]);
+    let number = words(&["2", "1", "3", "0", "100", "-1", "1.9", "scalar(count(board_info))"]);
     let greatest = (words(&["topk", "bottomk"]), grouping(), number, distinct())
         .prop_map(|(name, grouping, number, vector)| format!("{name}{grouping}({number}, {vector})"));
     prop_oneof![5 => plain, 1 => behind, 1 => quantile, 2 => greatest].boxed()
@@ -245,14 +245,14 @@ fn with_number(inner: &Level) -> Text {
 fn joined() -> Text {
     let operator = || prop_oneof![2 => arithmetic(), 1 => comparison(), 1 => comparison().prop_map(|name| name + " bool")];
     let per_host = words(&[
-        "sum by (host) (watts)",
-        "max by (host) (temp)",
-        "temp{zone=\"0\"}",
-        "info",
-        "odd",
-        "count by (host) (odd > 0)",
+        "sum by (host) (node_watts)",
+        "max by (host) (temp_c)",
+        "temp_c{zone=\"0\"}",
+        "board_info",
+        "odd_value",
+        "count by (host) (odd_value > 0)",
     ]);
-    let many = words(&["watts", "temp", "rate(joules_total[5m])", "joules_total"]);
+    let many = words(&["node_watts", "temp_c", "rate(joules_total[5m])", "joules_total"]);
     let same = (
         per_host.clone(),
         operator(),

@@ -16,21 +16,24 @@ fn ask(text: &str, limits: Limits, out_of_time: &dyn Fn() -> bool) -> Result<Ans
 #[test]
 fn what_takes_too_much_is_an_error_that_says_what_helps() {
     let refused = |text: &str, limits| ask(text, limits, &|| false).unwrap_err();
-    let few = refused("temp", Limits { steps: 10, ..WIDE });
+    let few = refused("temp_c", Limits { steps: 10, ..WIDE });
     assert!(matches!(few, Error::TooManySteps { wanted: 76, most: 10 }), "{few}");
-    assert!(matches!(refused("temp", Limits { series: 5, ..WIDE }), Error::TooManySeries(5)));
-    assert!(matches!(refused("temp + watts", Limits { series: 11, ..WIDE }), Error::TooManySeries(11)));
-    assert!(matches!(refused("temp", Limits { samples: 100, ..WIDE }), Error::TooManySamples(100)));
-    assert!(matches!(refused("temp", Limits { memory_bytes: 1000, ..WIDE }), Error::TooMuchMemory(1000)));
+    assert!(matches!(refused("temp_c", Limits { series: 5, ..WIDE }), Error::TooManySeries(5)));
+    assert!(matches!(
+        refused("temp_c + node_watts", Limits { series: 11, ..WIDE }),
+        Error::TooManySeries(11)
+    ));
+    assert!(matches!(refused("temp_c", Limits { samples: 100, ..WIDE }), Error::TooManySamples(100)));
+    assert!(matches!(refused("temp_c", Limits { memory_bytes: 1000, ..WIDE }), Error::TooMuchMemory(1000)));
     let long = refused("sum_over_time(vector(1)[100y:1ms])", WIDE);
     assert!(matches!(long, Error::TooMuchMemory(_)), "{long}");
-    let late = ask("temp", WIDE, &|| true).unwrap_err();
+    let late = ask("temp_c", WIDE, &|| true).unwrap_err();
     assert_eq!(late.kind(), Kind::OutOfTime);
 }
 
 #[test]
 fn a_text_or_a_range_is_no_answer_of_a_range_query() {
-    for text in ["\"text\"", "temp[5m]"] {
+    for text in ["\"text\"", "temp_c[5m]"] {
         assert_eq!(ask(text, WIDE, &|| false).unwrap_err().kind(), Kind::BadQuery, "{text}");
     }
 }

@@ -10,14 +10,16 @@ use picollect_promql::{Answer, Labels, Series};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::grammar::When;
+use super::grammar::When;
 
 /// How far two answers may be apart, as a share of the greater.
 const RELATIVE: f64 = 1e-9;
 
 /// A program that `./test` installed. Without it the test fails, and says how to get it.
 fn installed(name: &str) -> PathBuf {
-    let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-versions.env");
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut versions = above.map(|folder| folder.join("test-versions.env"));
+    let versions = versions.find(|path| path.exists()).expect("test-versions.env in the repository's root");
     let versions = fs::read_to_string(versions).expect("test-versions.env");
     let version = versions.lines().find_map(|line| line.strip_prefix("PROMETHEUS_VERSION="));
     let version = version.expect("PROMETHEUS_VERSION in test-versions.env");
