@@ -5,6 +5,7 @@ mod chaos;
 mod delivery;
 mod demo;
 mod evaluation;
+mod query_api;
 mod report_pages;
 mod run;
 mod several;

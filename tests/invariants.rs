@@ -15,7 +15,13 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
     ("picollect-agent", &["picollect-lcd", "picollect-settings", "picollect-telemetry"]),
     (
         "picollect-collector",
-        &["picollect-evaluate", "picollect-lcd", "picollect-promql", "picollect-settings", "picollect-telemetry"],
+        &[
+            "picollect-evaluate",
+            "picollect-lcd",
+            "picollect-promql",
+            "picollect-settings",
+            "picollect-telemetry",
+        ],
     ),
     ("picollect", &["picollect-agent", "picollect-collector", "picollect-settings"]),
 ];
@@ -79,8 +85,16 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-const ROOMS: [&str; 8] =
-    ["telemetry/src", "settings/src", "lcd/src", "evaluate/src", "promql/src", "node-agent/src", "collector/src", "src"];
+const ROOMS: [&str; 8] = [
+    "telemetry/src",
+    "settings/src",
+    "lcd/src",
+    "evaluate/src",
+    "promql/src",
+    "node-agent/src",
+    "collector/src",
+    "src",
+];
 
 /// The files of these rooms that contain any of these words, except the named ones.
 fn naming(rooms: &[&str], words: &[&str], except: &[&str]) -> Vec<String> {

@@ -5,6 +5,7 @@ mod end_to_end;
 mod golden;
 mod invariants;
 mod process;
+mod promql;
 mod proxy;
 mod report_formats;
 mod reports;

@@ -10,6 +10,7 @@ mod parameters;
 mod source;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use picollect_promql::{Answer, Context, Error, Kind, Matcher, Query, Times, selections};
@@ -90,16 +91,16 @@ impl From<StoreError> for ApiError {
 }
 
 /// What a question is asked of.
-pub struct Api<'a> {
+pub struct Api {
     /// Where the series are.
-    pub store: &'a dyn Store,
+    pub store: Arc<dyn Store>,
     /// What a query may take.
     pub limits: QueryConfig,
     /// The time of a query that names none, Unix milliseconds.
     pub now_ms: i64,
 }
 
-impl Api<'_> {
+impl Api {
     /// `query`: what an expression is at one moment.
     pub fn query(&self, parameters: &Parameters) -> Result<String, ApiError> {
         let query = Query::parse(parameters.required("query")?)?;
@@ -123,7 +124,7 @@ impl Api<'_> {
 
     fn evaluate(&self, ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>) -> Result<Answer, ApiError> {
         let deadline = Instant::now() + self.limits.timeout;
-        let source = StoreSource { store: self.store, deadline };
+        let source = StoreSource { store: self.store.as_ref(), deadline };
         let out_of_time = || Instant::now() >= deadline;
         let limits = self.limits.limits();
         Ok(ask(&Context {
@@ -166,7 +167,7 @@ impl Api<'_> {
         let all = [Vec::new()];
         let mut found = BTreeSet::new();
         for matchers in if wanted.is_empty() { &all } else { wanted } {
-            found.extend(names::find(self.store, matchers)?.into_iter().map(|(labels, _)| labels));
+            found.extend(names::find(self.store.as_ref(), matchers)?.into_iter().map(|(labels, _)| labels));
             if found.len() > self.limits.max_series {
                 return Err(Error::TooManySeries(self.limits.max_series).into());
             }

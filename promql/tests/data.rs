@@ -1,6 +1,6 @@
 //! Series to ask about: what a small cluster says in an hour and a quarter, with gaps, restarts and odd values.
 
-use picollect_promql::{Labels, Sample, Selection, Series, Source, SourceError};
+use picollect_promql::{Labels, Sample, Series};
 
 /// The first sample, Unix milliseconds.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -84,21 +84,6 @@ pub(crate) fn all() -> Vec<Series> {
     }
     all.sort_by(|a, b| a.labels.cmp(&b.labels));
     all
-}
-
-/// Series in memory.
-pub(crate) struct Memory(pub(crate) Vec<Series>);
-
-impl Source for Memory {
-    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError> {
-        let inside = |sample: &&Sample| (wanted.from_ms..=wanted.to_ms).contains(&sample.t_ms);
-        let cut = |series: &Series| {
-            let samples = series.samples.iter().filter(inside).copied().collect();
-            Series { labels: series.labels.clone(), samples }
-        };
-        let found = self.0.iter().filter(|series| wanted.matches(&series.labels));
-        Ok(found.map(cut).filter(|series| !series.samples.is_empty()).collect())
-    }
 }
 
 /// The series in the OpenMetrics text format, as `promtool tsdb create-blocks-from` reads it.

@@ -1,11 +1,12 @@
 //! The evaluator beside a real Prometheus.
 
-use picollect_promql::{Context, Error, Limits, Query, Times};
+use picollect_promql::{Answer, Context, Error, Limits, Query, Series, Times};
 
-use crate::data::{Memory, all, open_metrics};
+use crate::data::{all, open_metrics};
 use crate::differential::compare;
 use crate::grammar::{Case, When};
-use crate::oracle::{Comparable, Prometheus};
+use crate::memory::Memory;
+use crate::oracle::{Comparable, Prometheus, shown};
 
 fn ours(source: &Memory, case: &Case) -> Result<Comparable, Error> {
     let context = Context {
@@ -21,7 +22,18 @@ fn ours(source: &Memory, case: &Case) -> Result<Comparable, Error> {
             (query.range(&context, Times { start_ms, end_ms, step_ms })?, start_ms)
         }
     };
-    Ok(Comparable::of(&answer, t_ms))
+    Ok(comparable(&answer, t_ms))
+}
+
+fn comparable(answer: &Answer, t_ms: i64) -> Comparable {
+    let samples = |series: &Series| series.samples.iter().map(|sample| (sample.t_ms, sample.value)).collect();
+    let plain = |series: &Series| (shown(&series.labels), samples(series));
+    match answer {
+        Answer::Scalar(value) => Comparable::new("scalar", vec![(String::new(), vec![(t_ms, *value)])]),
+        Answer::Text(_) => Comparable::new("string", Vec::new()),
+        Answer::Vector(all) => Comparable::new("vector", all.iter().map(plain).collect()),
+        Answer::Matrix(all) => Comparable::new("matrix", all.iter().map(plain).collect()),
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use picollect_promql::{Answer, Context, Error, Kind, Labels, Limits, Query, Sample, Series, Times};
 
-use crate::data::{END_MS, Memory, START_MS, all};
+use crate::data::{END_MS, START_MS, all};
+use crate::memory::Memory;
 
 const WIDE: Limits = Limits { steps: 1000, series: 1000, samples: 1_000_000, memory_bytes: 1 << 28 };
 const HOUR: Times = Times { start_ms: START_MS, end_ms: END_MS, step_ms: 60_000 };

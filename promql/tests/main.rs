@@ -5,4 +5,5 @@ mod differential;
 mod end_to_end;
 mod grammar;
 mod limits;
+mod memory;
 mod oracle;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs, thread};
 
-use picollect_promql::{Answer, Labels, Series};
+use picollect_promql::Labels;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ use super::grammar::When;
 const RELATIVE: f64 = 1e-9;
 
 /// A program that `./test` installed. Without it the test fails, and says how to get it.
-fn installed(name: &str) -> PathBuf {
+pub(crate) fn installed(name: &str) -> PathBuf {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let mut versions = above.map(|folder| folder.join("test-versions.env"));
     let versions = versions.find(|path| path.exists()).expect("test-versions.env in the repository's root");
@@ -123,18 +123,8 @@ impl Comparable {
         self.series.is_empty()
     }
 
-    pub(crate) fn of(answer: &Answer, t_ms: i64) -> Self {
-        let one = |value| vec![(String::new(), vec![(t_ms, value)])];
-        let (kind, all) = match answer {
-            Answer::Scalar(value) => ("scalar", one(*value)),
-            Answer::Text(_) => ("string", Vec::new()),
-            Answer::Vector(all) => ("vector", all.iter().map(plain).collect()),
-            Answer::Matrix(all) => ("matrix", all.iter().map(plain).collect()),
-        };
-        Self::new(kind, all)
-    }
-
-    fn new(kind: &str, all: Vec<(String, Vec<(i64, f64)>)>) -> Self {
+    /// Of labels as [`shown`] writes them.
+    pub(crate) fn new(kind: &str, all: Vec<(String, Vec<(i64, f64)>)>) -> Self {
         let order = all.iter().map(|(labels, _)| labels.clone()).collect();
         let count = all.len();
         let series: BTreeMap<_, _> = all.into_iter().collect();
@@ -191,11 +181,8 @@ impl Comparable {
     }
 }
 
-fn plain(series: &Series) -> (String, Vec<(i64, f64)>) {
-    (shown(&series.labels), series.samples.iter().map(|sample| (sample.t_ms, sample.value)).collect())
-}
-
-fn shown(labels: &Labels) -> String {
+/// Labels as one text.
+pub(crate) fn shown(labels: &Labels) -> String {
     labels.iter().map(|(name, value)| format!("{name}={value:?},")).collect()
 }
 

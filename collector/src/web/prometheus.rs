@@ -13,21 +13,20 @@ use crate::prometheus_api::{Api, ApiError, Parameters, build_information, error_
 use crate::time::now_ms;
 
 /// A kind of question: parameters in, JSON out.
-type Ask = fn(&Api<'_>, &Parameters) -> Result<String, ApiError>;
+type Ask = fn(&Api, &Parameters) -> Result<String, ApiError>;
 
 /// The routes of the API.
 pub(super) fn routes() -> Router<Arc<Collector>> {
     let asking = |ask: Ask| {
-        let handler = move |State(collector): State<Arc<Collector>>, request: Request| {
-            answer(collector, request, move |api, parameters| ask(api, parameters))
-        };
+        let handler =
+            move |State(collector): State<Arc<Collector>>, request: Request| answer(collector, request, ask);
         get(handler).post(handler)
     };
     Router::new()
-        .route("/api/v1/query", asking(|api, parameters| api.query(parameters)))
-        .route("/api/v1/query_range", asking(|api, parameters| api.query_range(parameters)))
-        .route("/api/v1/series", asking(|api, parameters| api.series(parameters)))
-        .route("/api/v1/labels", asking(|api, parameters| api.labels(parameters)))
+        .route("/api/v1/query", asking(Api::query))
+        .route("/api/v1/query_range", asking(Api::query_range))
+        .route("/api/v1/series", asking(Api::series))
+        .route("/api/v1/labels", asking(Api::labels))
         .route("/api/v1/label/{name}/values", get(label_values))
         .route("/api/v1/metadata", asking(|_, parameters| Ok(metadata(parameters))))
         .route("/api/v1/status/buildinfo", asking(|_, _| Ok(build_information())))
@@ -45,7 +44,7 @@ async fn label_values(
 async fn answer(
     collector: Arc<Collector>,
     request: Request,
-    ask: impl FnOnce(&Api<'_>, &Parameters) -> Result<String, ApiError> + Send + 'static,
+    ask: impl FnOnce(&Api, &Parameters) -> Result<String, ApiError> + Send + 'static,
 ) -> Response {
     if let Err(refusal) = authorize_reading(&collector.tokens, request.headers()) {
         return refused(&refusal);
@@ -59,7 +58,7 @@ async fn answer(
     };
     let shared = Arc::clone(&collector);
     let answered = tokio::task::spawn_blocking(move || {
-        let api = Api { store: shared.store.as_ref(), limits: shared.config.query, now_ms: now_ms() };
+        let api = Api { store: Arc::clone(&shared.store), limits: shared.config.query, now_ms: now_ms() };
         ask(&api, &parameters)
     });
     match answered.await {
