@@ -134,8 +134,13 @@ impl Query {
     }
 }
 
-/// A duration as PromQL writes it, such as `1m30s`, in milliseconds; `None` if it is none.
+/// A duration as PromQL writes it, such as `1m30s`, in milliseconds; `None` if it is none. The parser also reads
+/// plain numbers here and panics at those that no duration can hold, so it is not given any.
 pub fn duration_ms(text: &str) -> Option<i64> {
+    let units = |character: char| character.is_ascii_digit() || "smhdwy".contains(character);
+    if !text.chars().all(units) || !text.ends_with(|last: char| last.is_ascii_alphabetic()) {
+        return None;
+    }
     let duration = promql_parser::util::parse_duration(text).ok()?;
     i64::try_from(duration.as_millis()).ok()
 }

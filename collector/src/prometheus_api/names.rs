@@ -126,6 +126,6 @@ mod tests {
         let (a, b) = (labelled("cpu.usage", "idle", &[]), labelled("cpu", "usage-idle", &[]));
         assert_eq!((a[0].1.as_str(), b[0].1.as_str()), ("cpu_usage_idle", "cpu_usage_idle"));
         assert_ne!(a, b);
-        assert_eq!(labelled("1", "f", &[("ä", "x")])[2], ("picollect_tag__C3_A4".to_owned(), "x".to_owned()));
+        assert_eq!(labelled("1", "f", &[("ä", "x")])[3], ("picollect_tag__C3_A4".to_owned(), "x".to_owned()));
     }
 }
