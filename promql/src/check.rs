@@ -105,6 +105,14 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_that_none_can_hold_is_an_error() {
+        for text in ["x[1e99]", "x offset 1e99", "x offset NaN"] {
+            let message = Query::parse(text).unwrap_err().to_string();
+            assert!(message.ends_with("a duration in the query is too long"), "{text}: {message}");
+        }
+    }
+
+    #[test]
     fn the_deepest_nesting_of_the_longest_query_fits_a_threads_stack() {
         for (opening, closing) in [("-", ""), ("(", ")"), ("1+", ""), ("abs(", ")"), ("1^", ""), ("+", "")] {
             let times = (MAX_QUERY_BYTES - 1) / (opening.len() + closing.len());

@@ -103,7 +103,9 @@ impl Query {
         if text.len() > MAX_QUERY_BYTES {
             return Err(Error::TooLong { bytes: text.len(), most: MAX_QUERY_BYTES });
         }
-        let read = promql_parser::parser::parse(text);
+        // The parser panics at a duration that none can hold, such as `x[1e99]`.
+        let read = std::panic::catch_unwind(|| promql_parser::parser::parse(text))
+            .map_err(|_| position::refusal(text, 0, "a duration in the query is too long"))?;
         let expression = read.map_err(|message| position::syntax_error(text, message))?;
         check::check(text, &expression)?;
         Ok(Self { text: text.to_owned(), expression })
