@@ -9,6 +9,7 @@ mod golden;
 mod influxd;
 mod invariants;
 mod process;
+mod promql;
 mod proxy;
 mod report_formats;
 mod reports;

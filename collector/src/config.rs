@@ -5,6 +5,7 @@ mod amount;
 pub mod check;
 mod cost;
 mod hardware;
+mod query;
 mod site;
 mod store;
 mod wall;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
+pub use query::QueryConfig;
 pub use site::{Interconnect, Measured, Supply};
 pub use store::StoreConfig;
 pub(crate) use wall::check_name;
@@ -61,6 +63,8 @@ pub struct Config {
     pub supply: Supply,
     /// The network between the nodes.
     pub interconnect: Interconnect,
+    /// What a query of Prometheus' API may take.
+    pub query: QueryConfig,
     /// The file that this was read from; `None` means that there is none.
     #[serde(skip)]
     pub file: Option<PathBuf>,

@@ -15,6 +15,7 @@ pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod nodes;
+pub mod prometheus_api;
 pub mod query;
 pub mod questions;
 pub mod report;

@@ -3,6 +3,7 @@
 //!
 //! Invariant: nothing outside this module and the agent's `push` knows HTTP.
 
+mod prometheus;
 mod write;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
 use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::nodes;
+use crate::prometheus_api::{Format, last_samples};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError, remembering};
@@ -32,6 +34,8 @@ use crate::tokens::{Grant, Scope, Tokens};
 
 /// Bodies in memory at once; more senders are asked to come back.
 const MAX_BODIES: usize = 8;
+/// Queries of Prometheus' API under way at once; more of them wait for their turn.
+const MAX_QUERIES: usize = 2;
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 
@@ -48,6 +52,7 @@ pub struct Collector {
     summaries: Summaries,
     store_identity: String,
     bodies: Semaphore,
+    queries: Semaphore,
 }
 
 impl Collector {
@@ -55,8 +60,9 @@ impl Collector {
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
         let ingest = Ingest::new(Arc::clone(&store));
         let store_identity = store.identity()?;
-        let (summaries, bodies) = (Summaries::default(), Semaphore::new(MAX_BODIES));
-        Ok(Self { store, ingest, tokens, config, summaries, store_identity, bodies })
+        let (bodies, queries) = (Semaphore::new(MAX_BODIES), Semaphore::new(MAX_QUERIES));
+        let summaries = Summaries::default();
+        Ok(Self { store, ingest, tokens, config, summaries, store_identity, bodies, queries })
     }
 
     /// The cluster now, in a few figures.
@@ -82,6 +88,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route(RunQuestion::PATH, get(answer::<RunQuestion>))
         .route(RunsQuestion::PATH, get(answer::<RunsQuestion>))
         .route(ScalingQuestion::PATH, get(answer::<ScalingQuestion>))
+        .merge(prometheus::routes())
         .fallback(write::no_such_path)
         .method_not_allowed_fallback(write::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&collector), introduce))
@@ -233,17 +240,25 @@ async fn healthz(State(collector): State<Arc<Collector>>) -> Result<&'static str
     blocking(move || collector.store.identity().map_err(Into::into)).await.map(|_| "ok\n")
 }
 
-async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Refusal> {
-    let text = blocking(move || metrics_text(&collector)).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+/// The collector's own metrics; who may read gets the last sample of every node too.
+async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let nodes_too = headers.contains_key(header::AUTHORIZATION);
+    if nodes_too {
+        authorize_reading(&collector.tokens, &headers)?;
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::accepted(accept);
+    let text = blocking(move || metrics_text(&collector, format, nodes_too)).await?;
+    Ok(([(header::CONTENT_TYPE, format.content_type())], text).into_response())
 }
 
-fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
+fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
     let counters = collector.ingest.counters();
     let value = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     let mut text = String::new();
     let mut add = |name: &str, kind: &str, help: &str, value: u64| {
-        text += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        let family = format.family(name);
+        text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");
     };
     add("picollect_ingest_batches_total", "counter", "Bodies taken in.", value(&counters.batches));
     add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
@@ -252,9 +267,13 @@ fn metrics_text(collector: &Collector) -> anyhow::Result<String> {
     if let Some(bytes) = collector.store.size_bytes()? {
         add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
     }
-    text += &nodes::metrics_text(&remembering(collector.store.as_ref(), |store| {
-        nodes::observe(store, now_ms())
-    })?);
+    let last = remembering(collector.store.as_ref(), |store| {
+        let nodes = nodes::metrics_text(&nodes::observe(store, now_ms())?);
+        let samples = if nodes_too { last_samples(store, now_ms(), format)? } else { String::new() };
+        Ok::<_, anyhow::Error>(nodes + &samples)
+    })?;
+    text += &last;
+    text += if format == Format::OpenMetrics { "# EOF\n" } else { "" };
     Ok(text)
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{AlternativePrice, Config, Hardware, Origin, Rate, Setting, WallMeter};
+use super::{AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter};
 use crate::cli::Place;
 use crate::store::probe::{Trial, limits, probe};
 use crate::wall::device::{Device, Reading};
@@ -41,12 +41,23 @@ pub fn page(effective: &Effective, config: &Config) -> String {
     for (name, value) in costs(config) {
         line(&mut page, name, &value, &from_file);
     }
+    if config.query != QueryConfig::default() {
+        line(&mut page, "query", &query_text(&config.query), &from_file);
+    }
     page
 }
 
 fn line(page: &mut String, name: &str, value: &str, origin: &str) {
     // Writing into a String cannot fail.
     let _ = writeln!(page, "{name:<12} {value}  ({origin})");
+}
+
+fn query_text(query: &QueryConfig) -> String {
+    let QueryConfig { max_steps, max_series, max_samples, max_memory_mib, timeout } = query;
+    let timeout = humantime::format_duration(*timeout);
+    format!(
+        "at most {max_steps} steps, {max_series} series, {max_samples} samples, {max_memory_mib} MiB, {timeout}"
+    )
 }
 
 fn meter_text(meter: &WallMeter) -> String {

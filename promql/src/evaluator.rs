@@ -1,0 +1,311 @@
+//! Evaluates a tree: each expression at all moments of a grid at once.
+
+use std::cell::Cell;
+
+use promql_parser::parser::value::ValueType;
+use promql_parser::parser::{AtModifier, Expr, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::error::Error;
+use crate::grid::{Grid, Stepped, Value, merge};
+use crate::labels::Labels;
+use crate::range_functions::Stretch;
+use crate::selection::{Selection, matchers};
+use crate::source::{Sample, Series};
+use crate::{Answer, Context, LOOKBACK_MS, Times};
+
+/// Times and durations beyond this many milliseconds are taken as this many, so that none overflows: 142,000 years.
+const FOREVER_MS: i64 = 1 << 52;
+
+/// One evaluation, and what it has taken so far.
+pub(crate) struct Evaluator<'a> {
+    context: &'a Context<'a>,
+    times: Times,
+    series: Cell<usize>,
+    samples: Cell<usize>,
+    memory_bytes: Cell<usize>,
+}
+
+/// Which moment a selector looks at: its `offset` and `@`.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    fixed_ms: Option<i64>,
+    offset_ms: i64,
+}
+
+impl Reach {
+    fn from(self, t_ms: i64) -> i64 {
+        self.fixed_ms.unwrap_or(t_ms) - self.offset_ms
+    }
+}
+
+/// What a range selector or a subquery found, and the stretches of it that belong to the moments of a grid.
+pub(crate) struct Ranged {
+    pub(crate) series: Vec<Series>,
+    range_ms: i64,
+    reach: Reach,
+}
+
+impl Ranged {
+    /// The stretch of a series at each moment; moments only go forward, and so do the stretches' ends.
+    pub(crate) fn stretches<'s>(&self, series: &'s Series, grid: Grid) -> impl Iterator<Item = Stretch<'s>> {
+        let (mut first, mut end) = (0, 0);
+        let (range_ms, reach, samples) = (self.range_ms, self.reach, &series.samples);
+        grid.times().map(move |t_ms| {
+            let to_ms = reach.from(t_ms);
+            let from_ms = to_ms - range_ms;
+            end += samples[end..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
+            first += samples[first..end].iter().take_while(|sample| sample.t_ms <= from_ms).count();
+            Stretch { samples: &samples[first..end], from_ms, to_ms }
+        })
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(context: &'a Context<'a>, times: Times) -> Self {
+        let zero = || Cell::new(0);
+        let clamp = |t_ms: i64| t_ms.clamp(-FOREVER_MS, FOREVER_MS);
+        let times = Times { start_ms: clamp(times.start_ms), end_ms: clamp(times.end_ms), ..times };
+        Self { context, times, series: zero(), samples: zero(), memory_bytes: zero() }
+    }
+
+    /// The answer for the one moment of these times.
+    pub(crate) fn instant(&self, expression: &Expr) -> Result<Answer, Error> {
+        let grid = Grid::of(self.times);
+        match expression.value_type() {
+            ValueType::String => Ok(Answer::Text(text(expression)?.to_owned())),
+            ValueType::Scalar => Ok(Answer::Scalar(self.scalar(expression, grid)?[0])),
+            ValueType::Vector => {
+                let vector = self.vector(expression, grid)?.into_iter();
+                let series = vector.map(|series| series.into_series(grid));
+                Ok(Answer::Vector(series.filter(|series| !series.samples.is_empty()).collect()))
+            }
+            ValueType::Matrix => {
+                let ranged = self.ranged(expression, grid)?;
+                let cut = |series: &Series| {
+                    let stretch = ranged.stretches(series, grid).next()?;
+                    let samples = stretch.samples.to_vec();
+                    (!samples.is_empty()).then(|| Series { labels: series.labels.clone(), samples })
+                };
+                Ok(in_order(ranged.series.iter().filter_map(cut).collect()))
+            }
+        }
+    }
+
+    /// The answer for all moments of these times.
+    pub(crate) fn range(&self, expression: &Expr) -> Result<Answer, Error> {
+        let grid = Grid::of(self.times);
+        let all = match expression.value_type() {
+            ValueType::String => return Err(Error::NoRange("text")),
+            ValueType::Matrix => return Err(Error::NoRange("range of samples")),
+            ValueType::Scalar => {
+                let values = self.scalar(expression, grid)?.into_iter().map(Some).collect();
+                vec![Stepped { labels: Labels::default(), values }]
+            }
+            ValueType::Vector => self.vector(expression, grid)?,
+        };
+        let series = all.into_iter().map(|series| series.into_series(grid));
+        Ok(in_order(series.filter(|series| !series.samples.is_empty()).collect()))
+    }
+
+    pub(crate) fn evaluate(&self, expression: &Expr, grid: Grid) -> Result<Value, Error> {
+        if (self.context.out_of_time)() {
+            return Err(Error::OutOfTime);
+        }
+        match expression {
+            Expr::NumberLiteral(number) => Ok(Value::Scalar(self.constant(number.val, grid)?)),
+            Expr::VectorSelector(selector) => self.selected(selector, grid).map(Value::Vector),
+            Expr::Paren(parenthesis) => self.evaluate(&parenthesis.expr, grid),
+            Expr::Unary(minus) => match self.evaluate(&minus.expr, grid)? {
+                Value::Scalar(values) => Ok(Value::Scalar(values.into_iter().map(|value| -value).collect())),
+                Value::Vector(all) => self.each(all, |value| -value).map(Value::Vector),
+            },
+            Expr::Aggregate(aggregation) => self.aggregate(aggregation, grid).map(Value::Vector),
+            Expr::Binary(binary) => self.binary(binary, grid),
+            Expr::Call(call) => self.call(call, grid),
+            other => Err(Error::Parameter(format!("`{other}` cannot be used here"))),
+        }
+    }
+
+    pub(crate) fn vector(&self, expression: &Expr, grid: Grid) -> Result<Vec<Stepped>, Error> {
+        match self.evaluate(expression, grid)? {
+            Value::Vector(vector) => Ok(vector),
+            Value::Scalar(_) => Err(Error::Parameter(format!("`{expression}` is a number and no vector"))),
+        }
+    }
+
+    pub(crate) fn scalar(&self, expression: &Expr, grid: Grid) -> Result<Vec<f64>, Error> {
+        match self.evaluate(expression, grid)? {
+            Value::Scalar(scalar) => Ok(scalar),
+            Value::Vector(_) => Err(Error::Parameter(format!("`{expression}` is a vector and no number"))),
+        }
+    }
+
+    /// A number at every moment.
+    pub(crate) fn constant(&self, value: f64, grid: Grid) -> Result<Vec<f64>, Error> {
+        self.charge_memory(grid.count.saturating_mul(size_of::<f64>()))?;
+        Ok(vec![value; grid.count])
+    }
+
+    /// A series without values yet.
+    pub(crate) fn stepped(&self, labels: Labels, grid: Grid) -> Result<Stepped, Error> {
+        self.charge_memory(
+            grid.count.saturating_mul(size_of::<Option<f64>>()).saturating_add(labels.bytes()),
+        )?;
+        Ok(Stepped::empty(labels, grid))
+    }
+
+    /// Each value made another, which is of no metric any more.
+    pub(crate) fn each(&self, all: Vec<Stepped>, change: impl Fn(f64) -> f64) -> Result<Vec<Stepped>, Error> {
+        if (self.context.out_of_time)() {
+            return Err(Error::OutOfTime);
+        }
+        merge(all.into_iter().map(|series| nameless(series.map(&change))).collect())
+    }
+
+    /// An instant selector: of each series the latest sample that is not older than the lookback.
+    fn selected(&self, selector: &VectorSelector, grid: Grid) -> Result<Vec<Stepped>, Error> {
+        self.latest(selector, grid, |sample| sample.value)
+    }
+
+    /// Of each series the latest sample, and of this what is wanted.
+    pub(crate) fn latest(
+        &self,
+        selector: &VectorSelector,
+        grid: Grid,
+        wanted: impl Fn(Sample) -> f64,
+    ) -> Result<Vec<Stepped>, Error> {
+        let reach = self.reach(selector.at.as_ref(), selector.offset.as_ref());
+        let mut all = Vec::new();
+        for series in self.fetch(selector, reach, LOOKBACK_MS, grid)? {
+            let mut stepped = self.stepped(series.labels, grid)?;
+            let mut past = 0;
+            for (t_ms, value) in grid.times().zip(&mut stepped.values) {
+                let to_ms = reach.from(t_ms);
+                past += series.samples[past..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
+                let latest = past.checked_sub(1).map(|at| series.samples[at]);
+                let alive = |sample: &Sample| sample.t_ms > to_ms - LOOKBACK_MS && !sample.is_stale();
+                *value = latest.filter(alive).map(&wanted);
+            }
+            if !stepped.is_empty() {
+                all.push(stepped);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What a range function is given.
+    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid) -> Result<Ranged, Error> {
+        match expression {
+            Expr::Paren(parenthesis) => self.ranged(&parenthesis.expr, grid),
+            Expr::MatrixSelector(selector) => self.samples(selector, grid),
+            Expr::Subquery(subquery) => self.subquery(subquery, grid),
+            other => Err(Error::Parameter(format!("`{other}` is no range"))),
+        }
+    }
+
+    fn samples(&self, selector: &MatrixSelector, grid: Grid) -> Result<Ranged, Error> {
+        let reach = self.reach(selector.vs.at.as_ref(), selector.vs.offset.as_ref());
+        let range_ms = milliseconds(selector.range);
+        let mut series = self.fetch(&selector.vs, reach, range_ms, grid)?;
+        for series in &mut series {
+            series.samples.retain(|sample| !sample.is_stale());
+        }
+        Ok(Ranged { series, range_ms, reach })
+    }
+
+    /// A subquery is evaluated at whole multiples of its own step, wherever the outer grid lies.
+    fn subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<Ranged, Error> {
+        let reach = self.reach(subquery.at.as_ref(), subquery.offset.as_ref());
+        let range_ms = milliseconds(subquery.range);
+        let step_ms = subquery.step.map_or(self.context.subquery_step_ms, milliseconds).max(1);
+        let from_ms = reach.from(grid.start_ms) - range_ms;
+        let multiple = from_ms / step_ms * step_ms;
+        let start_ms = if multiple <= from_ms { multiple + step_ms } else { multiple };
+        let inner = Grid::of(Times { start_ms, end_ms: reach.from(grid.end_ms()), step_ms });
+        if inner.count == 0 || grid.count == 0 {
+            return Ok(Ranged { series: Vec::new(), range_ms, reach });
+        }
+        let found = self.vector(&subquery.expr, inner)?;
+        self.charge_memory(inner.count.saturating_mul(found.len()).saturating_mul(size_of::<Sample>()))?;
+        let series = found.into_iter().map(|series| series.into_series(inner)).collect();
+        Ok(Ranged { series, range_ms, reach })
+    }
+
+    /// The series of a selector with all samples that any moment of the grid looks back at.
+    fn fetch(
+        &self,
+        selector: &VectorSelector,
+        reach: Reach,
+        back_ms: i64,
+        grid: Grid,
+    ) -> Result<Vec<Series>, Error> {
+        if grid.count == 0 {
+            return Ok(Vec::new());
+        }
+        let limits = self.context.limits;
+        let matchers = matchers(selector)?;
+        let wanted = Selection {
+            matchers: &matchers,
+            from_ms: reach.from(grid.start_ms) - back_ms + 1,
+            to_ms: reach.from(grid.end_ms()),
+            most_series: limits.series - self.series.get(),
+            most_samples: limits.samples - self.samples.get(),
+        };
+        let found = self.context.source.select(&wanted).map_err(|error| Error::of_source(error, limits))?;
+        let samples = found.iter().map(|series| series.samples.len()).sum();
+        charge(&self.series, found.len(), limits.series, Error::TooManySeries)?;
+        charge(&self.samples, samples, limits.samples, Error::TooManySamples)?;
+        self.charge_memory(samples.saturating_mul(size_of::<Sample>()))?;
+        Ok(found)
+    }
+
+    fn charge_memory(&self, bytes: usize) -> Result<(), Error> {
+        charge(&self.memory_bytes, bytes, self.context.limits.memory_bytes, Error::TooMuchMemory)
+    }
+
+    fn reach(&self, at: Option<&AtModifier>, offset: Option<&Offset>) -> Reach {
+        let fixed_ms = at.map(|at| match at {
+            AtModifier::Start => self.times.start_ms,
+            AtModifier::End => self.times.end_ms,
+            AtModifier::At(time) => match time.duration_since(UNIX_EPOCH) {
+                Ok(after) => milliseconds(after),
+                Err(before) => -milliseconds(before.duration()),
+            },
+        });
+        let offset_ms = match offset {
+            None => 0,
+            Some(Offset::Pos(duration)) => milliseconds(*duration),
+            Some(Offset::Neg(duration)) => -milliseconds(*duration),
+        };
+        Reach { fixed_ms, offset_ms }
+    }
+}
+
+/// Takes something from what is left of a limit.
+fn charge(taken: &Cell<usize>, more: usize, most: usize, error: fn(usize) -> Error) -> Result<(), Error> {
+    taken.set(taken.get().saturating_add(more));
+    if taken.get() > most { Err(error(most)) } else { Ok(()) }
+}
+
+/// A text that stands in the query.
+pub(crate) fn text(expression: &Expr) -> Result<&str, Error> {
+    match expression {
+        Expr::StringLiteral(literal) => Ok(&literal.val),
+        Expr::Paren(parenthesis) => text(&parenthesis.expr),
+        other => Err(Error::Parameter(format!("`{other}` is no text"))),
+    }
+}
+
+pub(crate) fn nameless(series: Stepped) -> Stepped {
+    Stepped { labels: series.labels.nameless(), ..series }
+}
+
+fn in_order(mut series: Vec<Series>) -> Answer {
+    series.sort_by(|a, b| a.labels.cmp(&b.labels));
+    Answer::Matrix(series)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(FOREVER_MS).min(FOREVER_MS)
+}

@@ -1,0 +1,148 @@
+//! PromQL over series of one's own: a query and a source of series in, series out.
+//!
+//! Text becomes a syntax tree in the crate `promql-parser`; this crate says what of it is understood
+//! (`check.rs`) and evaluates it as Prometheus 3 does (`evaluator.rs`). Prometheus' own documentation says what
+//! each function means (<https://prometheus.io/docs/prometheus/latest/querying/functions/>); where it is silent,
+//! a real Prometheus was asked, and `tests/end_to_end.rs` goes on asking it.
+//!
+//! Invariants: no I/O and no clock; every answer is complete or an error; what a query may take is bounded by
+//! its [`Limits`].
+
+mod aggregate;
+mod binary;
+mod check;
+mod error;
+mod evaluator;
+mod functions;
+mod grid;
+mod labels;
+mod numeric;
+mod position;
+mod range_functions;
+mod selection;
+mod set;
+mod source;
+
+use promql_parser::parser::Expr;
+
+pub use error::{Error, Kind};
+pub use labels::Labels;
+pub use position::Position;
+pub use selection::{Matcher, MatcherKind, Selection, selections};
+pub use source::{Sample, Series, Source, SourceError};
+
+use evaluator::Evaluator;
+use grid::Grid;
+
+/// Longest text of a query, in bytes: some pages of a dashboard's longest. The syntax tree of a longer one could be too
+/// deep for a thread's stack.
+pub const MAX_QUERY_BYTES: usize = 8 * 1024;
+
+/// How long a sample stands for its series when no newer one comes, in milliseconds: Prometheus' default.
+pub const LOOKBACK_MS: i64 = 5 * 60 * 1000;
+
+/// What a query may take at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Moments at which a range query is answered.
+    pub steps: usize,
+    /// Series that all its selectors find together.
+    pub series: usize,
+    /// Samples that all its selectors read together.
+    pub samples: usize,
+    /// Bytes of samples read and of values computed, all together and none given back.
+    pub memory_bytes: usize,
+}
+
+/// A query that was read and understood.
+#[derive(Debug)]
+pub struct Query {
+    text: String,
+    expression: Expr,
+}
+
+/// When a query is asked: `start_ms`, `start_ms + step_ms`, … up to `end_ms`, Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The first moment.
+    pub start_ms: i64,
+    /// No moment is after this.
+    pub end_ms: i64,
+    /// From one moment to the next; more than zero.
+    pub step_ms: i64,
+}
+
+/// What a query is asked of and within which bounds.
+pub struct Context<'a> {
+    /// Where the series are.
+    pub source: &'a dyn Source,
+    /// What the query may take.
+    pub limits: Limits,
+    /// The resolution of a subquery that names none, in milliseconds.
+    pub subquery_step_ms: i64,
+    /// Says that the query has taken too long; asked often.
+    pub out_of_time: &'a dyn Fn() -> bool,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// One number.
+    Scalar(f64),
+    /// A text.
+    Text(String),
+    /// Of each series one sample, at the moment that was asked about; in order where the query sorts.
+    Vector(Vec<Series>),
+    /// Of each series some samples, in the order of labels.
+    Matrix(Vec<Series>),
+}
+
+impl Query {
+    /// Reads a query.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_QUERY_BYTES {
+            return Err(Error::TooLong { bytes: text.len(), most: MAX_QUERY_BYTES });
+        }
+        // The parser panics at a duration that none can hold, such as `x[1e99]`.
+        let read = std::panic::catch_unwind(|| promql_parser::parser::parse(text))
+            .map_err(|_| position::refusal(text, 0, "a duration in the query is too long"))?;
+        let expression = read.map_err(|message| position::syntax_error(text, message))?;
+        check::check(text, &expression)?;
+        Ok(Self { text: text.to_owned(), expression })
+    }
+
+    /// Answers for one moment, Unix milliseconds.
+    pub fn instant(&self, context: &Context<'_>, t_ms: i64) -> Result<Answer, Error> {
+        let times = Times { start_ms: t_ms, end_ms: t_ms, step_ms: 1 };
+        let evaluator = Evaluator::new(context, times);
+        evaluator.instant(&self.expression)
+    }
+
+    /// Answers for each moment of a range.
+    pub fn range(&self, context: &Context<'_>, times: Times) -> Result<Answer, Error> {
+        if times.step_ms <= 0 {
+            return Err(Error::NoStep);
+        }
+        let wanted = Grid::of(times).count;
+        if wanted > context.limits.steps {
+            return Err(Error::TooManySteps { wanted, most: context.limits.steps });
+        }
+        Evaluator::new(context, times).range(&self.expression)
+    }
+
+    /// The query as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A duration as PromQL writes it, such as `1m30s`, in milliseconds; `None` if it is none. The parser also reads
+/// plain numbers here and panics at those that no duration can hold, so it is not given any.
+pub fn duration_ms(text: &str) -> Option<i64> {
+    let units = |character: char| character.is_ascii_digit() || "smhdwy".contains(character);
+    if !text.chars().all(units) || !text.ends_with(|last: char| last.is_ascii_alphabetic()) {
+        return None;
+    }
+    let duration = promql_parser::util::parse_duration(text).ok()?;
+    i64::try_from(duration.as_millis()).ok()
+}

@@ -1,0 +1,162 @@
+//! Functions of a series' samples in a stretch of time.
+
+use crate::numeric::{Sum, mean, quantile, sum};
+use crate::source::Sample;
+
+/// A stretch of a series: after `from_ms`, up to and with `to_ms`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch<'a> {
+    pub(crate) samples: &'a [Sample],
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+}
+
+impl<'a> Stretch<'a> {
+    fn values(self) -> impl Iterator<Item = f64> + 'a {
+        self.samples.iter().map(|sample| sample.value)
+    }
+
+    fn pairs(self) -> impl Iterator<Item = (f64, f64)> + 'a {
+        self.samples.windows(2).map(|pair| (pair[0].value, pair[1].value))
+    }
+
+    fn seconds(self) -> f64 {
+        (self.to_ms - self.from_ms) as f64 / 1000.0
+    }
+}
+
+/// What a function makes of a stretch that has at least one sample; the number is its parameter, where it has one.
+pub(crate) type RangeFunction = fn(Stretch<'_>, f64) -> Option<f64>;
+
+/// Every function of a stretch.
+pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 15] = [
+    ("rate", |stretch, _| extrapolated(stretch, true, stretch.seconds())),
+    ("increase", |stretch, _| extrapolated(stretch, true, 1.0)),
+    ("delta", |stretch, _| extrapolated(stretch, false, 1.0)),
+    ("irate", |stretch, _| rate_of_the_last_two(stretch.samples)),
+    ("deriv", |stretch, _| slope(stretch.samples)),
+    ("resets", |stretch, _| Some(count(stretch.pairs().filter(|(before, after)| after < before)))),
+    ("changes", |stretch, _| Some(count(stretch.pairs().filter(|&(before, after)| differ(before, after))))),
+    ("avg_over_time", |stretch, _| mean(stretch.values())),
+    ("sum_over_time", |stretch, _| Some(sum(stretch.values()))),
+    ("count_over_time", |stretch, _| Some(stretch.samples.len() as f64)),
+    ("min_over_time", |stretch, _| stretch.values().reduce(|a, b| if b < a || a.is_nan() { b } else { a })),
+    ("max_over_time", |stretch, _| stretch.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
+    ("last_over_time", |stretch, _| stretch.samples.last().map(|sample| sample.value)),
+    ("present_over_time", |_, _| Some(1.0)),
+    ("quantile_over_time", |stretch, share| Some(quantile(share, stretch.values().collect()))),
+];
+
+/// The only function that leaves a series its name, because it is a value of the series itself.
+pub(crate) const KEEPS_THE_NAME: &str = "last_over_time";
+
+fn count(found: impl Iterator) -> f64 {
+    found.count() as f64
+}
+
+fn differ(a: f64, b: f64) -> bool {
+    a != b && !(a.is_nan() && b.is_nan())
+}
+
+/// How much the series went up in the stretch, guessed beyond its first and last sample. A series that comes close
+/// to an end of the stretch, by 1.1 of its mean interval, is thought to reach it, else to reach half an interval
+/// further; and no counter is thought to have been below zero. The result is for so many `seconds` one.
+fn extrapolated(stretch: Stretch<'_>, counter: bool, seconds: f64) -> Option<f64> {
+    let (first, last) = (stretch.samples.first()?, stretch.samples.last()?);
+    if stretch.samples.len() < 2 {
+        return None;
+    }
+    let mut rise = last.value - first.value;
+    if counter {
+        let resets = stretch.pairs().filter(|(before, after)| after < before);
+        rise = resets.fold(rise, |rise, (before, _)| rise + before);
+    }
+    let between = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
+    let sampled = between(first.t_ms, last.t_ms);
+    let interval = sampled / (stretch.samples.len() - 1) as f64;
+    let beyond = |gap: f64| if gap >= interval * 1.1 { interval / 2.0 } else { gap };
+    let mut before = beyond(between(stretch.from_ms, first.t_ms));
+    if counter && rise > 0.0 && first.value >= 0.0 {
+        before = before.min(sampled * (first.value / rise));
+    }
+    let after = beyond(between(last.t_ms, stretch.to_ms));
+    Some(rise * ((sampled + before + after) / sampled / seconds))
+}
+
+/// A counter's rate between its last two samples; after a reset it counts from zero.
+fn rate_of_the_last_two(samples: &[Sample]) -> Option<f64> {
+    let [.., before, last] = samples else { return None };
+    let rise = if last.value < before.value { last.value } else { last.value - before.value };
+    Some(rise / ((last.t_ms - before.t_ms) as f64 / 1000.0))
+}
+
+/// The slope per second of the line with the least squares.
+fn slope(samples: &[Sample]) -> Option<f64> {
+    let [first, _, ..] = samples else { return None };
+    if samples.iter().all(|sample| sample.value == first.value) {
+        return Some(if first.value.is_infinite() { f64::NAN } else { 0.0 });
+    }
+    let (mut x, mut y, mut xy, mut xx) = (Sum::default(), Sum::default(), Sum::default(), Sum::default());
+    for sample in samples {
+        let seconds = (sample.t_ms - first.t_ms) as f64 / 1000.0;
+        x = x.add(seconds);
+        y = y.add(sample.value);
+        xy = xy.add(seconds * sample.value);
+        xx = xx.add(seconds * seconds);
+    }
+    let number = samples.len() as f64;
+    let [x, y, xy, xx] = [x, y, xy, xx].map(|sum| sum.sum + sum.lost);
+    Some((xy - x * y / number) / (xx - x * x / number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(name: &str, samples: &[(i64, f64)], parameter: f64) -> Option<f64> {
+        let samples: Vec<Sample> = samples.iter().map(|&(t_ms, value)| Sample { t_ms, value }).collect();
+        let (_, function) = RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name).unwrap();
+        function(Stretch { samples: &samples, from_ms: 0, to_ms: 60_000 }, parameter)
+    }
+
+    #[test]
+    fn an_increase_reaches_to_the_edges_of_its_range_but_not_below_zero() {
+        let steady = [(10_000, 100.0), (20_000, 110.0), (30_000, 120.0), (40_000, 130.0), (50_000, 140.0)];
+        assert_eq!(apply("increase", &steady, 0.0), Some(60.0));
+        assert_eq!(apply("rate", &steady, 0.0), Some(1.0));
+        let young = [(10_000, 5.0), (20_000, 15.0), (30_000, 25.0), (40_000, 35.0), (50_000, 45.0)];
+        assert_eq!(apply("increase", &young, 0.0), Some(55.0));
+        assert_eq!(apply("delta", &young, 0.0), Some(60.0));
+    }
+
+    #[test]
+    fn a_reset_is_counted_from_zero() {
+        let reset = [(10_000, 8.0), (20_000, 2.0), (30_000, 3.0)];
+        assert_eq!((apply("resets", &reset, 0.0), apply("changes", &reset, 0.0)), (Some(1.0), Some(2.0)));
+        assert_eq!(apply("irate", &reset[..2], 0.0), Some(0.2));
+    }
+
+    #[test]
+    fn one_sample_has_no_rate_but_a_mean() {
+        let one = [(10_000, 8.0)];
+        for name in ["rate", "increase", "delta", "irate", "deriv"] {
+            assert_eq!(apply(name, &one, 0.0), None, "{name}");
+        }
+        for name in ["avg_over_time", "sum_over_time", "min_over_time", "max_over_time", "last_over_time"] {
+            assert_eq!(apply(name, &one, 0.0), Some(8.0), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_its_slope() {
+        assert_eq!(apply("deriv", &[(10_000, 1.0), (20_000, 3.0), (30_000, 5.0)], 0.0), Some(0.2));
+        assert_eq!(apply("deriv", &[(10_000, 1.0), (20_000, 1.0)], 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn a_least_value_is_no_nan_unless_all_are() {
+        assert_eq!(apply("min_over_time", &[(1, f64::NAN), (2, 2.0)], 0.0), Some(2.0));
+        assert_eq!(apply("max_over_time", &[(1, 3.0), (2, f64::NAN)], 0.0), Some(3.0));
+        assert!(apply("max_over_time", &[(1, f64::NAN)], 0.0).unwrap().is_nan());
+    }
+}

@@ -1,0 +1,56 @@
+//! Where series come from.
+
+use crate::labels::Labels;
+use crate::selection::Selection;
+
+/// A value at a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Unix time, milliseconds.
+    pub t_ms: i64,
+    /// The value; Prometheus' staleness marker says that the series ended here.
+    pub value: f64,
+}
+
+impl Sample {
+    /// The one NaN that means "no longer there"
+    /// (<https://github.com/prometheus/prometheus/blob/main/model/value/value.go>).
+    const STALE: u64 = 0x7ff0_0000_0000_0002;
+
+    pub(crate) fn is_stale(self) -> bool {
+        self.value.to_bits() == Self::STALE
+    }
+}
+
+/// A series with its samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// What it is called.
+    pub labels: Labels,
+    /// Its samples in order of time, no two at one time.
+    pub samples: Vec<Sample>,
+}
+
+/// Something that has series.
+pub trait Source {
+    /// The series that match, each once, with their samples from `from_ms` to `to_ms`, both included; series without
+    /// any may be left out. The order of series is the same whenever it is asked.
+    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError>;
+}
+
+/// Why a source gave no series.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It found more series than [`Selection::most_series`].
+    #[error("too many series")]
+    TooManySeries,
+    /// It found more samples than [`Selection::most_samples`].
+    #[error("too many samples")]
+    TooManySamples,
+    /// It was asked to stop.
+    #[error("out of time")]
+    OutOfTime,
+    /// It could not be read.
+    #[error(transparent)]
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}

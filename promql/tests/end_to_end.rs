@@ -1,0 +1,44 @@
+//! The evaluator beside a real Prometheus.
+
+use picollect_promql::{Answer, Context, Error, Limits, Query, Series, Times};
+
+use crate::data::{all, open_metrics};
+use crate::differential::compare;
+use crate::grammar::{Case, When};
+use crate::memory::Memory;
+use crate::oracle::{Comparable, Prometheus, shown};
+
+fn ours(source: &Memory, case: &Case) -> Result<Comparable, Error> {
+    let context = Context {
+        source,
+        limits: Limits { steps: 11_000, series: 10_000, samples: 10_000_000, memory_bytes: 1 << 30 },
+        subquery_step_ms: 60_000,
+        out_of_time: &|| false,
+    };
+    let query = Query::parse(&case.query)?;
+    let (answer, t_ms) = match case.when {
+        When::Instant(t_ms) => (query.instant(&context, t_ms)?, t_ms),
+        When::Range(start_ms, end_ms, step_ms) => {
+            (query.range(&context, Times { start_ms, end_ms, step_ms })?, start_ms)
+        }
+    };
+    Ok(comparable(&answer, t_ms))
+}
+
+fn comparable(answer: &Answer, t_ms: i64) -> Comparable {
+    let samples = |series: &Series| series.samples.iter().map(|sample| (sample.t_ms, sample.value)).collect();
+    let plain = |series: &Series| (shown(&series.labels), samples(series));
+    match answer {
+        Answer::Scalar(value) => Comparable::new("scalar", vec![(String::new(), vec![(t_ms, *value)])]),
+        Answer::Text(_) => Comparable::new("string", Vec::new()),
+        Answer::Vector(all) => Comparable::new("vector", all.iter().map(plain).collect()),
+        Answer::Matrix(all) => Comparable::new("matrix", all.iter().map(plain).collect()),
+    }
+}
+
+#[test]
+fn a_thousand_queries_have_prometheus_answers() {
+    let source = Memory(all());
+    let prometheus = Prometheus::with(&open_metrics(&source.0));
+    compare(&prometheus, |case| ours(&source, case).map_err(|error| error.to_string()));
+}

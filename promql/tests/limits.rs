@@ -1,0 +1,64 @@
+//! Every limit is an error of its own, and what has ended is no longer there.
+
+use picollect_promql::{Answer, Context, Error, Kind, Labels, Limits, Query, Sample, Series, Times};
+
+use crate::data::{END_MS, START_MS, all};
+use crate::memory::Memory;
+
+const WIDE: Limits = Limits { steps: 1000, series: 1000, samples: 1_000_000, memory_bytes: 1 << 28 };
+const HOUR: Times = Times { start_ms: START_MS, end_ms: END_MS, step_ms: 60_000 };
+
+fn ask(text: &str, limits: Limits, out_of_time: &dyn Fn() -> bool) -> Result<Answer, Error> {
+    let source = Memory(all());
+    let context = Context { source: &source, limits, subquery_step_ms: 60_000, out_of_time };
+    Query::parse(text)?.range(&context, HOUR)
+}
+
+#[test]
+fn what_takes_too_much_is_an_error_that_says_what_helps() {
+    let refused = |text: &str, limits| ask(text, limits, &|| false).unwrap_err();
+    let few = refused("temp_c", Limits { steps: 10, ..WIDE });
+    assert!(matches!(few, Error::TooManySteps { wanted: 76, most: 10 }), "{few}");
+    assert!(matches!(refused("temp_c", Limits { series: 5, ..WIDE }), Error::TooManySeries(5)));
+    assert!(matches!(
+        refused("temp_c + node_watts", Limits { series: 11, ..WIDE }),
+        Error::TooManySeries(11)
+    ));
+    assert!(matches!(refused("temp_c", Limits { samples: 100, ..WIDE }), Error::TooManySamples(100)));
+    assert!(matches!(refused("temp_c", Limits { memory_bytes: 1000, ..WIDE }), Error::TooMuchMemory(1000)));
+    let long = refused("sum_over_time(vector(1)[100y:1ms])", WIDE);
+    assert!(matches!(long, Error::TooMuchMemory(_)), "{long}");
+    let late = ask("temp_c", WIDE, &|| true).unwrap_err();
+    assert_eq!(late.kind(), Kind::OutOfTime);
+}
+
+#[test]
+fn a_text_or_a_range_is_no_answer_of_a_range_query() {
+    for text in ["\"text\"", "temp_c[5m]"] {
+        assert_eq!(ask(text, WIDE, &|| false).unwrap_err().kind(), Kind::BadQuery, "{text}");
+    }
+}
+
+#[test]
+fn a_series_that_was_marked_as_ended_is_gone_at_once() {
+    let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+    let sample = |t_ms, value| Sample { t_ms, value };
+    let labels = Labels::new([("__name__".to_owned(), "up".to_owned())]);
+    let samples = vec![sample(0, 1.0), sample(10_000, stale), sample(30_000, 2.0)];
+    let source = Memory(vec![Series { labels: labels.clone(), samples }]);
+    let context = Context { source: &source, limits: WIDE, subquery_step_ms: 60_000, out_of_time: &|| false };
+    let at = |text: &str, t_ms| Query::parse(text).unwrap().instant(&context, t_ms).unwrap();
+    let one = |value, t_ms| {
+        Answer::Vector(vec![Series { labels: labels.clone(), samples: vec![sample(t_ms, value)] }])
+    };
+    assert_eq!(at("up", 9_999), one(1.0, 9_999));
+    assert_eq!(at("up", 10_000), Answer::Vector(Vec::new()));
+    assert_eq!(at("up", 329_999), one(2.0, 329_999));
+    assert_eq!(at("up", 330_000), Answer::Vector(Vec::new()), "the lookback is open at its left");
+    assert_eq!(at("last_over_time(up[1m])", 20_000), one(1.0, 20_000), "a marker is no sample");
+    let count = |t_ms| match at("count_over_time(up[20s])", t_ms) {
+        Answer::Vector(all) => all.first().map(|series| series.samples[0].value),
+        _ => None,
+    };
+    assert_eq!((count(19_999), count(20_000)), (Some(1.0), None), "a range is open at its left");
+}
