@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod live;
 pub mod nodes;
 pub mod prometheus_api;
+mod prometheus_names;
 pub mod query;
 pub mod questions;
 pub mod report;

@@ -6,6 +6,7 @@ use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::{self, Metric};
 
 use super::{json, names};
+use crate::prometheus_names::tag_label;
 use crate::store::{Selector, SeriesKey, Store, StoreError};
 
 /// A sample that is older is no longer shown: Prometheus itself looks back no further.
@@ -83,7 +84,7 @@ fn lines(store: &dyn Store, metric: &Metric, now_ms: i64, format: Format) -> Res
 
 fn labels(key: &SeriesKey) -> String {
     let pair = |(name, value): &(String, String)| {
-        format!("{}=\"{}\"", names::tag_label(name), escape(value).replace('"', "\\\""))
+        format!("{}=\"{}\"", tag_label(name), escape(value).replace('"', "\\\""))
     };
     let pairs: Vec<String> = key.tags.iter().map(pair).collect();
     if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) }

@@ -1,38 +1,14 @@
-//! What a series is called for PromQL: the catalogue's name where it knows the field, else measurement and field joined;
-//! its tags; and, because neither a joined name nor a spelled tag says for certain what it comes from, measurement,
-//! field and the list of tags once more as labels. An engine of the Prometheus family that is fed by picollect has the
-//! same labels, so a dashboard asks the same of both.
+//! The series that a query means, by the labels of `prometheus_names`.
 
 use picollect_promql::{Labels, Matcher, MatcherKind};
 use picollect_telemetry::catalogue::{self, Kind, Metric};
 
+use crate::prometheus_names::{self, FIELD, MEASUREMENT, NAME};
 use crate::store::{Selector, SeriesKey, Store, StoreError};
-
-/// The label with the measurement.
-const MEASUREMENT: &str = "picollect_measurement";
-/// The label with the field.
-const FIELD: &str = "picollect_field";
-/// The label that lists the labels that are tags; absent where there are none.
-const TAGS: &str = "picollect_tags";
-/// Begins the label of a tag whose own name cannot be a label's.
-const ODD_TAG: &str = "picollect_tag_";
-/// No tag keeps a name that begins so.
-const OURS: &str = "picollect_";
-/// Prometheus' label with the name.
-const NAME: &str = "__name__";
 
 /// All labels of a series.
 pub(super) fn labels(key: &SeriesKey) -> Labels {
-    let mut tags: Vec<String> = key.tags.iter().map(|(name, _)| tag_label(name)).collect();
-    tags.sort();
-    let own = [
-        (NAME, metric_name(&key.measurement, &key.field)),
-        (MEASUREMENT, key.measurement.clone()),
-        (FIELD, key.field.clone()),
-        (TAGS, tags.join(",")),
-    ];
-    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Labels::new(own.chain(key.tags.iter().map(|(name, value)| (tag_label(name), value.clone()))))
+    Labels::new(prometheus_names::labels(&key.measurement, &key.field, &key.tags))
 }
 
 /// The series that fulfil all conditions, with their labels, in the order of these; what the catalogue knows to be a text
@@ -73,32 +49,10 @@ fn named(name: &str) -> Option<&'static Metric> {
     catalogue::METRICS.iter().copied().find(|metric| metric.prometheus_name() == name)
 }
 
-fn metric_name(measurement: &str, field: &str) -> String {
-    if let Some(metric) = catalogue::find(measurement, field) {
-        return metric.prometheus_name();
-    }
-    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-    let name: String = format!("{measurement}_{field}").chars().map(plain).collect();
-    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
-}
-
-/// The tag's own name where it can be a label's, else one that spells every other byte in hexadecimal digits.
-pub(super) fn tag_label(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    if first && name.bytes().all(plain) && !name.starts_with(OURS) {
-        return name.to_owned();
-    }
-    let spell = |byte: u8| match byte {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("_{byte:02X}"),
-    };
-    ODD_TAG.to_owned() + &name.bytes().map(spell).collect::<String>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prometheus_names::TAGS;
 
     fn labelled(measurement: &str, field: &str, tags: &[(&str, &str)]) -> Vec<(String, String)> {
         let tags = tags.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();

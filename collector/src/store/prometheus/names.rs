@@ -1,32 +1,17 @@
-//! How a series of ours is called in an engine of the Prometheus family, and back.
-//!
-//! The name is the catalogue's where the catalogue knows the field, so that dashboards find it; else measurement and
-//! field joined, which looks right and says nothing for certain. What is certain stands in labels: the measurement,
-//! the field, which labels are tags, and the type. So whatever an engine or its operator adds, such as the number of
-//! a replica, is no tag of ours.
+//! How a series of ours is called in an engine of the Prometheus family, and back: by `prometheus_names`, with the type as
+//! one label more. Whatever an engine or its operator adds, such as the number of a replica, is no tag of ours.
 //!
 //! Invariant: [`parse`] gives back exactly what [`labels`] was given.
 
 use std::collections::BTreeMap;
 
 use picollect_telemetry::Value;
-use picollect_telemetry::catalogue;
 
+use crate::prometheus_names::{self, FIELD, MEASUREMENT, TAGS, tag_label, tag_list, tag_name};
 use crate::store::{Selector, SeriesKey};
 
-/// The label with the measurement; every series of ours has it.
-pub(super) const MEASUREMENT: &str = "picollect_measurement";
-/// The label with the field.
-pub(super) const FIELD: &str = "picollect_field";
-/// The label that lists the labels that are tags; absent where there are none.
-pub(super) const TAGS: &str = "picollect_tags";
 /// The label with the type; absent for floats.
 pub(super) const TYPE: &str = "picollect_type";
-/// Begins the label of a tag whose own name cannot be a label's.
-const ODD_TAG: &str = "picollect_tag_";
-/// No tag keeps a name that begins so.
-const OURS: &str = "picollect_";
-
 /// The types, as the label names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Type {
@@ -88,15 +73,8 @@ pub(super) fn labels(
     tags: &[(String, String)],
     kind: Type,
 ) -> Vec<(String, String)> {
-    let mut labels = vec![
-        ("__name__".to_owned(), metric_name(measurement, field)),
-        (MEASUREMENT.to_owned(), measurement.to_owned()),
-        (FIELD.to_owned(), field.to_owned()),
-    ];
+    let mut labels = prometheus_names::labels(measurement, field, tags);
     labels.extend(kind.name().map(|name| (TYPE.to_owned(), name.to_owned())));
-    let listed = tag_list(tags);
-    labels.extend((!listed.is_empty()).then(|| (TAGS.to_owned(), listed)));
-    labels.extend(tags.iter().map(|(name, value)| (tag_label(name), value.clone())));
     labels.sort();
     labels
 }
@@ -149,50 +127,6 @@ fn matcher(label: &str, value: &str) -> String {
         }
     }
     text + "\""
-}
-
-fn metric_name(measurement: &str, field: &str) -> String {
-    if let Some(metric) = catalogue::find(measurement, field) {
-        return metric.prometheus_name();
-    }
-    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-    let name: String = format!("{measurement}_{field}").chars().map(plain).collect();
-    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
-}
-
-fn tag_list(tags: &[(String, String)]) -> String {
-    let mut labels: Vec<String> = tags.iter().map(|(name, _)| tag_label(name)).collect();
-    labels.sort();
-    labels.join(",")
-}
-
-/// The tag's own name where it can be a label's, else one that spells every other byte in hexadecimal digits.
-pub(super) fn tag_label(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    if first && name.bytes().all(plain) && !name.starts_with(OURS) {
-        return name.to_owned();
-    }
-    let spell = |byte: u8| match byte {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("_{byte:02X}"),
-    };
-    ODD_TAG.to_owned() + &name.bytes().map(spell).collect::<String>()
-}
-
-fn tag_name(label: &str) -> Option<String> {
-    let Some(spelled) = label.strip_prefix(ODD_TAG) else { return Some(label.to_owned()) };
-    let mut bytes = Vec::new();
-    let mut rest = spelled.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'_' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
