@@ -4,6 +4,7 @@ mod bad_input;
 mod chaos;
 mod delivery;
 mod demo;
+mod emulated_pi;
 mod evaluation;
 mod report_pages;
 mod run;

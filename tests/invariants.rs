@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which of our crates each of our crates may depend on.
-const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
     ("picollect-telemetry", &[]),
     ("picollect-settings", &[]),
     ("picollect-lcd", &["picollect-telemetry"]),
@@ -17,6 +17,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
         &["picollect-evaluate", "picollect-lcd", "picollect-settings", "picollect-telemetry"],
     ),
     ("picollect", &["picollect-agent", "picollect-collector", "picollect-settings"]),
+    // The bench is no part of what is shipped.
+    ("picollect-emulated-pi", &["picollect-agent", "picollect-lcd"]),
 ];
 
 /// Foreign crates that only some of ours may use.
@@ -26,7 +28,7 @@ const ONLY_IN: [(&str, &[&str]); 8] = [
     ("rusqlite", &["picollect-collector"]),
     ("ureq", &["picollect-agent", "picollect-collector", "picollect-settings"]),
     ("linux-embedded-hal", &["picollect-agent"]),
-    ("rppal", &["picollect-agent"]),
+    ("rppal", &["picollect-agent", "picollect-emulated-pi"]),
     ("hd44780-driver", &["picollect-lcd"]),
     ("jiff", &["picollect-agent"]),
 ];

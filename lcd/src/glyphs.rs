@@ -29,6 +29,11 @@ pub fn of(character: char) -> Option<&'static Glyph> {
     GLYPHS.iter().find(|glyph| glyph.character == character)
 }
 
+/// The glyph that has these dots; `None` if none is drawn like that.
+pub fn with_dots(bitmap: Bitmap) -> Option<&'static Glyph> {
+    GLYPHS.iter().find(|glyph| glyph.bitmap == bitmap)
+}
+
 /// A cell of a bar has five columns of dots, so it is filled by fifths: the signs for one to four of them.
 /// Unicode has eighths only, these are the nearest. The full cell is in the ROM.
 pub const FIFTHS: [char; 4] = ['▎', '▍', '▋', '▊'];
