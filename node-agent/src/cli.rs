@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use picollect_lcd::Size;
 use picollect_settings::exit::{self, Failure, usage};
 use picollect_telemetry::Value;
@@ -116,6 +116,11 @@ pub enum Format {
 /// The agent's own binary.
 pub fn main() -> ExitCode {
     exit::code("picollect-agent", execute(Cli::parse().command))
+}
+
+/// The command line of the agent's own binary, for its manual.
+pub fn command_line() -> clap::Command {
+    Cli::command()
 }
 
 /// Carries out a command.
