@@ -6,6 +6,7 @@ mod delivery;
 mod demo;
 mod emulated_pi;
 mod evaluation;
+mod join;
 mod report_pages;
 mod run;
 mod several;

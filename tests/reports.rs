@@ -286,7 +286,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["up"],
         &["serve"],
@@ -299,10 +299,12 @@ fn the_help_of_every_command() {
         &["nodes"],
         &["bench"],
         &["token", "create"],
+        &["token", "code"],
         &["import"],
         &["check"],
         &["agent"],
         &["agent", "run"],
+        &["agent", "join"],
         &["agent", "once"],
         &["agent", "calibrate"],
         &["agent", "check"],

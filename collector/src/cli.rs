@@ -271,6 +271,14 @@ pub enum TokenCommand {
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
     },
+    /// Make a one-time code with which a node joins, valid for 15 minutes
+    #[command(after_help = "Example:\n  picollect token code\n\n\
+                            Then, on the node:\n  picollect-agent join http://HEAD-NODE:8650")]
+    Code {
+        /// Where the data is.
+        #[command(flatten)]
+        data: DataOptions,
+    },
 }
 
 /// Carries out a command.
@@ -298,13 +306,21 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
         }
         Command::Bench(options) => bench::bench(&options),
-        Command::Token(TokenCommand::Create { data, name, scope, node }) => {
-            println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
-            Ok(())
-        }
+        Command::Token(command) => token(command),
         Command::Import(options) => import::execute(&options),
         Command::Check { options, tls, connect } => check(&options, tls, connect),
     }
+}
+
+fn token(command: TokenCommand) -> Result<(), Failure> {
+    let text = match command {
+        TokenCommand::Create { data, name, scope, node } => {
+            Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?
+        }
+        TokenCommand::Code { data } => Tokens::of(&data.path()?).code()?,
+    };
+    println!("{text}");
+    Ok(())
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {

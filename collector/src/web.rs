@@ -7,8 +7,8 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -32,7 +32,8 @@ use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError};
 use crate::summary::Summaries;
 use crate::time::now_ms;
-use crate::tokens::{Grant, Scope, Tokens};
+use crate::tokens::codes::CodeError;
+use crate::tokens::{Grant, JoinError, Scope, Tokens};
 
 /// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
 /// several at once fit into a small board's memory.
@@ -40,6 +41,8 @@ pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// So much of a body that is too large is read and thrown away, so that the sender sees the answer and
 /// not a broken connection.
 const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+/// Largest body of a node that joins: a code and a name.
+const MAX_JOIN_BYTES: usize = 4096;
 /// Bodies in memory at once; more senders are asked to come back.
 const MAX_BODIES: usize = 8;
 /// When they are asked to come back.
@@ -80,6 +83,7 @@ impl Collector {
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/api/v2/write", post(write))
+        .route("/api/v1/join", post(join).layer(DefaultBodyLimit::max(MAX_JOIN_BYTES)))
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
@@ -185,6 +189,34 @@ async fn write(
         refused_lines,
         ..Refusal::new(status, code, outcome.message())
     })
+}
+
+#[derive(Deserialize)]
+struct Joining {
+    code: String,
+    node: String,
+}
+
+/// The one page that wants no token: what it wants is a code.
+async fn join(
+    State(collector): State<Arc<Collector>>,
+    body: Result<Json<Joining>, JsonRejection>,
+) -> Result<Json<serde_json::Value>, Refusal> {
+    let wrong = |error: JsonRejection| Refusal::new(StatusCode::BAD_REQUEST, "invalid", error.body_text());
+    let Json(Joining { code, node }) = body.map_err(wrong)?;
+    let token = tokio::task::spawn_blocking(move || collector.tokens.join(&code, &node));
+    let token = token.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(not_joined)?;
+    Ok(Json(json!({ "token": token })))
+}
+
+fn not_joined(error: JoinError) -> Refusal {
+    let (status, code) = match &error {
+        JoinError::Code(CodeError::Unknown) => (StatusCode::FORBIDDEN, "forbidden"),
+        JoinError::Code(CodeError::TooMany) => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+        JoinError::Name => (StatusCode::BAD_REQUEST, "invalid"),
+        JoinError::Files(error) => return Refusal::internal(error),
+    };
+    Refusal::new(status, code, error.to_string())
 }
 
 fn not_ingested(error: IngestError) -> Refusal {

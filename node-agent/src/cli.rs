@@ -21,6 +21,7 @@ use crate::calibrate::{self, World};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Delivery, Options, TargetOptions, settings};
+use crate::join::{self, JoinOptions};
 use crate::probe;
 use crate::queue::Counts;
 use crate::run::{self, Agent};
@@ -54,6 +55,13 @@ pub enum Command {
         #[arg(long)]
         until_stdin_closes: bool,
     },
+    /// Join a collector: asks for a one-time code and writes token and configuration
+    #[command(
+        after_help = "The code comes from `picollect up` or `picollect token code` on the head node; it is asked for\n\
+                            on the terminal, or read from standard input.\n\n\
+                            Example:\n  sudo picollect-agent join http://head-node:8650"
+    )]
+    Join(JoinOptions),
     /// Take one sample and print it
     Once {
         /// What to sample.
@@ -137,6 +145,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             }
             run::run(&settings, until_stdin_closes)
         }
+        Command::Join(options) => join::join(&options),
         Command::Once { options, format } => once(&options, format),
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),

@@ -15,6 +15,7 @@ pub mod exposition;
 pub mod gpio;
 pub mod gzip;
 pub mod i2c;
+pub mod join;
 pub mod lcd;
 pub mod mailbox;
 pub mod metering;
