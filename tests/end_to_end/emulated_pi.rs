@@ -17,7 +17,7 @@ use serde_json::Value;
 use self::machine::{KEPT, Machine, note};
 use crate::process::{Collector, eventually};
 
-const NODE: &str = "emulated-pi";
+const NODE: &str = "pi-3b";
 const ALWAYS: Window = Window { start_ms: 0, end_ms: i64::MAX / 4 };
 /// So much measured time is enough for a mean: a transfer on the emulated bus may take longer than a
 /// conversion, and then the agent rightly has no reading.
@@ -82,7 +82,7 @@ impl Bench {
         assert!(self.series(&MEASURED_HZ).is_empty() && self.series(&THROTTLED).is_empty());
         let last = self.series(&UNDER_VOLTAGE).last().copied().expect("the kernel's alarm is known");
         assert_eq!(last.value, 0.0);
-        assert_eq!(self.zone("cpu-thermal"), Some(25.178), "the emulated SoC's temperature");
+        assert_eq!(self.zone("thermal_zone0"), Some(25.178), "the emulated SoC's temperature");
     }
 
     fn joules_follow_the_supply(&mut self) {
@@ -207,7 +207,7 @@ impl Bench {
     /// Waits for the page with this node's name and power, with its light on and no cursor.
     fn sees_the_node_page(&mut self) -> Value {
         self.pi.wait("panel", |panel| {
-            let right = row(panel, 0).contains("emulated") && row(panel, 1).contains('W');
+            let right = row(panel, 0).contains(NODE) && row(panel, 1).contains('W');
             right && panel["lit"] == true && panel["cursor"] == false
         })
     }

@@ -51,7 +51,8 @@ impl Machine {
 
     /// Tells the bench something.
     pub(crate) fn order(&mut self, order: &str) {
-        note(&format!("> {}", order.split(" token").next().unwrap_or_default()));
+        // Without the token that may come third.
+        note(&format!("> {}", order.split(' ').take(2).collect::<Vec<_>>().join(" ")));
         writeln!(self.orders, "{order}").expect("the machine runs");
     }
 
