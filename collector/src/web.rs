@@ -210,13 +210,14 @@ async fn join(
 }
 
 fn not_joined(error: JoinError) -> Refusal {
-    let (status, code) = match &error {
+    let message = error.to_string();
+    let (status, code) = match error {
         JoinError::Code(CodeError::Unknown) => (StatusCode::FORBIDDEN, "forbidden"),
         JoinError::Code(CodeError::TooMany) => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
         JoinError::Name => (StatusCode::BAD_REQUEST, "invalid"),
-        JoinError::Files(error) => return Refusal::internal(error),
+        JoinError::Files(error) => return Refusal::internal(&error),
     };
-    Refusal::new(status, code, error.to_string())
+    Refusal::new(status, code, message)
 }
 
 fn not_ingested(error: IngestError) -> Refusal {
