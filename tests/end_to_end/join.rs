@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use super::tls::{Files, certificates};
 use crate::process::{Collector, Process, eventually, picollect, stdout};
 
 fn code(collector: &Collector) -> String {
@@ -13,8 +14,12 @@ fn code(collector: &Collector) -> String {
 
 /// Joins with this on standard input.
 fn join(collector: &Collector, config: &Path, node: &str, typed: &str) -> Output {
+    join_with(&[], collector, config, node, typed)
+}
+
+fn join_with(options: &[&str], collector: &Collector, config: &Path, node: &str, typed: &str) -> Output {
     let mut command = picollect(&["agent", "join", &collector.url, "--name", node, "--config"]);
-    command.arg(config).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg(config).args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
@@ -65,4 +70,22 @@ fn a_wrong_code_is_refused_and_after_ten_everybody_waits() {
     }
     assert!(tried(&code(&collector)).contains("429"));
     assert!(!directory.path().join("agent.token").exists());
+}
+
+#[test]
+fn over_https_the_authority_that_was_named_is_kept_and_a_strangers_gets_no_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let Files { ca, certificate, key } = certificates(directory.path());
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let collector = Collector::start_with(&["--tls-cert", &text(&certificate), "--tls-key", &text(&key)]);
+    let config = directory.path().join("agent.toml");
+    let code = code(&collector);
+    let strangers = tempfile::tempdir().unwrap();
+    let stranger = text(&certificates(strangers.path()).ca);
+    error(&join_with(&["--ca-file", &stranger], &collector, &config, "pi-1", &code));
+    // It was not used up: nothing was sent.
+    let joined = join_with(&["--ca-file", &text(&ca)], &collector, &config, "pi-1", &code);
+    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+    fs::remove_file(ca).unwrap();
+    assert!(stdout(&["agent", "check", "--config", &text(&config)]).contains("answers"));
 }
