@@ -286,7 +286,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 22] = [
         &[],
         &["up"],
         &["serve"],
@@ -297,6 +297,7 @@ fn the_help_of_every_command() {
         &["runs", "show"],
         &["scaling"],
         &["nodes"],
+        &["nodes", "retire"],
         &["bench"],
         &["token", "create"],
         &["token", "code"],

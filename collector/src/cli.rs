@@ -19,7 +19,7 @@ use crate::run::RunOptions;
 use crate::scaling::ScalingOptions;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::{data_dir, demo, run, scaling, server, store, up};
+use crate::{data_dir, demo, retire, run, scaling, server, store, up};
 
 /// What the collector can do.
 #[derive(Debug, Subcommand)]
@@ -85,6 +85,9 @@ pub enum Command {
         /// Whom to ask.
         #[command(flatten)]
         ask: AskOptions,
+        /// What with them; without it a table of all.
+        #[command(subcommand)]
+        command: Option<NodesCommand>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -253,6 +256,16 @@ pub enum RunsCommand {
     },
 }
 
+/// What can be done with nodes.
+#[derive(Debug, Subcommand)]
+pub enum NodesCommand {
+    /// No longer show a node that is gone; its data stays, and it is back as soon as it speaks
+    Retire {
+        /// Its name
+        name: String,
+    },
+}
+
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -302,7 +315,10 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Runs { ask, command, deliver, json } => runs(&ask, command, deliver, json),
         Command::Scaling(options) => print(&scaling::execute(&options)?),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
-        Command::Nodes { ask, json } => {
+        Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {
+            retire::retire(&ask.open()?, &name)
+        }
+        Command::Nodes { ask, command: None, json } => {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
         }
         Command::Bench(options) => bench::bench(&options),

@@ -18,6 +18,7 @@ pub mod nodes;
 pub mod query;
 pub mod questions;
 pub mod report;
+pub mod retire;
 pub mod run;
 pub mod runs;
 pub mod scaling;
