@@ -1,29 +1,13 @@
 //! One binary for everything: `picollect agent …` is the agent's command line, the rest the collector's,
 //! so that a collector can start itself as real agent processes.
 
+mod command_line;
+
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
-#[derive(Parser)]
-#[command(
-    name = "picollect",
-    version,
-    about = "Performance per watt of a Raspberry Pi cluster, measured honestly"
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    #[command(flatten)]
-    Collector(Box<picollect_collector::cli::Command>),
-    /// The node agent, the same as the small binary picollect-agent
-    #[command(subcommand)]
-    Agent(Box<picollect_agent::cli::Command>),
-}
+use crate::command_line::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {

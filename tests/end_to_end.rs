@@ -9,6 +9,7 @@ mod emulated_pi;
 mod engines;
 mod evaluation;
 mod influxdb2;
+mod join;
 mod query_api;
 mod report_pages;
 mod run;

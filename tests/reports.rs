@@ -230,7 +230,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 22] = [
         &[],
         &["up"],
         &["serve"],
@@ -241,12 +241,15 @@ fn the_help_of_every_command() {
         &["runs", "show"],
         &["scaling"],
         &["nodes"],
+        &["nodes", "retire"],
         &["bench"],
         &["token", "create"],
+        &["token", "code"],
         &["import"],
         &["check"],
         &["agent"],
         &["agent", "run"],
+        &["agent", "join"],
         &["agent", "once"],
         &["agent", "calibrate"],
         &["agent", "check"],

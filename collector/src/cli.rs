@@ -22,7 +22,7 @@ use crate::scaling::ScalingOptions;
 use crate::store::location::Location;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::{demo, run, scaling, server, up};
+use crate::{demo, retire, run, scaling, server, up};
 
 pub use place::{DataOptions, Place, StoreOptions};
 
@@ -90,6 +90,9 @@ pub enum Command {
         /// Whom to ask.
         #[command(flatten)]
         ask: AskOptions,
+        /// What with them; without it a table of all.
+        #[command(subcommand)]
+        command: Option<NodesCommand>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -229,6 +232,16 @@ pub enum RunsCommand {
     },
 }
 
+/// What can be done with nodes.
+#[derive(Debug, Subcommand)]
+pub enum NodesCommand {
+    /// No longer show a node that is gone; its data stays, and it is back as soon as it speaks
+    Retire {
+        /// Its name
+        name: String,
+    },
+}
+
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -246,6 +259,14 @@ pub enum TokenCommand {
         /// Only this node's samples may be pushed with it
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
+    },
+    /// Make a one-time code with which a node joins, valid for 15 minutes
+    #[command(after_help = "Example:\n  picollect token code\n\n\
+                            Then, on the node:\n  picollect-agent join http://HEAD-NODE:8650")]
+    Code {
+        /// Where the data is.
+        #[command(flatten)]
+        data: DataOptions,
     },
 }
 
@@ -270,17 +291,28 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Runs { ask, command, deliver, json } => runs(&ask, command, deliver, json),
         Command::Scaling(options) => print(&scaling::execute(&options)?),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
-        Command::Nodes { ask, json } => {
+        Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {
+            retire::retire(&ask.open()?, &name)
+        }
+        Command::Nodes { ask, command: None, json } => {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
         }
         Command::Bench(options) => bench::bench(&options),
-        Command::Token(TokenCommand::Create { data, name, scope, node }) => {
-            println!("{}", Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?);
-            Ok(())
-        }
+        Command::Token(command) => token(command),
         Command::Import(options) => import::execute(&options),
         Command::Check { options, tls, connect } => check(&options, tls, connect),
     }
+}
+
+fn token(command: TokenCommand) -> Result<(), Failure> {
+    let text = match command {
+        TokenCommand::Create { data, name, scope, node } => {
+            Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?
+        }
+        TokenCommand::Code { data } => Tokens::of(&data.path()?).code()?,
+    };
+    println!("{text}");
+    Ok(())
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {

@@ -20,6 +20,7 @@ mod prometheus_names;
 pub mod query;
 pub mod questions;
 pub mod report;
+pub mod retire;
 pub mod run;
 pub mod runs;
 pub mod scaling;

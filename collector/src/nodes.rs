@@ -3,7 +3,7 @@
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
     BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
+    NODE_RETIRED, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::{NoData, Source};
 use serde::Serialize;
@@ -57,6 +57,10 @@ pub fn observe(store: &dyn Store, now_ms: i64) -> Result<Vec<Node>, StoreError> 
 
 fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, StoreError> {
     let Some((heard_ms, interval_s)) = heard(store, &host, now_ms)? else { return Ok(None) };
+    let retired = latest(store, &host, &NODE_RETIRED, now_ms, FORGET_MS)?;
+    if retired.is_some_and(|(_, sample)| sample.t_ms >= heard_ms) {
+        return Ok(None);
+    }
     // A figure is shown while it is fresh: as long as the node would still count as up.
     let fresh_ms = crate::query::whole(interval_s * 3000.0) + 1;
     let value = |metric: &Metric| -> Result<Option<(SeriesKey, f64)>, StoreError> {

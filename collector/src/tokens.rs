@@ -1,7 +1,9 @@
 //! Tokens: made once, shown once, kept as a hash in the data directory.
 //!
 //! The file is read again whenever it has changed, so a token made while the collector runs works at
-//! once.
+//! once. With a one-time code ([`codes`]) a node gets a token that is bound to it.
+
+pub mod codes;
 
 use std::fs;
 use std::io::Write as _;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use self::codes::{CodeError, Codes};
 use crate::time;
 
 const FILE: &str = "tokens.json";
@@ -49,12 +52,36 @@ pub struct Grant {
     pub node: Option<String>,
 }
 
+/// Why a node could not join.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The code opens nothing.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// A node cannot be called that.
+    #[error("a node's name has 1 to {MAX_NODE_NAME} bytes and no control characters")]
+    Name,
+    /// The token could not be kept.
+    #[error(transparent)]
+    Files(#[from] anyhow::Error),
+}
+
+/// Longest name of a node in bytes: that of a host in the DNS.
+const MAX_NODE_NAME: usize = 253;
+
+fn is_node_name(name: &str) -> bool {
+    (1..=MAX_NODE_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
 /// The tokens of a data directory.
 #[derive(Debug)]
 pub struct Tokens {
     path: PathBuf,
     /// The entries, and which version of the file they were read from.
     read: Mutex<(Option<Version>, Vec<Entry>)>,
+    codes: Codes,
+    /// One joins after the other: each reads the file and replaces it.
+    joining: Mutex<()>,
 }
 
 impl Tokens {
@@ -63,17 +90,47 @@ impl Tokens {
         Self::at(directory.join(FILE))
     }
 
-    /// The tokens of this file, read when first asked for.
+    /// The tokens of this file, read when first asked for; the codes lie beside it.
     pub fn at(path: PathBuf) -> Self {
-        Self { path, read: Mutex::new((None, Vec::new())) }
+        let codes = Codes::of(path.parent().unwrap_or(Path::new(".")));
+        Self { path, read: Mutex::new((None, Vec::new())), codes, joining: Mutex::new(()) }
     }
 
     /// Makes a token and gives its text, which is kept nowhere. Names are unique. With `node`, only that
     /// node's samples can be pushed with it.
     pub fn create(&self, name: &str, scope: Scope, node: Option<&str>) -> anyhow::Result<String> {
-        let mut entries = self.entries()?;
+        let entries = self.entries()?;
         ensure!(!name.is_empty(), "a token needs a name");
         ensure!(entries.iter().all(|entry| entry.name != name), "there is a token named `{name}` already");
+        self.add(entries, name, scope, node)
+    }
+
+    /// Makes a one-time code, valid for a quarter of an hour.
+    pub fn code(&self) -> anyhow::Result<String> {
+        self.codes.create(time::now_ms())
+    }
+
+    /// Uses a code up for a write token that is bound to this node. The token that the node joined with
+    /// before ends, so a card that is written anew leaves none behind.
+    pub fn join(&self, code: &str, node: &str) -> Result<String, JoinError> {
+        if !is_node_name(node) {
+            return Err(JoinError::Name);
+        }
+        let _one = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        self.codes.redeem(code, time::now_ms())?;
+        let name = format!("joined {node}");
+        let mut entries = self.entries()?;
+        entries.retain(|entry| entry.name != name);
+        Ok(self.add(entries, &name, Scope::Write, Some(node))?)
+    }
+
+    fn add(
+        &self,
+        mut entries: Vec<Entry>,
+        name: &str,
+        scope: Scope,
+        node: Option<&str>,
+    ) -> anyhow::Result<String> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         let token = format!("pc_{}", hex(&random));
@@ -173,5 +230,29 @@ mod tests {
         let second = command.create("b", Scope::Write, None).unwrap();
         assert!(serving.grant(&second, Scope::Write).unwrap().is_some());
         assert!(command.create("a", Scope::Read, None).unwrap_err().to_string().contains("named `a`"));
+    }
+
+    #[test]
+    fn who_joins_gets_a_token_for_its_own_node_and_joining_again_ends_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(directory.path());
+        let first = tokens.join(&tokens.code().unwrap(), "pi-1").unwrap();
+        let opened = tokens.grant(&first, Scope::Write).unwrap();
+        assert_eq!(opened, Some(Grant { node: Some("pi-1".into()) }));
+        assert_eq!(tokens.grant(&first, Scope::Read).unwrap(), None);
+        let second = tokens.join(&tokens.code().unwrap(), "pi-1").unwrap();
+        assert_eq!(tokens.grant(&first, Scope::Write).unwrap(), None);
+        assert!(tokens.grant(&second, Scope::Write).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_name_that_no_node_has_costs_no_code() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(directory.path());
+        let code = tokens.code().unwrap();
+        for wrong in ["", "a\nb", &"x".repeat(MAX_NODE_NAME + 1)] {
+            assert!(matches!(tokens.join(&code, wrong), Err(JoinError::Name)), "{wrong:?}");
+        }
+        tokens.join(&code, "pi-1").unwrap();
     }
 }

@@ -112,8 +112,9 @@ pub async fn up(data: &Path, listen: &str, options: &server::Options) -> anyhow:
         println!("only this machine can push; to let other nodes in: picollect up --listen 0.0.0.0:8650");
     } else {
         let port = site.server.address.port();
-        println!("on every other node, with a copy of {}:", site.token_file.display());
-        println!("  picollect-agent run --collector http://THIS-MACHINE:{port} --token-file agent.token");
+        println!("on another node, within 15 minutes: picollect-agent join http://THIS-MACHINE:{port}");
+        println!("  the code that it asks for: {}", site.collector.tokens.code()?);
+        println!("  a code for one more: picollect token code --data {}", data.display());
     }
     io::stdout().flush()?;
     site.start_agent("this machine", &[])?;

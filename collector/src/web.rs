@@ -8,8 +8,8 @@ mod write;
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::summary::Summary;
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -30,8 +31,11 @@ use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError, remembering};
 use crate::summary::Summaries;
 use crate::time::now_ms;
-use crate::tokens::{Grant, Scope, Tokens};
+use crate::tokens::codes::CodeError;
+use crate::tokens::{Grant, JoinError, Scope, Tokens};
 
+/// Largest body of a node that joins: a code and a name.
+const MAX_JOIN_BYTES: usize = 4096;
 /// Bodies in memory at once; more senders are asked to come back.
 const MAX_BODIES: usize = 8;
 /// Queries of Prometheus' API under way at once; more of them wait for their turn.
@@ -80,6 +84,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/api/v2/write", post(write::write))
         .route("/ping", get(write::ping))
         .route("/health", get(write::health))
+        .route("/api/v1/join", post(join).layer(DefaultBodyLimit::max(MAX_JOIN_BYTES)))
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
@@ -145,6 +150,35 @@ impl IntoResponse for Refusal {
         }
         response
     }
+}
+
+#[derive(Deserialize)]
+struct Joining {
+    code: String,
+    node: String,
+}
+
+/// The one page that wants no token: what it wants is a code.
+async fn join(
+    State(collector): State<Arc<Collector>>,
+    body: Result<Json<Joining>, JsonRejection>,
+) -> Result<Json<serde_json::Value>, Refusal> {
+    let wrong = |error: JsonRejection| Refusal::new(StatusCode::BAD_REQUEST, "invalid", error.body_text());
+    let Json(Joining { code, node }) = body.map_err(wrong)?;
+    let token = tokio::task::spawn_blocking(move || collector.tokens.join(&code, &node));
+    let token = token.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(not_joined)?;
+    Ok(Json(json!({ "token": token })))
+}
+
+fn not_joined(error: JoinError) -> Refusal {
+    let message = error.to_string();
+    let (status, code) = match error {
+        JoinError::Code(CodeError::Unknown) => (StatusCode::FORBIDDEN, "forbidden"),
+        JoinError::Code(CodeError::TooMany) => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+        JoinError::Name => (StatusCode::BAD_REQUEST, "invalid"),
+        JoinError::Files(error) => return Refusal::internal(&error),
+    };
+    Refusal::new(status, code, message)
 }
 
 /// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`, in any case.

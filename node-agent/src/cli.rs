@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use picollect_lcd::Size;
 use picollect_settings::exit::{self, Failure, usage};
 use picollect_telemetry::Value;
@@ -21,6 +21,7 @@ use crate::calibrate::{self, World};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Delivery, Options, TargetOptions, settings};
+use crate::join::{self, JoinOptions};
 use crate::probe;
 use crate::queue::Counts;
 use crate::run::{self, Agent};
@@ -54,6 +55,13 @@ pub enum Command {
         #[arg(long)]
         until_stdin_closes: bool,
     },
+    /// Join a collector: asks for a one-time code and writes token and configuration
+    #[command(
+        after_help = "The code comes from `picollect up` or `picollect token code` on the head node; it is asked for\n\
+                            on the terminal, or read from standard input.\n\n\
+                            Example:\n  sudo picollect-agent join http://head-node:8650"
+    )]
+    Join(JoinOptions),
     /// Take one sample and print it
     Once {
         /// What to sample.
@@ -118,6 +126,11 @@ pub fn main() -> ExitCode {
     exit::code("picollect-agent", execute(Cli::parse().command))
 }
 
+/// The command line of the agent's own binary, for its manual.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
 /// Carries out a command.
 pub fn execute(command: Command) -> Result<(), Failure> {
     match command {
@@ -132,6 +145,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             }
             run::run(&settings, until_stdin_closes)
         }
+        Command::Join(options) => join::join(&options),
         Command::Once { options, format } => once(&options, format),
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),

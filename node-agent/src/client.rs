@@ -149,6 +149,18 @@ impl Client {
         serde_json::from_str(&answer.text).context("the collector's summary cannot be read")
     }
 
+    /// Exchanges a one-time code for a token of this node's own; gives the collector's JSON.
+    pub(crate) fn join(&self, code: &str, node: &str) -> anyhow::Result<String> {
+        let url = format!("{}/api/v1/join", self.target.url.trim_end_matches('/'));
+        let body = serde_json::json!({ "code": code, "node": node }).to_string();
+        let asked = Instant::now();
+        let answer = self.http.post(&url).content_type("application/json").send(body);
+        let answer = answer.with_context(|| format!("the collector at {url} cannot be reached"))?;
+        let answer = read(answer, asked.elapsed());
+        ensure!(answer.status == 200, "the collector says {} {}", answer.status, answer.text);
+        Ok(answer.text)
+    }
+
     /// Delivers lines, gzipped.
     pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));

@@ -15,6 +15,7 @@ mod exposition;
 mod gpio;
 mod gzip;
 pub mod i2c;
+pub mod join;
 pub mod lcd;
 mod mailbox;
 pub mod metering;

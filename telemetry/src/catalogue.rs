@@ -178,6 +178,7 @@ metrics! {
 
     RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which a run began; stored when it begins. A run is of no host.";
     RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended.";
+    NODE_RETIRED = "retirement"."retired", "1", State, [], "1 from when somebody retired the node; it is shown again as soon as it speaks. The collector's own word.";
     RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";

@@ -10,14 +10,14 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 
 use crate::process::{Collector, eventually};
 
-struct Files {
-    ca: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
+pub(super) struct Files {
+    pub(super) ca: PathBuf,
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 /// An authority of our own and a certificate for the loopback address.
-fn certificates(directory: &Path) -> Files {
+pub(super) fn certificates(directory: &Path) -> Files {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();

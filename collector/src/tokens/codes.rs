@@ -1,0 +1,161 @@
+//! One-time codes, with which a node gets a token of its own.
+//!
+//! A code is a file named by its hash, so that using it up is one step of the file system: of two that come
+//! at once, from whichever process, one wins. Its text is kept nowhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, ensure};
+
+use super::hash;
+
+/// How long a code can be used: long enough to walk to the other node.
+pub const VALID_MS: i64 = 15 * 60 * 1000;
+/// Codes that wait at once; a cluster that is set up in one go has fewer nodes.
+const MAX_WAITING: usize = 64;
+/// Wrong codes in a minute, from everybody together. At this rate a code of 60 bits is not guessed within its
+/// quarter of an hour.
+const MAX_WRONG_A_MINUTE: u32 = 10;
+const MINUTE_MS: i64 = 60 * 1000;
+/// What can be read aloud and typed: no 0 and O, no 1 and I. There are 32, so a byte's low five bits choose
+/// one with equal chances.
+const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Letters of a code, in groups of [`GROUP`].
+const LENGTH: usize = 12;
+const GROUP: usize = 4;
+
+/// Why a code does not open anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// There is no such code: it was never made, was used, or is older than a quarter of an hour.
+    #[error(
+        "this code is not valid: it works once, for 15 minutes; `picollect token code` on the head node makes another"
+    )]
+    Unknown,
+    /// Too many wrong ones came lately.
+    #[error("too many wrong codes; wait a minute")]
+    TooMany,
+}
+
+/// The codes of a data directory.
+#[derive(Debug)]
+pub(super) struct Codes {
+    directory: PathBuf,
+    /// Since when (Unix milliseconds) how many were wrong.
+    wrong: Mutex<(i64, u32)>,
+}
+
+impl Codes {
+    pub(super) fn of(data: &Path) -> Self {
+        Self { directory: data.join("codes"), wrong: Mutex::default() }
+    }
+
+    /// Makes a code that is valid from `now_ms` for [`VALID_MS`].
+    pub(super) fn create(&self, now_ms: i64) -> anyhow::Result<String> {
+        let cannot_write = || format!("cannot write a code to `{}`", self.directory.display());
+        fs::create_dir_all(&self.directory).with_context(cannot_write)?;
+        let mut waiting = 0;
+        for entry in fs::read_dir(&self.directory).with_context(cannot_write)? {
+            let path = entry.with_context(cannot_write)?.path();
+            if valid_until(&path).is_none_or(|until_ms| until_ms < now_ms) {
+                // Another process may have been faster.
+                let _ = fs::remove_file(path);
+            } else {
+                waiting += 1;
+            }
+        }
+        ensure!(waiting < MAX_WAITING, "{waiting} codes wait to be used; the oldest end within 15 minutes");
+        let mut random = [0; LENGTH];
+        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+        let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
+        let text: String = random.iter().map(letter).collect();
+        let file = self.directory.join(hash(&text));
+        fs::write(file, (now_ms + VALID_MS).to_string()).with_context(cannot_write)?;
+        let groups = text.as_bytes().chunks(GROUP).map(String::from_utf8_lossy);
+        Ok(groups.collect::<Vec<_>>().join("-"))
+    }
+
+    /// Uses a code up. Case, dashes and spaces do not matter.
+    pub(super) fn redeem(&self, code: &str, now_ms: i64) -> Result<(), CodeError> {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if !(wrong.0..wrong.0 + MINUTE_MS).contains(&now_ms) {
+            *wrong = (now_ms, 0);
+        }
+        if wrong.1 >= MAX_WRONG_A_MINUTE {
+            return Err(CodeError::TooMany);
+        }
+        let letters = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase());
+        let path = self.directory.join(hash(&letters.collect::<String>()));
+        let valid = valid_until(&path).is_some_and(|until_ms| until_ms >= now_ms);
+        // Who removes it has it.
+        if fs::remove_file(path).is_ok() && valid {
+            return Ok(());
+        }
+        wrong.1 += 1;
+        Err(CodeError::Unknown)
+    }
+}
+
+/// Unix milliseconds.
+fn valid_until(path: &Path) -> Option<i64> {
+    fs::read_to_string(path).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes() -> (tempfile::TempDir, Codes) {
+        let directory = tempfile::tempdir().unwrap();
+        let codes = Codes::of(directory.path());
+        (directory, codes)
+    }
+
+    #[test]
+    fn a_code_works_once_however_it_is_typed_and_its_text_is_kept_nowhere() {
+        let (_directory, codes) = codes();
+        let code = codes.create(1_000).unwrap();
+        assert_eq!(code.len(), LENGTH + 2, "{code}");
+        let kept = fs::read_dir(&codes.directory).unwrap().next().unwrap().unwrap();
+        assert!(!kept.file_name().to_string_lossy().contains(&code.replace('-', "")));
+        let typed = format!(" {} ", code.to_lowercase().replace('-', " "));
+        assert_eq!(codes.redeem(&typed, 2_000), Ok(()));
+        assert_eq!(codes.redeem(&code, 2_000), Err(CodeError::Unknown));
+    }
+
+    #[test]
+    fn a_code_ends_after_a_quarter_of_an_hour() {
+        let (_directory, codes) = codes();
+        let (early, late) = (codes.create(0).unwrap(), codes.create(0).unwrap());
+        assert_eq!(codes.redeem(&early, VALID_MS), Ok(()));
+        assert_eq!(codes.redeem(&late, VALID_MS + 1), Err(CodeError::Unknown));
+    }
+
+    #[test]
+    fn guessing_is_slowed_down_for_a_minute() {
+        let (_directory, codes) = codes();
+        let code = codes.create(0).unwrap();
+        for _ in 0..MAX_WRONG_A_MINUTE {
+            assert_eq!(codes.redeem("ABCD-EFGH-JKLM", 0), Err(CodeError::Unknown));
+        }
+        assert_eq!(
+            codes.redeem(&code, MINUTE_MS - 1),
+            Err(CodeError::TooMany),
+            "the right one has to wait too"
+        );
+        assert_eq!(codes.redeem(&code, MINUTE_MS), Ok(()));
+    }
+
+    #[test]
+    fn codes_do_not_pile_up() {
+        let (_directory, codes) = codes();
+        for _ in 0..MAX_WAITING {
+            codes.create(0).unwrap();
+        }
+        assert!(codes.create(1).unwrap_err().to_string().contains("64 codes wait"));
+        codes.create(VALID_MS + 1).unwrap();
+        assert_eq!(fs::read_dir(&codes.directory).unwrap().count(), 1, "those that ended are gone");
+    }
+}

@@ -1,0 +1,23 @@
+//! The command line of the whole program. The manual (`examples/manual.rs`) is made from it too.
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "picollect",
+    version,
+    about = "Performance per watt of a Raspberry Pi cluster, measured honestly"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    #[command(flatten)]
+    Collector(Box<picollect_collector::cli::Command>),
+    /// The node agent, the same as the small binary picollect-agent
+    #[command(subcommand)]
+    Agent(Box<picollect_agent::cli::Command>),
+}
