@@ -384,8 +384,6 @@ fn a_cut_output_claims_nothing_that_the_whole_one_does_not() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn any_text_is_read_without_harm(text in any::<String>(), lines in proptest::collection::vec(".{0,80}", 0..20)) {
         assert_sound(&recognise(&text));

@@ -6,7 +6,7 @@ mod machine;
 
 use picollect_collector::query::{energy_points, series_of};
 use picollect_evaluate::Window;
-use picollect_evaluate::energy::EnergyPoint;
+use picollect_evaluate::energy::{EnergyPoint, of_epochs};
 use picollect_evaluate::series::Sample;
 use picollect_lcd::{Backlight, Frame, Size, png};
 use picollect_telemetry::catalogue::{
@@ -14,8 +14,8 @@ use picollect_telemetry::catalogue::{
 };
 use serde_json::Value;
 
-use self::machine::{KEPT, Machine, note};
-use crate::process::{Collector, eventually};
+use self::machine::{KEPT, Machine, eventually, note};
+use crate::process::Collector;
 
 const NODE: &str = "pi-3b";
 const ALWAYS: Window = Window { start_ms: 0, end_ms: i64::MAX / 4 };
@@ -24,6 +24,9 @@ const ALWAYS: Window = Window { start_ms: 0, end_ms: i64::MAX / 4 };
 const METERED_S: f64 = 2.0;
 /// The chip's steps are 0.1 mA and 4 mV.
 const TOLERANCE: f64 = 0.002;
+/// So many of the Pi's seconds at most lie between an order and the point that is counted from, at both ends of a
+/// stretch, and between the last point of a killed agent and the first reading of the next.
+const UNCOUNTED_S: f64 = 3.0;
 /// More than the panel's first write and less than a page.
 const BROKEN_AFTER_BYTES: usize = 20;
 
@@ -49,6 +52,7 @@ fn an_emulated_pi_3b_does_all_that_a_node_does() {
     bench.the_collector_goes_down_and_comes_back();
     bench.a_killed_agent_begins_a_new_epoch();
     bench.what_it_costs_is_noted();
+    bench.without_a_gateway_the_address_is_on_the_panel_all_the_same();
     bench.the_last_frame_is_kept();
     assert!(bench.pi.end(), "QEMU ends well");
 }
@@ -87,8 +91,7 @@ impl Bench {
 
     fn joules_follow_the_supply(&mut self) {
         for (volts, amps) in [(5.1, 0.5), (5.0, 1.2), (4.8, 0.25)] {
-            self.pi.order(&format!("supply {volts} {amps}"));
-            self.pi.wait("supply", |_| true);
+            self.supply(volts, amps);
             let watts = self.mean_watts_from_now();
             assert!((watts / (volts * amps) - 1.0).abs() < TOLERANCE, "{watts} W of {volts} V · {amps} A");
         }
@@ -152,23 +155,32 @@ impl Bench {
         assert_eq!(self.series(&DROPPED_LINES).last().map(|dropped| dropped.value), Some(0.0));
     }
 
+    /// Energy goes on from where it was: no joule is counted twice, and only those of the gap are missing.
     fn a_killed_agent_begins_a_new_epoch(&mut self) {
-        let first = self.energy().last().copied().expect("energy so far");
-        self.pi.order("supply 5.0 1.0");
+        self.supply(5.0, 1.0);
+        let from = self.fresh_point();
+        let exact_from = self.exact_joules();
         self.pi.order("kill");
         self.pi.wait("started", |_| true);
-        eventually("a new epoch", || self.energy().last().is_some_and(|last| last.since_ms > first.since_ms));
+        eventually("a new epoch", || self.energy().last().is_some_and(|last| last.since_ms > from.since_ms));
         let watts = self.mean_watts_from_now();
         assert!((watts / 5.0 - 1.0).abs() < TOLERANCE, "{watts} W");
-        let mut epochs: Vec<i64> = self.energy().iter().map(|point| point.since_ms).collect();
+        let points = self.energy();
+        let exact = self.exact_joules() - exact_from;
+        let last = points.last().copied().expect("a point");
+        let both = of_epochs(&points, Window { start_ms: from.t_ms, end_ms: last.t_ms }).expect("energy");
+        note(&format!("# over both epochs {} J in {} s; exact {exact} J", both.joules, both.covered_s));
+        let watts = both.mean_w().expect("seconds");
+        assert!((watts / 5.0 - 1.0).abs() < TOLERANCE, "{watts} W over both epochs");
+        assert!((both.joules - exact).abs() < 5.0 * UNCOUNTED_S, "{} J of {exact} J", both.joules);
+        let mut epochs: Vec<i64> = points.iter().map(|point| point.since_ms).collect();
         epochs.dedup();
         assert_eq!(epochs.len(), 2, "{epochs:?}");
-        let fresh: Vec<_> = self.energy().into_iter().filter(|point| point.since_ms == epochs[1]).collect();
-        assert!(
-            fresh
-                .windows(2)
-                .all(|pair| pair[0].total <= pair[1].total && pair[0].metered_s <= pair[1].metered_s)
-        );
+        let grows = |pair: &[EnergyPoint]| {
+            pair[0].total <= pair[1].total && pair[0].metered_s <= pair[1].metered_s
+                || pair[0].since_ms != pair[1].since_ms
+        };
+        assert!(points.windows(2).all(grows), "{points:?}");
     }
 
     /// The agent's and busybox' `top`'s share of a processor, side by side, for docs/emulated-pi.md.
@@ -191,6 +203,13 @@ impl Bench {
             rss("top")
         ));
         assert!(rss("agent").is_some_and(|kib| kib < 16 * 1024), "{last}");
+    }
+
+    /// There is no gateway, so the way to everybody is none.
+    fn without_a_gateway_the_address_is_on_the_panel_all_the_same(&mut self) {
+        self.pi.has_seen("panel", |panel| {
+            row(panel, 0).trim_end().ends_with("eth0") && row(panel, 1).trim_end() == "10.0.2.15"
+        });
     }
 
     fn the_last_frame_is_kept(&mut self) {
@@ -223,17 +242,31 @@ impl Bench {
         pins
     }
 
+    fn supply(&mut self, volts: f64, amps: f64) {
+        self.pi.order(&format!("supply {volts} {amps}"));
+        self.pi.wait("supply", |_| true);
+    }
+
+    /// What has flowed through the meter so far.
+    fn exact_joules(&mut self) -> f64 {
+        self.pi.order("energy");
+        let energy = self.pi.wait("energy", |_| true);
+        energy["exact_joules"].as_f64().expect("the meter is plugged in")
+    }
+
+    /// The first point of which all is from now on: a tick that began before this moment may yet arrive.
+    fn fresh_point(&self) -> EnergyPoint {
+        let before = self.energy().len();
+        eventually("fresh points", || self.energy().len() > before + 2);
+        self.energy().last().copied().expect("a point")
+    }
+
     /// The mean power over what is metered from now on, without the conversion that is under way.
     fn mean_watts_from_now(&self) -> f64 {
-        let points = || self.energy();
-        let before = points().len();
-        // A tick that began before this moment may yet arrive.
-        eventually("fresh points", || points().len() > before + 2);
-        let from = points().last().copied().expect("a point");
-        eventually("enough is metered", || {
-            points().last().is_some_and(|last| last.metered_s > from.metered_s + METERED_S)
-        });
-        let last = points().last().copied().expect("a point");
+        let from = self.fresh_point();
+        let last = || self.energy().last().copied().expect("a point");
+        eventually("enough is metered", || last().metered_s > from.metered_s + METERED_S);
+        let last = last();
         assert_eq!(from.since_ms, last.since_ms, "one epoch");
         (last.total - from.total) / (last.metered_s - from.metered_s)
     }

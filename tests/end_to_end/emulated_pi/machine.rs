@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::Process;
+use crate::process::{Process, eventually_within};
 
 const START: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/emulated-pi/start");
 /// Where the log and the picture stay for whoever wants to see them.
@@ -77,13 +77,18 @@ impl Machine {
         }
     }
 
+    /// Waits until an event of this name is as it should be, or has been before.
+    #[track_caller]
+    pub(crate) fn has_seen(&mut self, name: &str, mut holds: impl FnMut(&Value) -> bool) {
+        if !self.seen.iter().any(|event| event["event"] == name && holds(event)) {
+            self.wait(name, holds);
+        }
+    }
+
     /// Waits until the agent has logged this.
     #[track_caller]
     pub(crate) fn agent_says(&mut self, text: &str) {
-        let says = |event: &Value| event["says"].as_str().is_some_and(|said| said.contains(text));
-        if !self.seen.iter().any(says) {
-            self.wait("agent", says);
-        }
+        self.has_seen("agent", |event| event["says"].as_str().is_some_and(|said| said.contains(text)));
     }
 
     /// Every event of a name so far.
@@ -117,6 +122,12 @@ impl Machine {
         while self.events.recv_timeout(PATIENCE).is_ok() {}
         self.qemu.succeeds()
     }
+}
+
+/// Waits for something to become true, as long as for what the machine says.
+#[track_caller]
+pub(crate) fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    eventually_within(PATIENCE, what, holds);
 }
 
 /// Keeps each line with the seconds since power-on; the lines of the bench become events.
