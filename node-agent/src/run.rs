@@ -261,6 +261,7 @@ impl Agent {
         loop {
             let counts = queues.iter().map(|queue| queue.counts()).fold(Counts::default(), Counts::plus);
             let (lines, _) = self.sample(counts);
+            let sampled = self.clock.now();
             if let Some(exposition) = &self.exposition {
                 exposition.show(&lines.bytes);
             }
@@ -276,9 +277,10 @@ impl Agent {
                 self.discover()?;
                 self.log_power();
             }
-            // A machine that slept does not make up for the ticks it missed.
-            next = (next + self.sampler.interval).max(self.clock.now());
+            next = due(next + self.sampler.interval, self.clock.now(), sampled);
             self.stop.wait_until(self.clock.instant(next));
+            // The order to stop may come at once.
+            std::thread::sleep((sampled + APART).saturating_sub(self.clock.now()));
         }
     }
 
@@ -294,6 +296,15 @@ impl Agent {
             );
         }
     }
+}
+
+/// A store keeps one sample of a millisecond: two that are closer could bear the same one.
+const APART: Duration = Duration::from_millis(2);
+
+/// When the next sample is taken. A machine that slept does not make up for the ticks it missed, and after one that came
+/// late the next is not at once.
+fn due(planned: Duration, now: Duration, sampled: Duration) -> Duration {
+    planned.max(now).max(sampled + APART)
 }
 
 fn simulated_board() -> Board {
@@ -423,4 +434,17 @@ fn stop_on_end_of_stdin(stop: Stop) -> io::Result<()> {
         stop.order();
     };
     thread::Builder::new().name("stdin".into()).spawn(wait).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_that_came_a_whole_interval_late_does_not_share_its_millisecond_with_the_next() {
+        let ms = Duration::from_millis;
+        assert_eq!(due(ms(300), ms(110), ms(100)), ms(300));
+        assert_eq!(due(ms(300), ms(300), ms(299)), ms(301));
+        assert_eq!(due(ms(300), ms(9000), ms(8999)), ms(9001));
+    }
 }
