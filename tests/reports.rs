@@ -230,7 +230,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["up"],
         &["serve"],
@@ -243,6 +243,7 @@ fn the_help_of_every_command() {
         &["nodes"],
         &["bench"],
         &["token", "create"],
+        &["export"],
         &["import"],
         &["check"],
         &["agent"],

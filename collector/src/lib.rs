@@ -20,6 +20,7 @@ pub mod questions;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod samples;
 pub mod scaling;
 pub mod server;
 pub mod store;
