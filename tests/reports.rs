@@ -230,7 +230,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 22] = [
+    let commands: [&[&str]; 23] = [
         &[],
         &["up"],
         &["serve"],
@@ -245,6 +245,7 @@ fn the_help_of_every_command() {
         &["bench"],
         &["token", "create"],
         &["token", "code"],
+        &["export"],
         &["import"],
         &["check"],
         &["agent"],

@@ -18,6 +18,7 @@ use crate::import::{self, ImportOptions};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::report::{self, Format};
 use crate::run::RunOptions;
+use crate::samples::export::{self, ExportOptions};
 use crate::scaling::ScalingOptions;
 use crate::store::location::Location;
 use crate::time::{millis, parse_rfc3339};
@@ -105,10 +106,17 @@ pub enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Take in the log of a meter at the wall, or a run that was done elsewhere
+    /// Write samples to standard output: line protocol or CSV, in order of time
+    #[command(
+        after_help = "Examples:\n  picollect export --since 24h --metric power --format csv > power.csv\n  \
+                            picollect export --store embedded:DIR | picollect import --store prometheus+http://HOST:8428"
+    )]
+    Export(ExportOptions),
+    /// Take in the log of a meter at the wall, a run that was done elsewhere, or exported samples
     #[command(
         after_help = "Examples:\n  picollect import --wall meter.csv --name socket --accuracy 0.01\n  \
-                            picollect import --hpl HPL.out --start 2026-11-23T12:00:00Z"
+                            picollect import --hpl HPL.out --start 2026-11-23T12:00:00Z\n  \
+                            picollect export --store embedded:DIR | picollect import"
     )]
     Import(ImportOptions),
     /// Check the configuration and print what holds and where it comes from
@@ -299,6 +307,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Bench(options) => bench::bench(&options),
         Command::Token(command) => token(command),
+        Command::Export(options) => export::execute(&options),
         Command::Import(options) => import::execute(&options),
         Command::Check { options, tls, connect } => check(&options, tls, connect),
     }

@@ -1,7 +1,8 @@
 //! `picollect import`: what was measured or run where nobody of ours was. The log of a wall meter
-//! ([`wall::import`](crate::wall::import)), or the output of a benchmark.
+//! ([`wall::import`](crate::wall::import)), the output of a benchmark, or, from standard input, samples
+//! ([`samples::import`](crate::samples::import)).
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -14,13 +15,14 @@ use crate::cli::StoreOptions;
 use crate::config::check_name;
 use crate::run::{self, Saved};
 use crate::runs;
+use crate::samples;
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::wall::import::{Imported, import};
 use crate::wall::tags;
 
 /// What to import.
 #[derive(Debug, Clone, Args)]
-#[command(group = ArgGroup::new("what").required(true).args(["wall", "hpl"]))]
+#[command(group = ArgGroup::new("what").args(["wall", "hpl"]))]
 pub struct ImportOptions {
     /// Where the data is.
     #[command(flatten)]
@@ -32,31 +34,31 @@ pub struct ImportOptions {
     #[arg(long, value_name = "FILE", requires = "start")]
     hpl: Option<PathBuf>,
     /// What to call the meter or the run [default: the file's name without its ending]
-    #[arg(long)]
+    #[arg(long, requires = "what")]
     name: Option<String>,
     /// The cluster that the meter feeds, as the agents call it
-    #[arg(long, value_name = "NAME", conflicts_with = "hpl")]
+    #[arg(long, value_name = "NAME", requires = "wall")]
     cluster: Option<String>,
-    /// Leave lines of the log out that cannot be read, and count them, instead of importing nothing
+    /// Leave lines out that cannot be read, and count them, instead of giving up
     #[arg(long, conflicts_with = "hpl")]
     skip_bad_lines: bool,
     /// Greatest error of the meter as a share of what it shows: 0.01 is 1 %
-    #[arg(long, value_name = "SHARE", conflicts_with = "hpl")]
+    #[arg(long, value_name = "SHARE", requires = "wall")]
     accuracy: Option<f64>,
     /// Greatest error of the meter whatever it shows, in watts
     #[arg(long, value_name = "WATTS", requires = "accuracy", default_value_t = 0.0)]
     offset_w: f64,
     /// When the run began (RFC 3339, UTC)
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, conflicts_with = "wall")]
+    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "hpl")]
     start: Option<i64>,
     /// When the run ended [default: as its output says]
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, conflicts_with = "wall")]
+    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "hpl")]
     end: Option<i64>,
     /// The nodes of the run: `all`, or names separated by commas
     #[arg(long, value_name = "NAMES", default_value = "all", conflicts_with = "wall")]
     nodes: String,
     /// Say something of the run; may be given several times
-    #[arg(long = "label", value_name = "KEY=VALUE", conflicts_with = "wall")]
+    #[arg(long = "label", value_name = "KEY=VALUE", requires = "hpl")]
     labels: Vec<String>,
 }
 
@@ -65,8 +67,28 @@ pub fn execute(options: &ImportOptions) -> Result<(), Failure> {
     match (&options.wall, &options.hpl) {
         (Some(log), _) => import_log(options, log),
         (None, Some(output)) => import_run(options, output),
-        (None, None) => Err(usage(anyhow!("give --wall or --hpl"))),
+        (None, None) => import_samples(options),
     }
+}
+
+/// What `picollect export` writes is read from standard input.
+fn import_samples(options: &ImportOptions) -> Result<(), Failure> {
+    let input = io::stdin().lock();
+    if input.is_terminal() {
+        return Err(usage(anyhow!(
+            "give --wall or --hpl, or samples on standard input, as in `picollect import < FILE`"
+        )));
+    }
+    let store = options.place.open_or_make()?;
+    let imported = samples::import::import(store.as_ref(), input, options.skip_bad_lines)?;
+    let last = imported.last_ms.map(|t_ms| format!(" up to {}", rfc3339(t_ms)));
+    let text = format!(
+        "{} samples{}; {} lines and refused points left out\n",
+        imported.samples,
+        last.unwrap_or_default(),
+        imported.left_out
+    );
+    Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
 /// Without the folders and the ending.

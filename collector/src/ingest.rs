@@ -108,14 +108,7 @@ impl Ingest {
             Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
             other => other?,
         };
-        let conflicts = appended.conflicts.iter().map(|conflict| {
-            let crate::store::Conflict { measurement, field, holds, got } = conflict;
-            format!("field type conflict: `{field}` of `{measurement}` is {holds}, not {got}")
-        });
-        let limit = (appended.over_limit > 0).then(|| "too many series: is a tag really a value?".to_owned());
-        let refusals = appended.refusals.iter().map(|refusal| refusal.reason.clone());
-        let reasons =
-            batch.errors.iter().map(ToString::to_string).chain(conflicts).chain(limit).chain(refusals);
+        let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
         let outcome = Outcome {
             written: appended.written,

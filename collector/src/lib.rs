@@ -23,6 +23,7 @@ pub mod report;
 pub mod retire;
 pub mod run;
 pub mod runs;
+pub mod samples;
 pub mod scaling;
 pub mod server;
 pub mod store;

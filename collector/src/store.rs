@@ -55,6 +55,33 @@ impl SeriesKey {
         }
         text
     }
+
+    /// Splits such a text at its unescaped commas and equals signs.
+    pub fn tags_from_text(text: &str) -> Vec<(String, String)> {
+        let mut tags = vec![(String::new(), String::new())];
+        let (mut in_value, mut chars) = (false, text.chars());
+        while let Some(character) = chars.next() {
+            let Some((key, value)) = tags.last_mut() else { break };
+            let target = if in_value { value } else { key };
+            match character {
+                '\\' => match chars.clone().next() {
+                    Some(escaped @ (',' | '=' | ' ')) => {
+                        target.push(escaped);
+                        chars.next();
+                    }
+                    _ => target.push('\\'),
+                },
+                ',' => {
+                    tags.push((String::new(), String::new()));
+                    in_value = false;
+                }
+                '=' if !in_value => in_value = true,
+                _ => target.push(character),
+            }
+        }
+        tags.retain(|(key, _)| !key.is_empty());
+        tags
+    }
 }
 
 /// Which series are meant; what is not given is any.
@@ -109,6 +136,17 @@ pub struct Appended {
     pub refusals: Vec<Refusal>,
     /// Points of which at least one field was refused.
     pub refused_points: usize,
+}
+
+impl Appended {
+    /// Why something was refused, each reason a sentence.
+    pub fn reasons(&self) -> impl Iterator<Item = String> {
+        let conflicts = self.conflicts.iter().map(|Conflict { measurement, field, holds, got }| {
+            format!("field type conflict: `{field}` of `{measurement}` is {holds}, not {got}")
+        });
+        let limit = (self.over_limit > 0).then(|| "too many series: is a tag really a value?".to_owned());
+        conflicts.chain(limit).chain(self.refusals.iter().map(|refusal| refusal.reason.clone()))
+    }
 }
 
 /// Samples that an engine refuses for good, such as those that are too old for it.

@@ -7,7 +7,9 @@
 mod decode;
 mod encode;
 
-pub use decode::{Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, decode};
+pub use decode::{
+    Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, decode, line_end,
+};
 pub use encode::{LineWriter, escape_tag, write_point};
 
 use crate::Value;

@@ -99,6 +99,11 @@ impl StoreOptions {
         Ok(Place { location, secrets })
     }
 
+    /// The store, made if it is not there: what samples are moved into may be new.
+    pub(crate) fn open_or_make(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(self.place(&self.read()?)?.open()?)
+    }
+
     /// The store, which has to be there, and the configuration.
     pub(crate) fn open(&self) -> Result<(Arc<dyn Store>, Config), Failure> {
         let config = self.read()?;

@@ -304,31 +304,8 @@ fn find_series(connection: &Connection, key: &SeriesKey) -> Result<Option<(i64, 
     connection.prepare_cached(query)?.query_row(params![key.measurement, key.field, tags], row).optional()
 }
 
-/// Splits the tags' text at its unescaped commas and equals signs.
 fn key_of(row: &Row<'_>) -> Result<SeriesKey, rusqlite::Error> {
-    let text: String = row.get(2)?;
-    let mut tags = vec![(String::new(), String::new())];
-    let (mut in_value, mut chars) = (false, text.chars());
-    while let Some(character) = chars.next() {
-        let Some((key, value)) = tags.last_mut() else { break };
-        let target = if in_value { value } else { key };
-        match character {
-            '\\' => match chars.clone().next() {
-                Some(escaped @ (',' | '=' | ' ')) => {
-                    target.push(escaped);
-                    chars.next();
-                }
-                _ => target.push('\\'),
-            },
-            ',' => {
-                tags.push((String::new(), String::new()));
-                in_value = false;
-            }
-            '=' if !in_value => in_value = true,
-            _ => target.push(character),
-        }
-    }
-    tags.retain(|(key, _)| !key.is_empty());
+    let tags = SeriesKey::tags_from_text(&row.get::<_, String>(2)?);
     Ok(SeriesKey { measurement: row.get(0)?, field: row.get(1)?, tags })
 }
 

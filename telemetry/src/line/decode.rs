@@ -100,8 +100,9 @@ pub fn decode(body: &[u8], precision: Precision, now_ms: i64) -> Batch {
 }
 
 /// Where the first line ends: at the first line feed outside a text value, or, when a text is never
-/// closed, at the first line feed at all, so that the damage stays on its line.
-fn line_end(bytes: &[u8]) -> usize {
+/// closed, at the first line feed at all, so that the damage stays on its line. More than [`MAX_LINE_BYTES`] have to
+/// be there, or all that there is.
+pub fn line_end(bytes: &[u8]) -> usize {
     let first = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
     if bytes.first() == Some(&b'#') || !bytes[..first].contains(&b'"') {
         return first;

@@ -52,7 +52,7 @@ fn complete(store: &dyn Store, begin_ms: i64, seconds: i64) {
 }
 
 /// The collectors that stand before one engine, with the same tokens.
-fn two_collectors(location: &str, tokens: &std::path::Path) -> (Collector, Collector) {
+pub(super) fn two_collectors(location: &str, tokens: &std::path::Path) -> (Collector, Collector) {
     let start = || {
         Collector::start_by(|listen, data| {
             let config = format!("tokens = \"{}\"\nstore = \"{location}\"\n", tokens.display());
