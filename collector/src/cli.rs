@@ -1,9 +1,10 @@
 //! The collector's command line.
 
 mod place;
+mod serving;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -12,8 +13,7 @@ use picollect_settings::exit::{Failure, usage};
 
 use crate::ask::{Answer, AskOptions};
 use crate::bench::{self, BenchOptions};
-use crate::config::check::{self, Effective};
-use crate::config::{Config, DEFAULT_LISTEN, Origin, Setting, StoreConfig, lay_over};
+use crate::config::StoreConfig;
 use crate::import::{self, ImportOptions};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::report::{self, Format};
@@ -23,9 +23,12 @@ use crate::scaling::ScalingOptions;
 use crate::store::location::Location;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::{demo, retire, run, scaling, server, up};
+use crate::{demo, retire, run, scaling, up};
 
 pub use place::{DataOptions, Place, StoreOptions};
+pub use serving::{ServeOptions, TlsOptions};
+
+use serving::{Serving, check, serve};
 
 /// What the collector can do.
 #[derive(Debug, Subcommand)]
@@ -131,30 +134,6 @@ pub enum Command {
         #[arg(long)]
         connect: bool,
     },
-}
-
-/// How to serve.
-#[derive(Debug, Clone, Args)]
-pub struct ServeOptions {
-    #[command(flatten)]
-    place: StoreOptions,
-    /// Address and port to listen on; port 0 is any free one [default: 127.0.0.1:8650]
-    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
-    listen: Option<String>,
-    /// Delete data that is older, such as 90d [default: keep everything]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "PICOLLECT_RETENTION")]
-    retention: Option<Duration>,
-}
-
-/// How to encrypt.
-#[derive(Debug, Clone, Args)]
-pub struct TlsOptions {
-    /// Serve https with the certificate (and its chain) in this file
-    #[arg(long, value_name = "FILE", requires = "tls_key", env = "PICOLLECT_TLS_CERT")]
-    tls_cert: Option<PathBuf>,
-    /// The certificate's private key
-    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "PICOLLECT_TLS_KEY")]
-    tls_key: Option<PathBuf>,
 }
 
 /// How to show the demo.
@@ -328,56 +307,6 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-/// What flags, variables and file say together.
-struct Serving {
-    data: PathBuf,
-    listen: String,
-    server: server::Options,
-}
-
-impl Serving {
-    /// Without TLS options, what the file says of TLS does not hold either: `up` starts an agent that would
-    /// have to know the certificate.
-    fn of(options: &ServeOptions, tls: Option<TlsOptions>) -> Result<Self, Failure> {
-        let data = options.place.directory()?;
-        let config = options.place.read()?;
-        let place = options.place.place(&config)?;
-        let tls = match tls {
-            Some(tls) => tls.laid_over(&config)?,
-            None => None,
-        };
-        let listen = options
-            .listen
-            .clone()
-            .or_else(|| config.listen.clone())
-            .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
-        let keep = options.retention.or(config.retention);
-        Ok(Self { data, listen, server: server::Options { keep, tls, place: Some(place), config } })
-    }
-}
-
-impl TlsOptions {
-    fn laid_over(self, config: &Config) -> Result<Option<server::Tls>, Failure> {
-        let certificate = self.tls_cert.or_else(|| config.tls_cert.clone());
-        match (certificate, self.tls_key.or_else(|| config.tls_key.clone())) {
-            (Some(certificate), Some(key)) => Ok(Some(server::Tls { certificate, key })),
-            (None, None) => Ok(None),
-            _ => Err(usage(anyhow!("`tls_cert` and `tls_key` go together"))),
-        }
-    }
-}
-
-async fn serve(serving: &Serving) -> anyhow::Result<()> {
-    let (server, collector) = server::start(&serving.data, &serving.listen, &serving.server).await?;
-    println!("listening on {}", server.url());
-    io::stdout().flush()?;
-    if !collector.tokens.any()? {
-        tracing::warn!("there are no tokens yet, so nobody can push; see `picollect token create --help`");
-    }
-    server::told_to_stop().await?;
-    server.stop().await
-}
-
 /// The phases of the demo need some seconds each.
 const SHORTEST_DEMO: Duration = Duration::from_secs(5);
 
@@ -396,75 +325,6 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     };
     let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, place }))?;
     print(&Answer { text: report::written(&report, format, colour())?, findings: Vec::new() })
-}
-
-/// Prints what holds; exit code 1 if something that is configured cannot be used.
-fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> Result<(), Failure> {
-    let data = options.place.directory()?;
-    let config = options.place.read()?;
-    let place = options.place.place(&config)?;
-    tls.clone().laid_over(&config)?;
-    let effective = effective(options, tls, &data, &place, &config);
-    let mut findings = check::findings(&config);
-    let mut page = check::page(&effective, &config);
-    if connect {
-        let (answers, silent) = check::connect(&config.wall);
-        page += &answers;
-        let (answer, works) = check::try_store(&place);
-        page += &answer;
-        findings.extend((!works).then(|| "the store does not work".to_owned()));
-        findings.extend((silent > 0).then(|| format!("{silent} wall meters give no reading")));
-    }
-    page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
-    io::stdout().write_all(page.as_bytes())?;
-    if findings.is_empty() { Ok(()) } else { Err(Failure::Finding(findings.len())) }
-}
-
-/// The settings that more than the file can say, in the order in which they are printed.
-fn effective(
-    options: &ServeOptions,
-    tls: TlsOptions,
-    data: &Path,
-    place: &Place,
-    config: &Config,
-) -> Effective {
-    let or = |said: Option<Setting<String>>, otherwise: &str| {
-        said.unwrap_or(Setting { value: otherwise.to_owned(), origin: Origin::Default })
-    };
-    let path = |path: PathBuf| path.display().to_string();
-    let time = |time: Duration| humantime::format_duration(time).to_string();
-    let given = |value, flag, variable| lay_over(value, flag, variable, None);
-    let file = given(options.place.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
-    let found = config.file.clone().map_or_else(|| "none".to_owned(), path);
-    let directory = given(options.place.data.data.clone().map(path), "--data", "PICOLLECT_DATA");
-    let named = config.store.url.as_ref().map(ToString::to_string);
-    let store =
-        lay_over(options.place.store.as_ref().map(ToString::to_string), "--store", "PICOLLECT_STORE", named);
-    let in_file = |value: String| Setting { value, origin: Origin::File };
-    let tokens = config.tokens.clone().map(path).map(in_file);
-    let listen = lay_over(options.listen.clone(), "--listen", "PICOLLECT_LISTEN", config.listen.clone());
-    let retention = lay_over(
-        options.retention.map(time),
-        "--retention",
-        "PICOLLECT_RETENTION",
-        config.retention.map(time),
-    );
-    let certificate = config.tls_cert.clone().map(path);
-    let certificate = lay_over(tls.tls_cert.map(path), "--tls-cert", "PICOLLECT_TLS_CERT", certificate);
-    let key =
-        lay_over(tls.tls_key.map(path), "--tls-key", "PICOLLECT_TLS_KEY", config.tls_key.clone().map(path));
-    Effective {
-        settings: vec![
-            ("config", or(file, &found)),
-            ("data", or(directory, &data.display().to_string())),
-            ("store", or(store, &place.location.to_string())),
-            ("tokens", or(tokens, &data.join("tokens.json").display().to_string())),
-            ("listen", or(listen, DEFAULT_LISTEN)),
-            ("retention", or(retention, "everything is kept")),
-            ("tls_cert", or(certificate, "none")),
-            ("tls_key", or(key, "none")),
-        ],
-    }
 }
 
 fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
