@@ -10,9 +10,9 @@ use picollect_settings::exit::{Failure, usage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cli::StoreOptions;
 use crate::client::{Client, Target};
 use crate::config::Config;
+use crate::place::StoreOptions;
 use crate::report::Format;
 use crate::store::{Store, StoreError, remembering};
 use crate::time::now_ms;

@@ -1,6 +1,5 @@
 //! The collector's command line.
 
-mod place;
 mod serving;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -15,6 +14,7 @@ use crate::ask::{Answer, AskOptions};
 use crate::bench::{self, BenchOptions};
 use crate::config::StoreConfig;
 use crate::import::{self, ImportOptions};
+use crate::place::{DataOptions, Place};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::report::{self, Format};
 use crate::run::RunOptions;
@@ -25,9 +25,7 @@ use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
 use crate::{demo, retire, run, scaling, up};
 
-pub use place::{DataOptions, Place, StoreOptions};
 pub use serving::{ServeOptions, TlsOptions};
-
 use serving::{Serving, check, serve};
 
 /// What the collector can do.

@@ -12,9 +12,9 @@ use picollect_evaluate::energy::{EnergyPoint, of_epochs};
 use picollect_telemetry::catalogue::{SIM_FLOP, SIM_SINCE_MS};
 
 use crate::ask::Sources;
-use crate::cli::Place;
 use crate::config::Config;
 use crate::live;
+use crate::place::Place;
 use crate::query::{AROUND_MS, numbers, series_of, whole};
 use crate::report::{self, Report};
 use crate::runs::{self, Run, Share};

@@ -11,8 +11,8 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_telemetry::catalogue::{GAIN_ERROR, OFFSET_W};
 use picollect_telemetry::line::Point;
 
-use crate::cli::StoreOptions;
 use crate::config::check_name;
+use crate::place::StoreOptions;
 use crate::run::{self, Saved};
 use crate::runs;
 use crate::samples;

@@ -15,6 +15,7 @@ pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod nodes;
+pub mod place;
 pub mod prometheus_api;
 mod prometheus_names;
 pub mod query;

@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
-use crate::cli::Place;
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
+use crate::place::Place;
 use crate::store::Store;
 use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;

@@ -8,9 +8,9 @@ use anyhow::anyhow;
 use clap::Args;
 use picollect_settings::exit::{Failure, usage};
 
-use super::{Place, StoreOptions};
 use crate::config::check::{self, Effective};
 use crate::config::{Config, DEFAULT_LISTEN, Origin, Setting, lay_over};
+use crate::place::{Place, StoreOptions};
 use crate::server;
 
 /// How to serve.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter};
-use crate::cli::Place;
+use crate::place::Place;
 use crate::store::probe::{Trial, limits, probe};
 use crate::wall::device::{Device, Reading};
 

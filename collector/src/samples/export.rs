@@ -17,7 +17,7 @@ use picollect_telemetry::catalogue::HOST;
 use picollect_telemetry::line::{MAX_FIELDS, MAX_LINE_BYTES, Point, write_point};
 
 use super::csv::RowWriter;
-use crate::cli::StoreOptions;
+use crate::place::StoreOptions;
 use crate::store::{Selector, SeriesKey, Store, StoreError};
 use crate::time::{millis, now_ms, parse_rfc3339, rfc3339};
 

@@ -17,7 +17,7 @@ use crate::store::{self, Store, StoreError};
 pub struct DataOptions {
     /// Data directory [default: picollect in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PICOLLECT_DATA")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
 }
 
 impl DataOptions {
@@ -31,13 +31,13 @@ impl DataOptions {
 #[derive(Debug, Clone, Args)]
 pub struct StoreOptions {
     #[command(flatten)]
-    pub(super) data: DataOptions,
+    pub(crate) data: DataOptions,
     #[command(flatten)]
-    pub(super) config: ConfigOptions,
+    pub(crate) config: ConfigOptions,
     /// Where samples lie: embedded:DIR, influxdb2+http(s)://HOST:PORT?org=…&bucket=… or
     /// prometheus+http(s)://HOST:PORT [default: in the data directory]
     #[arg(long, value_name = "URL", env = "PICOLLECT_STORE")]
-    pub(super) store: Option<Location>,
+    pub(crate) store: Option<Location>,
 }
 
 /// A store that is not opened yet.
