@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use sensors::attach;
 
-const CORES: f64 = 4.0;
+const CORES: i64 = 4;
 const MAX_HZ: f64 = 1.5e9;
 const MIN_HZ: f64 = 0.6e9;
 const IDLE_W: f64 = 2.7;
@@ -113,7 +113,7 @@ impl SimulatedBoard {
     fn step(&mut self) {
         let power = self.power();
         self.joules += power * STEP_S;
-        self.flop += CORES * self.busy() * self.clock_hz * FLOP_PER_CYCLE * STEP_S;
+        self.flop += CORES as f64 * self.busy() * self.clock_hz * FLOP_PER_CYCLE * STEP_S;
         let outflow = (self.temp_c - AMBIENT_C) / self.scenario.cooling_k_per_w;
         self.temp_c += (power - outflow) / CAPACITY_J_PER_K * STEP_S;
         self.steps += 1;
@@ -188,7 +188,7 @@ mod tests {
         assert!((board.temp_c - (AMBIENT_C + 5.0 * (IDLE_W + DYNAMIC_W))).abs() < 1.0, "{}", board.temp_c);
         assert!(!board.throttled && !board.capped);
         let rate = board.flop / 120.0;
-        assert!((rate - CORES * MAX_HZ * FLOP_PER_CYCLE).abs() < 1.0, "{rate}");
+        assert!((rate - CORES as f64 * MAX_HZ * FLOP_PER_CYCLE).abs() < 1.0, "{rate}");
     }
 
     #[test]

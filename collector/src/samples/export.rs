@@ -21,6 +21,8 @@ use crate::place::StoreOptions;
 use crate::store::{Selector, SeriesKey, Store, StoreError};
 use crate::time::{millis, now_ms, parse_rfc3339, rfc3339};
 
+/// 2000-01-01T00:00:00Z: nothing was measured before, and VictoriaMetrics takes times of 1970 for other ones.
+const EARLIEST_MS: i64 = 946_684_800_000;
 /// The first piece: a large cluster at 1 Hz has some ten thousand samples in it.
 const FIRST_PIECE_MS: i64 = 10_000;
 /// The longest piece; an engine answers it at once.
@@ -89,8 +91,10 @@ impl Wanted {
 pub fn execute(options: &ExportOptions) -> Result<(), Failure> {
     let now_ms = now_ms();
     let since = options.since.map(|since| now_ms.saturating_sub(millis(since)));
-    let window =
-        Window { start_ms: options.from.or(since).unwrap_or(0).max(0), end_ms: options.to.unwrap_or(now_ms) };
+    let window = Window {
+        start_ms: options.from.or(since).unwrap_or(EARLIEST_MS),
+        end_ms: options.to.unwrap_or(now_ms),
+    };
     if window.end_ms < window.start_ms {
         return Err(usage(anyhow!("the window ends before it begins; see --from and --to")));
     }
@@ -121,7 +125,7 @@ pub fn export(
     let end_ms = wanted.window.end_ms;
     let measurements = measurements(store, wanted)?;
     let (mut at_ms, mut piece_ms, mut samples) = (wanted.window.start_ms, FIRST_PIECE_MS, 0);
-    if at_ms == 0 {
+    if at_ms <= EARLIEST_MS {
         at_ms = next_ms(store, wanted, &measurements, at_ms)?.unwrap_or(end_ms.saturating_add(1));
     }
     while at_ms <= end_ms {
