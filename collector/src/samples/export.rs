@@ -175,7 +175,9 @@ fn read(
         let selector = Selector { measurement: Some(measurement), field: None, tags: &tags };
         for (key, samples) in store.read_all(&selector, window, around_ms)? {
             if wanted.matches(&key) {
-                samples.into_iter().for_each(|sample| take(key.clone(), sample.t_ms, sample.value));
+                for sample in samples {
+                    take(key.clone(), sample.t_ms, sample.value);
+                }
             }
         }
     }
