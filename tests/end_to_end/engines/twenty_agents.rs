@@ -88,7 +88,9 @@ fn twenty_agents_lose_and_double_nothing_while_collectors_and_receivers_die_in_t
     watched(store.as_ref(), begin_ms);
 
     // An agent that is told to stop delivers first.
-    agents.into_iter().for_each(|agent| assert_eq!(agent.terminate(), Some(0)));
+    for agent in agents {
+        assert_eq!(agent.terminate(), Some(0));
+    }
     let gaps = || -> Vec<String> {
         let all = arrived(store.as_ref(), begin_ms);
         let whole = |samples: &[(i64, i64)]| samples.windows(2).all(|pair| pair[1].0 - pair[0].0 == 1);
