@@ -7,7 +7,7 @@
 use std::io::{self, BufRead, Read};
 
 use anyhow::{Context as _, bail};
-use picollect_telemetry::line::{MAX_LINE_BYTES, Point, Precision, decode, line_end};
+use picollect_telemetry::line::{MAX_LINE_BYTES, Point, Precision, count_lines, decode, line_end};
 
 use super::csv::{HEADER, RowReader};
 use crate::store::Store;
@@ -172,7 +172,7 @@ impl<R: Read> PointReader for LineReader<R> {
             let text = &waiting[..waiting.len().min(line_end(waiting) + 1)];
             self.at += text.len();
             let mut batch = decode(text, Precision::Nanoseconds, NO_TIME_MS);
-            let (line, feeds) = (self.line, text.split(|byte| *byte == b'\n').count() - 1);
+            let (line, feeds) = (self.line, count_lines(text));
             self.line += feeds as u64;
             let point = match (batch.points.pop(), batch.errors.pop()) {
                 (Some(point), _) if point.t_ms == NO_TIME_MS => Err("there is no time in it".to_owned()),
