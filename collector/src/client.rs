@@ -2,12 +2,11 @@
 //!
 //! Invariant: nothing else in this crate but `http_client` and `store::prometheus` speaks HTTP from this side.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use picollect_settings::trust;
+use anyhow::bail;
+use picollect_settings::{secret, trust};
 use ureq::http::Response;
 
 use crate::ask::{Answer, FINDINGS_HEADER};
@@ -72,7 +71,7 @@ impl Client {
         } else if !url.starts_with("http://") {
             bail!("the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT");
         }
-        let token = target.token_file.as_deref().map(read_token).transpose()?;
+        let token = target.token_file.as_deref().map(|path| secret::read("token", path)).transpose()?;
         Ok(Self { http: config.build().into(), url, token })
     }
 
@@ -118,10 +117,4 @@ impl Client {
         }
         Err(ClientError::Refused { url, status, message })
     }
-}
-
-fn read_token(path: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(path);
-    let text = text.with_context(|| format!("cannot read the token file `{}`", path.display()))?;
-    Ok(text.trim().to_owned())
 }

@@ -1,13 +1,12 @@
 //! The agent's side of HTTP: one collector, asked and answered. What the answers mean for the lines is
 //! `push`'s business.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
-use picollect_settings::trust;
+use picollect_settings::{secret, trust};
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::summary::Summary;
 use ureq::config::Config;
@@ -65,12 +64,7 @@ impl Token {
         match self {
             Self::None => Ok(None),
             Self::Given(text) => Ok(Some(text.clone())),
-            Self::File(path) => {
-                let text = fs::read_to_string(path);
-                let text =
-                    text.with_context(|| format!("cannot read the token file `{}`", path.display()))?;
-                Ok(Some(text.trim().to_owned()))
-            }
+            Self::File(path) => secret::read("token", path).map(Some),
         }
     }
 }

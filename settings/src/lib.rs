@@ -5,6 +5,7 @@
 pub mod duration;
 pub mod exit;
 pub mod log;
+pub mod secret;
 pub mod trust;
 
 use serde::de::DeserializeOwned;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -60,13 +59,9 @@ impl StoreConfig {
 /// What stands in the file, else in the variable.
 fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
     let text = match file {
-        Some(path) => {
-            let text = fs::read_to_string(path);
-            Some(text.with_context(|| format!("cannot read the secret file `{}`", path.display()))?)
-        }
-        None => std::env::var(variable).ok(),
+        Some(path) => Some(picollect_settings::secret::read("secret", path)?),
+        None => std::env::var(variable).ok().map(|text| text.trim().to_owned()),
     };
-    let text = text.map(|text| text.trim().to_owned());
     ensure!(text.as_deref() != Some(""), "the store's secret is empty (file or {variable})");
     Ok(text)
 }
@@ -137,6 +132,7 @@ impl<'de> Visitor<'de> for AddressOrTable {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use std::fs;
 
     fn read(text: &str) -> Result<StoreConfig, String> {
         let config: Result<Config, _> = picollect_settings::parse(text, "t");
