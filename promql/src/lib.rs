@@ -103,10 +103,10 @@ impl Query {
         if text.len() > MAX_QUERY_BYTES {
             return Err(Error::TooLong { bytes: text.len(), most: MAX_QUERY_BYTES });
         }
-        // The parser panics at a duration that none can hold, such as `x[1e99]`.
-        let read = std::panic::catch_unwind(|| promql_parser::parser::parse(text))
-            .map_err(|_| position::refusal(text, 0, "a duration in the query is too long"))?;
-        let expression = read.map_err(|message| position::syntax_error(text, message))?;
+        let expression = read(text).map_err(|unread| match unread {
+            Unread::TooLong => position::refusal(text, 0, "a duration in the query is too long"),
+            Unread::Syntax(message) => position::syntax_error(text, message),
+        })?;
         check::check(text, &expression)?;
         Ok(Self { text: text.to_owned(), expression })
     }
@@ -134,6 +134,20 @@ impl Query {
     pub fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// Why the parser made no tree of a text.
+enum Unread {
+    /// It panicked, as it does at a duration that none can hold, such as `x[1e99]`.
+    TooLong,
+    /// What it says.
+    Syntax(String),
+}
+
+/// The only call of the parser.
+fn read(text: &str) -> Result<Expr, Unread> {
+    let read = std::panic::catch_unwind(|| promql_parser::parser::parse(text));
+    read.map_err(|_| Unread::TooLong)?.map_err(Unread::Syntax)
 }
 
 /// A duration as PromQL writes it, such as `1m30s`, in milliseconds; `None` if it is none. The parser also reads

@@ -59,7 +59,7 @@ pub(crate) fn syntax_error(text: &str, message: String) -> Error {
     }
     let reads = |piece: &&Piece| {
         let closed = format!("{}{}", &text[..piece.end], piece.closing);
-        promql_parser::parser::parse(&closed).is_ok()
+        crate::read(&closed).is_ok()
     };
     let readable = pieces.iter().rev().take(MAX_BEGINNINGS).find(reads).map_or(0, |piece| piece.end);
     let rest = &text[readable..];
