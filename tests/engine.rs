@@ -96,15 +96,22 @@ pub(crate) struct VictoriaMetrics {
 
 impl VictoriaMetrics {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more options; what of them asks for a password does not hold for `url`'s page that says it is ready.
+    pub(crate) fn start_with(options: &[String]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let (program, path) = (installed("victoria-metrics"), data.path().to_owned());
         let address = format!("127.0.0.1:{}", free_port());
         let url = format!("http://{address}");
+        let options = options.to_vec();
         let server = Server::start(format!("{url}/health"), move || {
             let mut command = Command::new(&program);
             command
                 .arg(format!("-httpListenAddr={address}"))
-                .arg(format!("-storageDataPath={}", path.display()));
+                .arg(format!("-storageDataPath={}", path.display()))
+                .args(&options);
             command.args(["-retentionPeriod=100y", "-dedup.minScrapeInterval=1ms", "-loggerLevel=ERROR"]);
             command
         });
@@ -209,6 +216,8 @@ impl Thanos {
                 .arg(format!("--grpc-address=127.0.0.1:{grpc}"))
                 .arg("--query.replica-label=receive_replica");
             command.args(["--log.level=error", "--store.sd-dns-interval=1s"]).args(&stores);
+            // Whoever names no tenant is the default one, here as at the receivers.
+            command.arg("--query.enforce-tenancy");
             command
         });
         let write = |ports: &Ports| format!("write=http://127.0.0.1:{}/api/v1/receive", ports.write);

@@ -110,7 +110,10 @@ mod tests {
             let message = Query::parse(text).unwrap_err().to_string();
             assert!(message.ends_with("a duration in the query is too long"), "{text}: {message}");
         }
-        assert!(Query::parse("x[1e99]x_ϝ99]").is_err(), "also where the parser is asked again where it went wrong");
+        assert!(
+            Query::parse("x[1e99]x_ϝ99]").is_err(),
+            "also where the parser is asked again where it went wrong"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod cluster;
 mod faults;
 mod moving;
+mod opened;
 mod twenty_agents;
 
 use std::collections::HashSet;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use picollect_collector::store::location::Secrets;
 use picollect_collector::store::{self, Selector, SeriesKey, Store, StoreError};
-use picollect_collector::time::now_ms;
+use picollect_collector::time::{now_ms, rfc3339};
 use picollect_evaluate::Window;
 use picollect_telemetry::Value;
 use picollect_telemetry::catalogue::SAMPLES;
@@ -17,7 +17,7 @@ use picollect_telemetry::line::{Point, Precision, decode};
 use crate::conformance::{Abilities, Subject, conforms};
 use crate::corpus::energy_corpus;
 use crate::influxd::Influxd;
-use crate::process::{Collector, eventually, run};
+use crate::process::{Collector, eventually, run, stdout};
 
 /// It is InfluxDB's protocol that we speak: only deletion is left to the bucket's retention.
 const CAN: Abilities = Abilities {
@@ -224,4 +224,28 @@ fn check_tries_an_influxdb_and_says_what_it_cannot_do() {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{page}");
     assert!(page.contains(&engine.location()) && !page.contains(Influxd::TOKEN), "{page}");
+}
+
+#[test]
+fn two_collectors_before_one_influxdb_take_writes_and_give_the_same_report() {
+    let engine = Influxd::start();
+    let (_directory, config) = configuration(&engine);
+    let start = || Collector::start_with(&["--config", config.to_str().unwrap()]);
+    let (one, two) = (start(), start());
+    let begin_ms = now_ms();
+    let first = one.agent(&["--name", "first", "--interval", "200ms"]);
+    let second = two.agent(&["--name", "second", "--interval", "200ms"]);
+    let ask = |collector: &Collector, question: &[&str]| {
+        let token_file = collector.token_file();
+        let place = ["--collector", &collector.url, "--token-file", token_file.to_str().unwrap()];
+        stdout(&[question, &place].concat())
+    };
+    eventually("both know both nodes", || {
+        let pages = [&one, &two].map(|collector| ask(collector, &["nodes"]));
+        pages.iter().all(|page| page.contains("first") && page.contains("second"))
+    });
+    assert_eq!([first.terminate(), second.terminate()], [Some(0), Some(0)]);
+    let (from, to) = (rfc3339(begin_ms), rfc3339(now_ms()));
+    let question = ["report", "--from", &from, "--to", &to, "--format", "json"];
+    assert_eq!(ask(&one, &question), ask(&two, &question));
 }
