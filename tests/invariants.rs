@@ -29,10 +29,12 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 13] = [
+const ONLY_IN: [(&str, &[&str]); 15] = [
     ("influxdb2", &["picollect-collector"]),
     ("reqwest", &["picollect-collector"]),
     ("prost", &["picollect-collector"]),
+    ("rcgen", &["picollect-collector"]),
+    ("ring", &["picollect-settings"]),
     ("snap", &["picollect-collector"]),
     ("tokio", &["picollect-collector"]),
     ("axum", &["picollect-collector"]),

@@ -52,6 +52,8 @@ pub struct Config {
     pub tls_cert: Option<PathBuf>,
     /// PEM: the certificate's private key.
     pub tls_key: Option<PathBuf>,
+    /// https with a certificate that the collector makes itself.
+    pub tls_own: bool,
     /// The meters at the wall that the collector asks.
     #[serde(deserialize_with = "wall::meters")]
     pub wall: Vec<WallMeter>,

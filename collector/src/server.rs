@@ -1,6 +1,7 @@
 //! The collector at work: opens the data directory and answers on a listener until told to stop.
 
 mod connections;
+pub(crate) mod own_certificate;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
+use self::own_certificate::Own;
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::place::Place;
@@ -36,13 +38,18 @@ pub struct Options {
     pub config: Config,
 }
 
-/// The files for https.
+/// Where https' certificate comes from.
 #[derive(Debug, Clone)]
-pub struct Tls {
-    /// PEM: the certificate and its chain.
-    pub certificate: PathBuf,
-    /// PEM: its private key.
-    pub key: PathBuf,
+pub enum Tls {
+    /// From files.
+    Files {
+        /// PEM: the certificate and its chain.
+        certificate: PathBuf,
+        /// PEM: its private key.
+        key: PathBuf,
+    },
+    /// From an authority that the collector makes for itself in the data directory.
+    Own,
 }
 
 /// Requests under way get so long to finish.
@@ -53,7 +60,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
-    scheme: &'static str,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
@@ -83,13 +91,20 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let config = options.config.clone();
     let tokens = config.tokens.clone().map_or_else(|| Tokens::of(data), Tokens::at);
     let opened = tokio::task::spawn_blocking(move || Collector::new(place.open()?, tokens, config));
-    let collector = Arc::new(opened.await??);
-    let tls = match &options.tls {
-        Some(tls) => Some(load(tls).await?),
-        None => None,
-    };
+    let mut collector = opened.await??;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let (address, listener) = (listener.local_addr()?, listener.into_std()?);
+    let tls = match &options.tls {
+        Some(Tls::Files { certificate, key }) => Some(load(certificate, key).await?),
+        Some(Tls::Own) => {
+            let own = Own::of(data, address)?;
+            collector.authority = Some(own.authority);
+            provide_ciphers();
+            Some(RustlsConfig::from_pem(own.certificate.into(), own.key.into()).await?)
+        }
+        None => None,
+    };
+    let collector = Arc::new(collector);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let app = router(Arc::clone(&collector)).into_make_service();
     let handle = Handle::new();
@@ -107,16 +122,16 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     Ok((Server { address, scheme, handle, task, retention, polling, _lock: lock }, collector))
 }
 
-async fn load(tls: &Tls) -> anyhow::Result<RustlsConfig> {
-    // Fails only if a provider was chosen before, and then that one is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.with_context(|| {
-        format!(
-            "cannot use the certificate `{}` with the key `{}`",
-            tls.certificate.display(),
-            tls.key.display()
-        )
+async fn load(certificate: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {
+    provide_ciphers();
+    RustlsConfig::from_pem_file(certificate, key).await.with_context(|| {
+        format!("cannot use the certificate `{}` with the key `{}`", certificate.display(), key.display())
     })
+}
+
+/// Fails only if a provider was chosen before, and then that one is as good.
+fn provide_ciphers() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Old data is looked for so often.

@@ -110,6 +110,11 @@ impl Tokens {
         self.codes.create(time::now_ms())
     }
 
+    /// Proves the collector's authority (PEM) to the node that has the code with this name; `None` if none waits.
+    pub fn vouch(&self, code_name: &str, authority: &str) -> Option<String> {
+        self.codes.vouch(code_name, authority, time::now_ms())
+    }
+
     /// Uses a code up for a write token that is bound to this node. The token that the node joined with
     /// before ends, so a card that is written anew leaves none behind.
     pub fn join(&self, code: &str, node: &str) -> Result<String, JoinError> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
+use crate::server::own_certificate::authority_file;
 use crate::server::{self, Server};
 use crate::store::Store;
 use crate::tokens::Scope;
@@ -26,6 +27,8 @@ pub struct Site {
     server: Server,
     collector: Arc<Collector>,
     token_file: PathBuf,
+    /// Who signed the collector's certificate, if it is encrypted.
+    ca_file: Option<PathBuf>,
     agents: Vec<(String, Child)>,
 }
 
@@ -40,7 +43,8 @@ impl Site {
                 fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&token_file)?;
             file.write_all(format!("{token}\n").as_bytes())?;
         }
-        Ok(Self { server, collector, token_file, agents: Vec::new() })
+        let ca_file = collector.authority.as_ref().map(|_| authority_file(data));
+        Ok(Self { server, collector, token_file, ca_file, agents: Vec::new() })
     }
 
     /// Starts an agent that pushes to this collector. It runs until its standard input is closed, so it
@@ -50,6 +54,9 @@ impl Site {
         let mut command = Command::new(program);
         command.args(["agent", "run", "--until-stdin-closes", "--collector", &self.server.url()]);
         command.arg("--token-file").arg(&self.token_file).args(arguments).stdin(Stdio::piped());
+        if let Some(ca_file) = &self.ca_file {
+            command.arg("--ca-file").arg(ca_file);
+        }
         // Its everyday messages would run through the live view.
         command.env("PICOLLECT_LOG", "warn");
         let child = command.spawn().with_context(|| format!("cannot start the agent of {name}"))?;
@@ -112,7 +119,8 @@ pub async fn up(data: &Path, listen: &str, options: &server::Options) -> anyhow:
         println!("only this machine can push; to let other nodes in: picollect up --listen 0.0.0.0:8650");
     } else {
         let port = site.server.address.port();
-        println!("on another node, within 15 minutes: picollect-agent join http://THIS-MACHINE:{port}");
+        let scheme = site.server.scheme;
+        println!("on another node, within 15 minutes: picollect-agent join {scheme}://THIS-MACHINE:{port}");
         println!("  the code that it asks for: {}", site.collector.tokens.code()?);
         println!("  a code for one more: picollect token code --data {}", data.display());
     }

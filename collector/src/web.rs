@@ -53,6 +53,8 @@ pub struct Collector {
     pub tokens: Tokens,
     /// What is configured.
     pub config: Config,
+    /// PEM: who signed the collector's certificate, where it made that itself.
+    pub authority: Option<String>,
     summaries: Summaries,
     store_identity: String,
     bodies: Semaphore,
@@ -66,7 +68,17 @@ impl Collector {
         let store_identity = store.identity()?;
         let (bodies, queries) = (Semaphore::new(MAX_BODIES), Semaphore::new(MAX_QUERIES));
         let summaries = Summaries::default();
-        Ok(Self { store, ingest, tokens, config, summaries, store_identity, bodies, queries })
+        Ok(Self {
+            store,
+            ingest,
+            tokens,
+            config,
+            authority: None,
+            summaries,
+            store_identity,
+            bodies,
+            queries,
+        })
     }
 
     /// The cluster now, in a few figures.
@@ -85,6 +97,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/ping", get(write::ping))
         .route("/health", get(write::health))
         .route("/api/v1/join", post(join).layer(DefaultBodyLimit::max(MAX_JOIN_BYTES)))
+        .route("/api/v1/join/authority", get(introduction))
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
@@ -156,6 +169,32 @@ impl IntoResponse for Refusal {
 struct Joining {
     code: String,
     node: String,
+}
+
+#[derive(Deserialize)]
+struct Introducing {
+    code_name: String,
+}
+
+/// Who signed our certificate, with the proof for who has the code: what a node asks before it trusts anybody.
+async fn introduction(
+    State(collector): State<Arc<Collector>>,
+    query: Result<Query<Introducing>, QueryRejection>,
+) -> Result<Json<serde_json::Value>, Refusal> {
+    let wrong = |error: QueryRejection| Refusal::new(StatusCode::BAD_REQUEST, "invalid", error.body_text());
+    let Query(Introducing { code_name }) = query.map_err(wrong)?;
+    let none = |why: &str| Refusal::new(StatusCode::NOT_FOUND, "not found", why);
+    let Some(authority) = collector.authority.clone() else {
+        return Err(none("this collector's certificate is not its own"));
+    };
+    let found = tokio::task::spawn_blocking(move || {
+        collector
+            .tokens
+            .vouch(&code_name, &authority)
+            .map(|proof| json!({ "authority": authority, "proof": proof }))
+    });
+    let found = found.await.map_err(|error| Refusal::internal(&error.into()))?;
+    found.map(Json).ok_or_else(|| none(&CodeError::Unknown.to_string()))
 }
 
 /// The one page that wants no token: what it wants is a code.

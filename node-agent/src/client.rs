@@ -143,6 +143,21 @@ impl Client {
         serde_json::from_str(&answer.text).context("the collector's summary cannot be read")
     }
 
+    /// Asks whoever answers at this address for the authority of the collector's certificate, for the code with this
+    /// name; gives its JSON, of which nothing is believed yet, or `None` if it has none for us.
+    pub(crate) fn authority(url: &str, code_name: &str) -> anyhow::Result<Option<String>> {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .tls_config(trust::nobody_checked());
+        let http: ureq::Agent = config.build().into();
+        let asked = Instant::now();
+        let answer = http.get(format!("{url}/api/v1/join/authority")).query("code_name", code_name).call();
+        let answer = answer.with_context(|| format!("the collector at {url} cannot be reached"))?;
+        let answer = read(answer, asked.elapsed());
+        Ok((answer.status == 200).then_some(answer.text))
+    }
+
     /// Exchanges a one-time code for a token of this node's own; gives the collector's JSON.
     pub(crate) fn join(&self, code: &str, node: &str) -> anyhow::Result<String> {
         let url = format!("{}/api/v1/join", self.target.url.trim_end_matches('/'));

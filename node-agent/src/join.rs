@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::introduction;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -37,7 +38,8 @@ pub struct JoinOptions {
     /// Name of this node [default: that in the configuration, else its host name]
     #[arg(long)]
     name: Option<String>,
-    /// Trust only certificates signed by those in this file, from now on (for https)
+    /// Trust only certificates signed by those in this file, from now on; without it the code vouches for an
+    /// authority that the collector made itself (for https)
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
@@ -45,6 +47,12 @@ pub struct JoinOptions {
 #[derive(Deserialize)]
 struct Joined {
     token: String,
+}
+
+#[derive(Deserialize)]
+struct Introduction {
+    authority: String,
+    proof: String,
 }
 
 /// Asks for a code, exchanges it for a token and writes token and configuration.
@@ -57,15 +65,16 @@ pub fn join(options: &JoinOptions) -> Result<(), Failure> {
     }
     // Before the code is used up: whether everything can be written.
     let files = Files::beside(&options.config, &url, &settings)?;
-    let target = Target { url, token: Token::None, bucket: None, ca_file: options.ca_file.clone() };
-    let client = Client::new(target.clone())?;
     if io::stdin().is_terminal() {
         eprint!("code (`picollect token code` on the head node makes one): ");
     }
     let code = read_code(&mut io::stdin().lock())?;
-    let answer = client.join(&code, &node)?;
+    let target = Target { url, token: Token::None, bucket: None, ca_file: options.ca_file.clone() };
+    let target = files.introduced(target, &code)?;
+    let answer = Client::new(target.clone()).and_then(|client| client.join(&code, &node));
+    let answer = answer.inspect_err(|_| files.forget_introduction(&target))?;
     let joined: Joined = serde_json::from_str(&answer).context("the collector's answer cannot be read")?;
-    files.write(&target, &node, &joined.token, options.ca_file.as_deref())?;
+    files.write(&target, &node, &joined.token)?;
     println!("joined {} as {node}; the configuration is {}", target.url, options.config.display());
     println!("to start with it: systemctl restart picollect-agent");
     Ok(())
@@ -120,8 +129,37 @@ impl Files {
         Ok(Self { config: config.to_owned(), known, named, token, certificate })
     }
 
+    /// Over https to a collector that is new and whose authority nobody named: with the authority that the code vouches
+    /// for, if the collector made one; else the system's have to do.
+    fn introduced(&self, target: Target, code: &str) -> anyhow::Result<Target> {
+        if self.known || target.ca_file.is_some() || !target.url.starts_with("https://") {
+            return Ok(target);
+        }
+        let kept = introduction::kept(code);
+        let Some(answer) = Client::authority(&target.url, &introduction::name(&kept))? else {
+            return Ok(target);
+        };
+        let Introduction { authority, proof } =
+            serde_json::from_str(&answer).context("the collector's answer cannot be read")?;
+        ensure!(
+            introduction::is_proof(&kept, &authority, &proof),
+            "who answers at {} does not know the code: it is not the collector that made it",
+            target.url
+        );
+        self.put(&self.certificate, authority.as_bytes())?;
+        Ok(Target { ca_file: Some(self.certificate.clone()), ..target })
+    }
+
+    /// Joining failed: the next try finds everything as this one did.
+    fn forget_introduction(&self, target: &Target) {
+        if target.ca_file.as_ref() == Some(&self.certificate) {
+            // If it stays, it is in nobody's way.
+            let _ = fs::remove_file(&self.certificate);
+        }
+    }
+
     /// The configuration comes last: it names the others.
-    fn write(&self, target: &Target, node: &str, token: &str, ca_file: Option<&Path>) -> anyhow::Result<()> {
+    fn write(&self, target: &Target, node: &str, token: &str) -> anyhow::Result<()> {
         self.put(&self.token, format!("{token}\n").as_bytes())?;
         if self.known {
             return Ok(());
@@ -129,7 +167,7 @@ impl Files {
         // What JSON quotes, TOML reads.
         let mut section =
             format!("\n[[collector]]\nurl = {}\ntoken_file = {}\n", json!(target.url), json!(self.token));
-        if let Some(ca_file) = ca_file {
+        if let Some(ca_file) = &target.ca_file {
             self.put(&self.certificate, &bounded(ca_file)?)?;
             section += &format!("ca_file = {}\n", json!(self.certificate));
         }
@@ -190,7 +228,7 @@ mod tests {
     }
 
     fn joined(config: &Path, url: &str, token: &str) -> anyhow::Result<()> {
-        Files::beside(config, url, &settings_of(config))?.write(&target(url), "pi-1", token, None)
+        Files::beside(config, url, &settings_of(config))?.write(&target(url), "pi-1", token)
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! What both programs do alike: how they end ([`exit`]), whom they trust ([`trust`]), and how they read
+//! What both programs do alike: how they end ([`exit`]), whom they trust ([`trust`], [`introduction`]), and how they read
 //! their configuration: TOML into a typed structure, and every mistake with its line, its column and, for a
 //! key nobody knows, the nearest name that somebody does.
 
 pub mod duration;
 pub mod exit;
+pub mod introduction;
 pub mod log;
 pub mod secret;
 pub mod trust;

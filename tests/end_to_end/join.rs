@@ -1,9 +1,18 @@
 //! A node joins with a one-time code, and from then on delivers with a token of its own.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
 
 use super::tls::{Files, certificates};
 use crate::process::{Collector, Process, eventually, picollect, stdout};
@@ -28,6 +37,49 @@ fn join_with(options: &[&str], collector: &Collector, config: &Path, node: &str,
 fn error(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(3));
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Stands between a node and its collector with a certificate and an authority of its own, and cannot prove them.
+struct Impostor {
+    url: String,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Impostor {
+    fn start(Files { ca, certificate, key }: &Files) -> Self {
+        let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let config = Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap());
+        let body =
+            json!({ "authority": fs::read_to_string(ca).unwrap(), "proof": "00".repeat(32) }).to_string();
+        let answer =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&requests);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut stream = BufReader::new(StreamOwned::new(connection, client));
+                let mut line = String::new();
+                while stream.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
+                    line.clear();
+                }
+                counter.fetch_add(1, Ordering::SeqCst);
+                // Whoever does not trust us hangs up.
+                let _ = stream.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        Self { url, requests }
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
 }
 
 #[test]
@@ -70,6 +122,39 @@ fn a_wrong_code_is_refused_and_after_ten_everybody_waits() {
     }
     assert!(tried(&code(&collector)).contains("429"));
     assert!(!directory.path().join("agent.token").exists());
+}
+
+#[test]
+fn over_https_the_code_vouches_for_the_collectors_own_certificate_and_for_no_other() {
+    let collector = Collector::start_with(&["--tls-own"]);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("agent.toml");
+    let wrong = error(&join(&collector, &config, "pi-1", "ABCD-EFGH-JKLM"));
+    assert!(wrong.contains("certificate"), "without a proof only the system's authorities count: {wrong}");
+    // Another collector may answer in its place; it does not have the code.
+    let other = Collector::start_with(&["--tls-own"]);
+    let foreign = error(&join(&other, &config, "pi-1", &code(&collector)));
+    assert!(foreign.contains("certificate"), "{foreign}");
+    let joined = join(&collector, &config, "pi-1", &code(&collector));
+    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+    assert!(stdout(&["agent", "check", "--config", config.to_str().unwrap()]).contains("answers"));
+    let trusted = fs::read_to_string(directory.path().join("collector.pem")).unwrap();
+    assert_eq!(trusted, fs::read_to_string(collector.data().join("tls/authority.pem")).unwrap());
+}
+
+#[test]
+fn who_answers_with_an_authority_that_the_code_does_not_vouch_for_gets_no_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let between = Impostor::start(&certificates(directory.path()));
+    let collector = Collector::start_with(&["--tls-own"]);
+    let config = directory.path().join("agent.toml");
+    let mut command = picollect(&["agent", "join", &between.url, "--name", "pi-1", "--config"]);
+    command.arg(&config).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(code(&collector).as_bytes()).unwrap();
+    let said = error(&child.wait_with_output().unwrap());
+    assert!(said.contains("does not know the code"), "{said}");
+    assert_eq!(between.requests(), 1, "only the question that carries no code");
 }
 
 #[test]

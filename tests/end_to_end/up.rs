@@ -25,8 +25,8 @@ fn up_shows_this_machine_and_ends_with_its_agent() {
     assert_eq!(up.terminate(), Some(0));
     eventually("its agent has stopped", || nodes(data).iter().any(|node| node["state"] == "late"));
 
-    // The second start finds its token and its data.
-    let mut command = picollect(&["up", "--listen", "127.0.0.1:0"]);
+    // The second start finds its token and its data; it encrypts, and its agent knows by whom.
+    let mut command = picollect(&["up", "--listen", "127.0.0.1:0", "--tls-own"]);
     command.env("XDG_DATA_HOME", directory.path()).stdout(Stdio::null());
     let again = Process::start(command);
     eventually("this machine is up again", || nodes(data).iter().any(|node| node["state"] == "up"));

@@ -24,6 +24,9 @@ pub struct ServeOptions {
     /// Delete data that is older, such as 90d [default: keep everything]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "PICOLLECT_RETENTION")]
     retention: Option<Duration>,
+    /// Serve https with a certificate that the collector makes itself; nodes that join by code then trust it
+    #[arg(long, env = "PICOLLECT_TLS_OWN")]
+    tls_own: bool,
 }
 
 /// How to encrypt.
@@ -45,8 +48,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Without TLS options, what the file says of TLS does not hold either: `up` starts an agent that would
-    /// have to know the certificate.
+    /// Without TLS options, what the file says of other people's certificates does not hold either: `up` starts an
+    /// agent that would have to know them.
     pub(super) fn of(options: &ServeOptions, tls: Option<TlsOptions>) -> Result<Self, Failure> {
         let data = options.place.directory()?;
         let config = options.place.read()?;
@@ -55,6 +58,7 @@ impl Serving {
             Some(tls) => tls.laid_over(&config)?,
             None => None,
         };
+        let tls = options.own_or(tls, &config)?;
         let listen = options
             .listen
             .clone()
@@ -65,11 +69,21 @@ impl Serving {
     }
 }
 
+impl ServeOptions {
+    fn own_or(&self, files: Option<server::Tls>, config: &Config) -> Result<Option<server::Tls>, Failure> {
+        match (self.tls_own || config.tls_own, files) {
+            (true, Some(_)) => Err(usage(anyhow!("`tls_own` and `tls_cert` exclude each other"))),
+            (true, None) => Ok(Some(server::Tls::Own)),
+            (false, files) => Ok(files),
+        }
+    }
+}
+
 impl TlsOptions {
     fn laid_over(self, config: &Config) -> Result<Option<server::Tls>, Failure> {
         let certificate = self.tls_cert.or_else(|| config.tls_cert.clone());
         match (certificate, self.tls_key.or_else(|| config.tls_key.clone())) {
-            (Some(certificate), Some(key)) => Ok(Some(server::Tls { certificate, key })),
+            (Some(certificate), Some(key)) => Ok(Some(server::Tls::Files { certificate, key })),
             (None, None) => Ok(None),
             _ => Err(usage(anyhow!("`tls_cert` and `tls_key` go together"))),
         }
@@ -93,7 +107,7 @@ pub(super) fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> R
     let data = options.place.directory()?;
     let config = options.place.read()?;
     let place = options.place.place(&config)?;
-    tls.clone().laid_over(&config)?;
+    options.own_or(tls.clone().laid_over(&config)?, &config)?;
     let effective = effective(options, tls, &data, &place, &config);
     let mut findings = check::findings(&config);
     let mut page = check::page(&effective, &config);
@@ -143,6 +157,8 @@ fn effective(
     let certificate = lay_over(tls.tls_cert.map(path), "--tls-cert", "PICOLLECT_TLS_CERT", certificate);
     let key =
         lay_over(tls.tls_key.map(path), "--tls-key", "PICOLLECT_TLS_KEY", config.tls_key.clone().map(path));
+    let own = |yes: bool| yes.then(|| "true".to_owned());
+    let own = lay_over(own(options.tls_own), "--tls-own", "PICOLLECT_TLS_OWN", own(config.tls_own));
     Effective {
         settings: vec![
             ("config", or(file, &found)),
@@ -153,6 +169,7 @@ fn effective(
             ("retention", or(retention, "everything is kept")),
             ("tls_cert", or(certificate, "none")),
             ("tls_key", or(key, "none")),
+            ("tls_own", or(own, "false")),
         ],
     }
 }

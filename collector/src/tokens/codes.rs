@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
-
-use super::hash;
+use picollect_settings::introduction::{kept, name, proof};
 
 /// How long a code can be used: long enough to walk to the other node.
 pub const VALID_MS: i64 = 15 * 60 * 1000;
@@ -71,7 +70,7 @@ impl Codes {
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
         let text: String = random.iter().map(letter).collect();
-        let file = self.directory.join(hash(&text));
+        let file = self.directory.join(kept(&text));
         fs::write(file, (now_ms + VALID_MS).to_string()).with_context(cannot_write)?;
         let groups = text.as_bytes().chunks(GROUP).map(String::from_utf8_lossy);
         Ok(groups.collect::<Vec<_>>().join("-"))
@@ -86,8 +85,7 @@ impl Codes {
         if wrong.1 >= MAX_WRONG_A_MINUTE {
             return Err(CodeError::TooMany);
         }
-        let letters = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase());
-        let path = self.directory.join(hash(&letters.collect::<String>()));
+        let path = self.directory.join(kept(code));
         let valid = valid_until(&path).is_some_and(|until_ms| until_ms >= now_ms);
         // Who removes it has it.
         if fs::remove_file(path).is_ok() && valid {
@@ -95,6 +93,18 @@ impl Codes {
         }
         wrong.1 += 1;
         Err(CodeError::Unknown)
+    }
+
+    /// Proves to the node that has the code with this name that the collector's authority (PEM) is this one; `None` if
+    /// no such code waits. The code is not used up.
+    pub(super) fn vouch(&self, named: &str, authority: &str, now_ms: i64) -> Option<String> {
+        let waiting = fs::read_dir(&self.directory).ok()?.flatten();
+        let valid =
+            waiting.filter(|entry| valid_until(&entry.path()).is_some_and(|until_ms| until_ms >= now_ms));
+        let kept = valid
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .find(|kept| name(kept) == named)?;
+        Some(proof(&kept, authority))
     }
 }
 
@@ -131,6 +141,18 @@ mod tests {
         let (early, late) = (codes.create(0).unwrap(), codes.create(0).unwrap());
         assert_eq!(codes.redeem(&early, VALID_MS), Ok(()));
         assert_eq!(codes.redeem(&late, VALID_MS + 1), Err(CodeError::Unknown));
+    }
+
+    #[test]
+    fn a_waiting_code_vouches_and_one_that_was_used_or_never_made_does_not() {
+        let (_directory, codes) = codes();
+        let code = codes.create(0).unwrap();
+        let vouched = codes.vouch(&name(&kept(&code)), "PEM", VALID_MS).unwrap();
+        assert_eq!(vouched, proof(&kept(&code), "PEM"));
+        assert_eq!(codes.vouch(&name(&kept(&code)), "PEM", VALID_MS + 1), None);
+        assert_eq!(codes.vouch(&name(&kept("ABCD")), "PEM", 0), None);
+        codes.redeem(&code, 0).unwrap();
+        assert_eq!(codes.vouch(&name(&kept(&code)), "PEM", 0), None);
     }
 
     #[test]
