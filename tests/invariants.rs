@@ -144,7 +144,10 @@ fn heavy_crates_stay_in_their_room() {
 #[test]
 fn the_pure_crates_do_no_io_and_read_no_clock() {
     let words = ["std::fs", "std::net", "std::env", "std::io::std", "SystemTime", "Instant::now", "println!"];
-    assert_eq!(naming(&["telemetry/src", "evaluate/src", "promql/src", "store-format/src"], &words, &[]), [""; 0]);
+    assert_eq!(
+        naming(&["telemetry/src", "evaluate/src", "promql/src", "store-format/src"], &words, &[]),
+        [""; 0]
+    );
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod keeper;
 mod merging;
 mod others;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use std::fs;

@@ -287,3 +287,34 @@ fn clusters(outlines: &[Outline]) -> Vec<Vec<Outline>> {
     }
     clusters
 }
+
+#[cfg(test)]
+mod tests {
+    use picollect_evaluate::Window;
+    use picollect_telemetry::line::{Precision, decode};
+    use rusqlite::Connection;
+
+    use crate::store::{Selector, Store as _, open};
+
+    #[test]
+    fn short_chunks_become_longer_ones_and_long_ones_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).unwrap();
+        for (part, points) in [[250; 40].as_slice(), &[3600, 3600, 3600]].concat().into_iter().enumerate() {
+            let start_s = part.min(40) * 250 + part.saturating_sub(40) * 3600;
+            let line = |n: usize| format!("m f={n} {}\n", start_s + n);
+            let lines: String = (0..points).map(line).collect();
+            store.append(&decode(lines.as_bytes(), Precision::Seconds, 0).points).unwrap();
+            store.seal().unwrap();
+        }
+        let key = store.series(&Selector::default()).unwrap().remove(0);
+        let samples = store.read(&key, Window { start_ms: 0, end_ms: i64::MAX }, 0).unwrap();
+        assert!(samples.iter().enumerate().all(|(at, sample)| usize::try_from(sample.t_ms) == Ok(at * 1000)));
+        assert_eq!(samples.len(), 40 * 250 + 3 * 3600);
+        let connection = Connection::open(directory.path().join("store.sqlite")).unwrap();
+        let points = "SELECT points FROM chunk ORDER BY start_ms";
+        let mut points = connection.prepare(points).unwrap();
+        let points: Vec<u32> = points.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(points, [[3750; 2].as_slice(), &[250; 10], &[3600; 3]].concat());
+    }
+}

@@ -146,7 +146,7 @@ impl Database {
     }
 }
 
-fn create_tables(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn create_tables(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let format: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match format {

@@ -132,3 +132,76 @@ fn old_samples(change: &Change<'_>, old: &Old, until_ms: i64) -> Result<Samples,
     }
     Ok(samples)
 }
+
+#[cfg(test)]
+mod tests {
+    use picollect_evaluate::Window;
+    use picollect_telemetry::Value;
+
+    use super::*;
+    use crate::store::{Selector, SeriesKey, Store as _, open};
+
+    /// The tables as version 1 made them.
+    const OLD: &str = "
+        PRAGMA journal_mode = wal;
+        PRAGMA user_version = 1;
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        INSERT INTO meta VALUES ('identity', '00112233445566778899aabbccddeeff');
+        CREATE TABLE series (
+            id INTEGER PRIMARY KEY, measurement TEXT NOT NULL, field TEXT NOT NULL, tags TEXT NOT NULL,
+            type INTEGER NOT NULL, UNIQUE (measurement, field, tags)
+        ) STRICT;
+        CREATE TABLE sample (
+            series INTEGER NOT NULL, t_ms INTEGER NOT NULL, value ANY NOT NULL, PRIMARY KEY (series, t_ms)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO series VALUES
+            (1, 'm', 'f', 'host=a\\,b', 1), (2, 'm', 'i', 'host=a\\,b', 2), (3, 'm', 'u', 'host=a\\,b', 3),
+            (4, 'm', 'b', '', 4), (5, 'n', 't', '', 5);
+        INSERT INTO sample VALUES (2, 5, -7), (3, 5, -1), (4, 6, 1), (5, 7, 'text');
+        WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 59999)
+            INSERT INTO sample SELECT 1, n * 1000, n * 0.5 FROM n;
+    ";
+
+    fn all(store: &crate::store::EmbeddedStore, key: &SeriesKey) -> Vec<Value> {
+        let window = Window { start_ms: 0, end_ms: 1_000_000_000 };
+        store.read(key, window, 0).unwrap().into_iter().map(|sample| sample.value).collect()
+    }
+
+    fn assert_converted(directory: &Path) {
+        let store = open(directory).unwrap();
+        assert_eq!(store.identity().unwrap(), "00112233445566778899aabbccddeeff");
+        let keys = store.series(&Selector::default()).unwrap();
+        let [truth, float, int, uint, text] = &keys[..] else { panic!("{keys:?}") };
+        assert_eq!(float.tag("host"), Some("a,b"));
+        let want: Vec<Value> = (0..60_000).map(|n| Value::Float(f64::from(n) * 0.5)).collect();
+        assert_eq!(all(&store, float), want);
+        assert_eq!(all(&store, truth), [Value::Bool(true)]);
+        assert_eq!(all(&store, int), [Value::Int(-7)]);
+        assert_eq!(all(&store, uint), [Value::UInt(u64::MAX)]);
+        assert_eq!(all(&store, text), [Value::Text("text".into())]);
+        assert!(store.size_bytes().unwrap() < Some(150_000), "{:?}", store.size_bytes());
+    }
+
+    #[test]
+    fn a_store_of_version_1_is_converted_when_it_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        Connection::open(directory.path().join("store.sqlite")).unwrap().execute_batch(OLD).unwrap();
+        assert_converted(directory.path());
+        assert_converted(directory.path());
+    }
+
+    #[test]
+    fn a_conversion_that_was_interrupted_goes_on_where_it_was() {
+        for pieces in 0..5 {
+            let directory = tempfile::tempdir().unwrap();
+            let mut connection = Connection::open(directory.path().join("store.sqlite")).unwrap();
+            connection.execute_batch(OLD).unwrap();
+            super::super::database::create_tables(&mut connection).unwrap();
+            for _ in 0..pieces {
+                convert_piece(&mut connection).unwrap();
+            }
+            drop(connection);
+            assert_converted(directory.path());
+        }
+    }
+}

@@ -159,11 +159,17 @@ fn forget_sealed(view: &View<'_>, pieces: &mut Vec<Piece>) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The window's samples and one on either side.
+/// The window's samples, and the nearest one on either side if it is near enough.
 fn trimmed(mut samples: Vec<StoredSample>, window: Window, around_ms: i64) -> Vec<StoredSample> {
-    let before = samples.partition_point(|sample| sample.t_ms < window.start_ms);
-    let until = samples.partition_point(|sample| sample.t_ms <= window.end_ms);
-    samples.truncate(if around_ms > 0 { until + 1 } else { until });
-    samples.drain(..before.saturating_sub(usize::from(around_ms > 0)));
+    let Window { start_ms, end_ms } = window;
+    let first = samples.partition_point(|sample| sample.t_ms < start_ms);
+    let after = samples.partition_point(|sample| sample.t_ms <= end_ms);
+    let near = |at: usize, edge_ms: i64| {
+        samples.get(at).is_some_and(|sample| sample.t_ms.abs_diff(edge_ms) <= around_ms.unsigned_abs())
+    };
+    let before = first.checked_sub(1).filter(|at| near(*at, start_ms));
+    let until = after + usize::from(near(after, end_ms));
+    samples.truncate(until);
+    samples.drain(..before.unwrap_or(first));
     samples
 }
