@@ -231,10 +231,15 @@ pub enum StoreError {
     },
 }
 
-/// Opens the store at a location. An engine that is away is an error only once it is asked.
-pub fn connect(location: &Location, secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
+/// Opens the store at a location. An engine that is away is an error only once it is asked; how durable it is, is its
+/// own affair.
+pub fn connect(
+    location: &Location,
+    secrets: &Secrets,
+    durability: Durability,
+) -> Result<Arc<dyn Store>, StoreError> {
     match location {
-        Location::Embedded(directory) => Ok(Arc::new(open(directory)?)),
+        Location::Embedded(directory) => Ok(Arc::new(open_durable(directory, durability)?)),
         Location::Prometheus { .. } => Ok(Arc::new(PrometheusStore::new(location, secrets)?)),
         #[cfg(feature = "influxdb2")]
         Location::Influxdb2 { .. } => Ok(Arc::new(Influxdb2Store::new(location, secrets)?)),

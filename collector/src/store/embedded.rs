@@ -6,6 +6,7 @@
 
 mod change;
 mod database;
+mod durability;
 mod format_1;
 mod journal;
 mod keeper;
@@ -20,31 +21,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use picollect_evaluate::Window;
 use picollect_telemetry::line::Point;
 
 use self::database::Database;
+pub use self::durability::Durability;
 use self::journal::Journal;
 use self::others::Others;
 use self::writing::Writing;
 use super::{Appended, Bucket, Selector, SeriesKey, Store, StoreError, StoredSample};
-
-/// When what was acknowledged is on the disk. Either way it survives the death of the process at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Before it is acknowledged.
-    Immediate,
-    /// Within this time: a power cut costs what came since.
-    Within(Duration),
-}
-
-impl Default for Durability {
-    fn default() -> Self {
-        Self::Within(Duration::from_secs(5))
-    }
-}
 
 /// The embedded store in a data directory.
 #[derive(Debug)]
