@@ -44,8 +44,8 @@ struct Node {
     temp_c: f64,
     joules: f64,
     metered_s: f64,
-    received: i64,
-    sent: i64,
+    received: f64,
+    sent: f64,
 }
 
 impl Node {
@@ -53,9 +53,18 @@ impl Node {
         let (node, set) = (number / sets, number % sets);
         let part = if set == 0 { String::new() } else { format!(",part={set}") };
         let mut chance = fastrand::Rng::with_seed(number as u64);
-        let (received, temp_c) = (chance.i64(0..1 << 40), 45.0 + 10.0 * chance.f64());
+        let (received, temp_c) = ((1e12 * chance.f64()).floor(), 45.0 + 10.0 * chance.f64());
         let tags = format!("host=pi-{node:03}{part}");
-        Self { tags, chance, busy: 0.1, temp_c, joules: 0.0, metered_s: 0.0, received, sent: received / 3 }
+        Self {
+            tags,
+            chance,
+            busy: 0.1,
+            temp_c,
+            joules: 0.0,
+            metered_s: 0.0,
+            received,
+            sent: (received / 3.0).floor(),
+        }
     }
 
     /// Load comes and goes; temperature follows it slowly, with a sensor's noise in thousandths; clocks have steps;
@@ -71,22 +80,22 @@ impl Node {
         let seconds = 1.0 + 0.0005 * noise;
         self.joules += watts * seconds;
         self.metered_s += seconds;
-        self.received += (busy * 40_000.0) as i64 + self.chance.i64(0..900);
-        self.sent += self.chance.i64(60..400);
+        self.received += (busy * 40_000.0 + 900.0 * self.chance.f64()).floor();
+        self.sent += (60.0 + 340.0 * self.chance.f64()).floor();
         let hz = if self.busy < 0.05 {
             600_000_000
         } else {
             [1_500_000_000, 1_800_000_000][usize::from(busy > 0.5)]
         };
-        let available = 3_482_746_880 - 4096 * i64::from((busy * 20_000.0) as u32 + self.chance.u32(0..8));
+        let available = 3_482_746_880.0 - 4096.0 * (busy * 20_000.0 + 8.0 * self.chance.f64()).floor();
         let Self { tags, temp_c, joules, metered_s, received, sent, .. } = self;
         let (temp_c, volts) = (*temp_c + 0.3 * noise, f64::from(1275 - 3 * i32::from(busy > 0.9)) * 0.004);
-        let (load1, fan) = (4.0 * self.busy + 0.1 * noise.abs(), 30 * i64::from((temp_c as u32) * 2));
+        let (load1, fan) = (4.0 * self.busy + 0.1 * noise.abs(), 60.0 * temp_c.floor());
         *out += &format!(
             "thermal,{tags},zone=thermal_zone0 temp_c={temp_c:.3} {t_s}\n\
              cpu,{tags},core=all busy_ratio={busy:.4},load1={load1:.2},clock_hz={hz}i {t_s}\n\
              power,{tags},meter=ina219-1-40 watts={watts:.3},volts={volts:.3},joules={joules:.6},metered_s={metered_s:.6} {t_s}\n\
-             system,{tags} available_bytes={available}i,rx_bytes={received}i,tx_bytes={sent}i,fan_rpm={fan}i {t_s}\n"
+             system,{tags} available_bytes={available:.0}i,rx_bytes={received:.0}i,tx_bytes={sent:.0}i,fan_rpm={fan:.0}i {t_s}\n"
         );
     }
 }
@@ -166,7 +175,7 @@ fn ask(directory: &Path, end_ms: i64) -> Result<()> {
     let store = open(directory).map_err(Error::other)?;
     let opened = begun.elapsed();
     store.seal().map_err(Error::other)?;
-    let sealed = begun.elapsed() - opened;
+    let sealed = begun.elapsed().saturating_sub(opened);
     let selector = Selector { measurement: Some("thermal"), field: Some("temp_c"), tags: &[] };
     let window = Window { start_ms: end_ms - DAY_MS, end_ms };
     let mut times = Vec::new();
@@ -183,9 +192,10 @@ fn ask(directory: &Path, end_ms: i64) -> Result<()> {
         times.push(begun.elapsed());
     }
     times.sort_unstable();
-    let all =
-        store.read_all(&Selector::default(), Window { start_ms: i64::MIN / 4, end_ms: i64::MAX / 4 }, 0);
-    let samples: usize = all.map_err(Error::other)?.iter().map(|(_, samples)| samples.len()).sum();
+    let (all, mut samples) = (Window { start_ms: i64::MIN / 4, end_ms: i64::MAX / 4 }, 0);
+    for key in store.series(&Selector::default()).map_err(Error::other)? {
+        samples += store.read(&key, all, 0).map_err(Error::other)?.len();
+    }
     println!(
         "opened in {:.1} ms, sealed in {:.1} s, {} bytes, {samples} samples, day mean of {count} samples in {:.2} ms ({means:.1})",
         opened.as_secs_f64() * 1e3,
