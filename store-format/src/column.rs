@@ -103,7 +103,7 @@ pub(crate) fn put_values(out: &mut Vec<u8>, values: &Values) {
 }
 
 /// Reads so many values from all of these bytes.
-pub(crate) fn values(bytes: &[u8], kind: Kind, count: usize) -> Result<Values, Damaged> {
+pub fn values(bytes: &[u8], kind: Kind, count: usize) -> Result<Values, Damaged> {
     Ok(match kind {
         Kind::Float => Values::Float(floats(bytes, count)?),
         Kind::Int => Values::Int(integers(bytes, count)?),

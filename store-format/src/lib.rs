@@ -12,6 +12,7 @@ mod samples;
 mod table;
 
 pub use chunk::{ChunkColumn, Head, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Stats, TimeSet, chunks, encode};
+pub use column::values as column_values;
 pub use frame::{FRAME_HEAD_BYTES, Frame, MAX_FRAME_BYTES, close, next};
 pub use samples::{Samples, Values};
 pub use table::{Group, MAX_SHAPES, MAX_TIME_MS, Table};
