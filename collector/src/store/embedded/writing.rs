@@ -211,7 +211,7 @@ impl Adding<'_> {
             self.refuse(point);
             return Ok(());
         }
-        let group = table.find(measurement, tags);
+        let group = table.find_next(measurement, tags);
         if let Some(group) = group
             && let Some(shape) = table.groups()[group].shape_of(fields)
         {
