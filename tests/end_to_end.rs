@@ -14,6 +14,7 @@ mod query_api;
 mod report_pages;
 mod run;
 mod several;
+mod store;
 mod summary;
 mod time;
 mod tls;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Store};
+use picollect_collector::store::{self, Durability, Store};
 
 use crate::process::{Process, eventually};
 
@@ -260,5 +260,5 @@ fn receiver(program: &Path, number: usize, ports: Ports, ring: &Path, path: &Pat
 /// Opens the store at an address.
 pub(crate) fn open(location: &str) -> Arc<dyn Store> {
     let location = location.parse().expect("an address");
-    store::connect(&location, &Secrets::default()).expect("the store opens")
+    store::connect(&location, &Secrets::default(), Durability::default()).expect("the store opens")
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picollect_collector::store::{self, SqliteStore};
+use picollect_collector::store::{self, EmbeddedStore};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What a test waits for has to happen within this time on the slowest machine.
@@ -161,7 +161,7 @@ impl Collector {
     }
 
     /// The store, beside the process that serves it.
-    pub(crate) fn store(&self) -> SqliteStore {
+    pub(crate) fn store(&self) -> EmbeddedStore {
         store::open(self.data()).expect("the store opens")
     }
 

@@ -1,8 +1,8 @@
 //! Fills a data directory as a cluster would have: `fill_store DIR NODES DAYS INTERVAL_S`. Twelve metrics a
 //! node, from which a report is made: what `docs/report-cost.md` measures.
 
-use picollect_collector::store;
 use picollect_collector::store::location::{Location, Secrets};
+use picollect_collector::store::{self, Durability};
 use picollect_telemetry::line::{Precision, decode};
 
 /// Samples that are written at once: an hour of a node at ten seconds.
@@ -17,7 +17,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (nodes, days, interval_s): (i64, i64, i64) = (nodes.parse()?, days.parse()?, interval_s.parse()?);
     let here = || Location::Embedded(directory.into());
-    let store = store::connect(&directory.parse().unwrap_or_else(|_| here()), &Secrets::default())?;
+    let store = store::connect(
+        &directory.parse().unwrap_or_else(|_| here()),
+        &Secrets::default(),
+        Durability::default(),
+    )?;
     let steps = days * 86_400 / interval_s;
     let mut samples = 0;
     for batch in 0..=steps / BATCH_STEPS {

@@ -20,6 +20,7 @@ use crate::report::{self, Format};
 use crate::run::RunOptions;
 use crate::samples::export::{self, ExportOptions};
 use crate::scaling::ScalingOptions;
+use crate::store::Durability;
 use crate::store::location::Location;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
@@ -317,7 +318,7 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     let place = match store {
         Some(location) => {
             let secrets = StoreConfig::default().secrets().map_err(usage)?;
-            Some(Place { location, secrets })
+            Some(Place { location, secrets, durability: Durability::default() })
         }
         None => None,
     };

@@ -19,6 +19,8 @@ use picollect_settings::duration;
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
+use crate::store::Durability;
+
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use query::QueryConfig;
@@ -43,6 +45,8 @@ pub struct Config {
     /// Data that is older is deleted.
     #[serde(deserialize_with = "duration::optional")]
     pub retention: Option<Duration>,
+    /// When the embedded store has on the disk what it acknowledged.
+    pub durability: Option<Durability>,
     /// Where samples lie, and what opens it.
     pub store: StoreConfig,
     /// The file with the tokens' hashes, which every collector before one engine is given; without it
@@ -212,6 +216,7 @@ mod tests {
         at("[interconnect]\nmeasured = \"upper-bound\"", "collector.toml:1:", "`watts`");
         at("[[hardware.alternative]]\nname = \"x\"\ngflops = 1", "collector.toml:1:", "`price_per_hour`");
         at("retention = \"soon\"", "collector.toml:1:13:", "");
+        at("durability = \"soon\"", "collector.toml:1:14:", "`immediate` or a time from 100ms to 1h");
     }
 
     #[test]

@@ -11,6 +11,10 @@ use crate::store::{Appended, Refusal, Store, StoreError};
 /// So many refusals are spelled out in an answer; the rest is counted.
 const MAX_REASONS: usize = 10;
 
+/// A sample may be stamped so much later than now. More is a clock that is wrong, or nanoseconds taken for something
+/// else; such a sample would be the newest for ever, and would never be deleted as old.
+const MAX_AHEAD_MS: i64 = 24 * 3600 * 1000;
+
 /// What has come in since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -97,17 +101,20 @@ impl Ingest {
         now_ms: i64,
         only_node: Option<&str>,
     ) -> Result<Outcome, IngestError> {
-        let batch = decode(body, precision, now_ms);
+        let mut batch = decode(body, precision, now_ms);
         if let Some(node) = only_node {
             let said = |point: &Point| point.tag(HOST).unwrap_or_default().to_owned();
             if let Some(said) = batch.points.iter().map(said).find(|said| said != node) {
                 return Err(IngestError::OtherNode { node: node.to_owned(), said });
             }
         }
-        let appended = match self.store.append(&batch.points) {
+        let ahead = without_future(&mut batch.points, now_ms);
+        let mut appended = match self.store.append(&batch.points) {
             Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
             other => other?,
         };
+        appended.refused_points += ahead.refused_points;
+        appended.refusals.extend(ahead.refusals);
         let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
         let outcome = Outcome {
@@ -129,6 +136,20 @@ impl Ingest {
         add(&self.counters.samples, outcome.written);
         add(&self.counters.refused, outcome.bad_lines + outcome.refused_fields);
     }
+}
+
+/// Takes out what is stamped too far ahead.
+fn without_future(points: &mut Vec<Point>, now_ms: i64) -> Appended {
+    let is_ahead = |point: &Point| point.t_ms > now_ms.saturating_add(MAX_AHEAD_MS);
+    let samples = points.iter().filter(|point| is_ahead(point)).map(|point| point.fields.len()).sum();
+    if samples == 0 {
+        return Appended::default();
+    }
+    let before = points.len();
+    points.retain(|point| !is_ahead(point));
+    let reason = "samples of more than a day ahead: set the sender's clock, or name the times' `precision`";
+    let refusals = vec![Refusal { samples, reason: reason.to_owned() }];
+    Appended { refusals, refused_points: before - points.len(), ..Appended::default() }
 }
 
 /// What an engine refuses whole is counted like what it refuses of a batch: the sender must not try again for ever.
@@ -156,6 +177,17 @@ mod tests {
         assert_eq!((outcome.written, outcome.first_bad_line), (2, Some(2)));
         let want = "partial write: 2 samples written, 1 lines and 0 fields refused: line 2, column 8: field is missing";
         assert_eq!(outcome.message(), want);
+    }
+
+    #[test]
+    fn what_is_stamped_more_than_a_day_ahead_is_refused_and_the_rest_kept() {
+        let outcome = ingest(&["m f=1 86400\nm f=1,g=2 86401\nm f=1 9000000000"]);
+        assert_eq!((outcome.written, outcome.refused_fields, outcome.refused_lines), (1, 3, 2));
+        assert!(
+            outcome.message().contains("more than a day ahead: set the sender's clock"),
+            "{}",
+            outcome.message()
+        );
     }
 
     #[test]

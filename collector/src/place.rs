@@ -10,7 +10,7 @@ use picollect_settings::exit::{Failure, usage};
 use crate::config::{Config, ConfigOptions, StoreConfig};
 use crate::data_dir;
 use crate::store::location::{Location, Secrets};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Durability, Store, StoreError};
 
 /// Where the data directory is.
 #[derive(Debug, Clone, Args)]
@@ -47,17 +47,20 @@ pub struct Place {
     pub location: Location,
     /// What opens it.
     pub secrets: Secrets,
+    /// When the embedded store has on the disk what it acknowledged.
+    pub durability: Durability,
 }
 
 impl Place {
     /// The embedded store in a data directory.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
-        Self { location: Location::Embedded(directory.into()), secrets: Secrets::default() }
+        let (location, secrets) = (Location::Embedded(directory.into()), Secrets::default());
+        Self { location, secrets, durability: Durability::default() }
     }
 
     /// Opens it, or makes it.
     pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        store::connect(&self.location, &self.secrets)
+        store::connect(&self.location, &self.secrets, self.durability)
     }
 
     /// Opens a store that is there; a mistyped directory is not made.
@@ -96,7 +99,7 @@ impl StoreOptions {
             Some(location) => location,
             None => Location::Embedded(self.directory()?),
         };
-        Ok(Place { location, secrets })
+        Ok(Place { location, secrets, durability: config.durability.unwrap_or_default() })
     }
 
     /// The store, made if it is not there: what samples are moved into may be new.

@@ -3,13 +3,13 @@
 //! Invariants: `Store` has at most eight methods; a back end is known only in this module's files. What each has to
 //! do is written down as a suite in `tests/conformance.rs`.
 
+mod embedded;
 #[cfg(feature = "influxdb2")]
 mod influxdb2;
 pub mod location;
 pub mod probe;
 mod prometheus;
 mod remembered;
-mod sqlite;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, escape_tag};
 
 use self::location::{Location, Secrets};
+pub use embedded::{Durability, EmbeddedStore, open, open_durable};
 #[cfg(feature = "influxdb2")]
 pub use influxdb2::Influxdb2Store;
 pub use prometheus::PrometheusStore;
 pub use remembered::remembering;
-pub use sqlite::{SqliteStore, open};
 
 /// Names one series: the measurement, the tags and the field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -231,10 +231,15 @@ pub enum StoreError {
     },
 }
 
-/// Opens the store at a location. An engine that is away is an error only once it is asked.
-pub fn connect(location: &Location, secrets: &Secrets) -> Result<Arc<dyn Store>, StoreError> {
+/// Opens the store at a location. An engine that is away is an error only once it is asked; how durable it is, is its
+/// own affair.
+pub fn connect(
+    location: &Location,
+    secrets: &Secrets,
+    durability: Durability,
+) -> Result<Arc<dyn Store>, StoreError> {
     match location {
-        Location::Embedded(directory) => Ok(Arc::new(open(directory)?)),
+        Location::Embedded(directory) => Ok(Arc::new(open_durable(directory, durability)?)),
         Location::Prometheus { .. } => Ok(Arc::new(PrometheusStore::new(location, secrets)?)),
         #[cfg(feature = "influxdb2")]
         Location::Influxdb2 { .. } => Ok(Arc::new(Influxdb2Store::new(location, secrets)?)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Selector, SeriesKey, Store, StoreError};
+use picollect_collector::store::{self, Durability, Selector, SeriesKey, Store, StoreError};
 use picollect_collector::time::{now_ms, rfc3339};
 use picollect_evaluate::Window;
 use picollect_telemetry::Value;
@@ -30,7 +30,8 @@ const CAN: Abilities = Abilities {
 
 fn open_with(location: &str, token: &str) -> Arc<dyn Store> {
     let secrets = Secrets { token: Some(token.to_owned()), ..Secrets::default() };
-    store::connect(&location.parse().expect("an address"), &secrets).expect("the store opens")
+    store::connect(&location.parse().expect("an address"), &secrets, Durability::default())
+        .expect("the store opens")
 }
 
 fn open(location: &str) -> Arc<dyn Store> {

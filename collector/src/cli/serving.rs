@@ -12,6 +12,7 @@ use crate::config::check::{self, Effective};
 use crate::config::{Config, DEFAULT_LISTEN, Origin, Setting, lay_over};
 use crate::place::{Place, StoreOptions};
 use crate::server;
+use crate::store::Durability;
 
 /// How to serve.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +28,9 @@ pub struct ServeOptions {
     /// Serve https with a certificate that the collector makes itself; nodes that join by code then trust it
     #[arg(long, env = "PICOLLECT_TLS_OWN")]
     tls_own: bool,
+    /// When the embedded store has on the disk what it acknowledged: immediate, or within this time [default: 5s]
+    #[arg(long, value_name = "TIME", env = "PICOLLECT_DURABILITY")]
+    durability: Option<Durability>,
 }
 
 /// How to encrypt.
@@ -54,6 +58,7 @@ impl Serving {
         let data = options.place.directory()?;
         let config = options.place.read()?;
         let place = options.place.place(&config)?;
+        let place = Place { durability: options.durability.unwrap_or(place.durability), ..place };
         let tls = match tls {
             Some(tls) => tls.laid_over(&config)?,
             None => None,
@@ -153,6 +158,9 @@ fn effective(
         "PICOLLECT_RETENTION",
         config.retention.map(time),
     );
+    let durability = options.durability.map(|durability| durability.to_string());
+    let in_file = config.durability.map(|durability| durability.to_string());
+    let durability = lay_over(durability, "--durability", "PICOLLECT_DURABILITY", in_file);
     let certificate = config.tls_cert.clone().map(path);
     let certificate = lay_over(tls.tls_cert.map(path), "--tls-cert", "PICOLLECT_TLS_CERT", certificate);
     let key =
@@ -167,6 +175,7 @@ fn effective(
             ("tokens", or(tokens, &data.join("tokens.json").display().to_string())),
             ("listen", or(listen, DEFAULT_LISTEN)),
             ("retention", or(retention, "everything is kept")),
+            ("durability", or(durability, &Durability::default().to_string())),
             ("tls_cert", or(certificate, "none")),
             ("tls_key", or(key, "none")),
             ("tls_own", or(own, "false")),

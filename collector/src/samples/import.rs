@@ -190,12 +190,12 @@ mod tests {
     use super::*;
     use crate::samples::csv::RowWriter;
     use crate::samples::export::{Wanted, export};
-    use crate::store::{SqliteStore, open};
+    use crate::store::{EmbeddedStore, open};
     use picollect_evaluate::Window;
     use picollect_telemetry::line::write_point;
     use proptest::prelude::*;
 
-    fn store() -> (tempfile::TempDir, SqliteStore) {
+    fn store() -> (tempfile::TempDir, EmbeddedStore) {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path()).unwrap();
         (directory, store)
@@ -223,7 +223,7 @@ mod tests {
         text
     }
 
-    fn filled() -> (tempfile::TempDir, SqliteStore) {
+    fn filled() -> (tempfile::TempDir, EmbeddedStore) {
         let (directory, store) = store();
         let text = concat!(
             "m,host=a f=0.1,g=-7i,h=18446744073709551615u,i=t 1000000\n",

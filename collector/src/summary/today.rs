@@ -164,7 +164,7 @@ fn sum(one: Energy, other: Option<Energy>) -> Energy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{SqliteStore, open};
+    use crate::store::{EmbeddedStore, open};
     use picollect_telemetry::line::{Precision, decode};
     use proptest::prelude::*;
 
@@ -185,7 +185,7 @@ mod tests {
         )
     }
 
-    fn append(store: &SqliteStore, lines: &str) {
+    fn append(store: &EmbeddedStore, lines: &str) {
         store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
     }
 
@@ -193,7 +193,7 @@ mod tests {
         Window { start_ms: START_MS, end_ms }
     }
 
-    fn ask(meters: &mut Meters, store: &SqliteStore, day: Window) -> Option<Energy> {
+    fn ask(meters: &mut Meters, store: &EmbeddedStore, day: Window) -> Option<Energy> {
         let meter = meter();
         meters.begin(&BTreeSet::from([&meter]), day);
         assert!(meters.has_time_for(&meter));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_same(meters: &mut Meters, store: &SqliteStore, day: Window) {
+    fn assert_same(meters: &mut Meters, store: &EmbeddedStore, day: Window) {
         let (got, want) = (ask(meters, store, day), energy_of(store, &meter(), day).unwrap());
         let close = match (got, want) {
             (None, None) => true,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     /// A store with a point a minute at 10 W for so many minutes.
-    fn steady(minutes: i64) -> (tempfile::TempDir, SqliteStore) {
+    fn steady(minutes: i64) -> (tempfile::TempDir, EmbeddedStore) {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path()).unwrap();
         let minute = |minute: i64| {

@@ -119,7 +119,7 @@ fn append(store: &dyn Store, batch: &mut Vec<Point>) -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use crate::query::{energy_of, interval_s, power_meters};
-    use crate::store::{SqliteStore, open};
+    use crate::store::{EmbeddedStore, open};
     use crate::wall::tags;
     use picollect_evaluate::Window;
     use picollect_evaluate::energy::{Energy, of_watts};
@@ -129,7 +129,7 @@ mod tests {
 
     struct Place {
         directory: tempfile::TempDir,
-        store: SqliteStore,
+        store: EmbeddedStore,
     }
 
     impl Place {

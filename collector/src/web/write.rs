@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -80,7 +80,8 @@ fn not_ingested(error: IngestError) -> Refusal {
 }
 
 async fn receive(mut body: Body) -> Result<Vec<u8>, Refusal> {
-    let (mut bytes, mut total) = (Vec::new(), 0);
+    let said = usize::try_from(body.size_hint().lower()).unwrap_or(MAX_BODY_BYTES);
+    let (mut bytes, mut total) = (Vec::with_capacity(said.min(MAX_BODY_BYTES)), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body broke off: {error}"))

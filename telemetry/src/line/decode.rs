@@ -2,6 +2,8 @@
 //!
 //! Invariant: a bad line costs that line only; the lines before and after it are read.
 
+use memchr::memchr;
+
 use crate::Value;
 use crate::line::Point;
 
@@ -93,7 +95,8 @@ pub fn decode(body: &[u8], precision: Precision, now_ms: i64) -> Batch {
             Ok(None) => {}
             Err((column, reason)) => batch.errors.push(LineError { line, column: column + 1, reason }),
         }
-        line += this.split(|&byte| byte == b'\n').count();
+        // Only a text goes over several lines, and few lines have one.
+        line += if this.contains(&b'\n') { this.split(|&byte| byte == b'\n').count() } else { 1 };
         rest = after.get(1..).unwrap_or_default();
     }
     batch
@@ -103,7 +106,7 @@ pub fn decode(body: &[u8], precision: Precision, now_ms: i64) -> Batch {
 /// closed, at the first line feed at all, so that the damage stays on its line. More than [`MAX_LINE_BYTES`] have to
 /// be there, or all that there is.
 pub fn line_end(bytes: &[u8]) -> usize {
-    let first = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+    let first = memchr(b'\n', bytes).unwrap_or(bytes.len());
     if bytes.first() == Some(&b'#') || !bytes[..first].contains(&b'"') {
         return first;
     }
@@ -139,6 +142,30 @@ fn read_line(bytes: &[u8], precision: Precision, now_ms: i64) -> Result<Option<P
     Cursor { text, at: text.len() - said.len() }.point(precision, now_ms).map(Some)
 }
 
+/// What ends a name, and what a look at a single byte of it tells.
+struct Ends {
+    bytes: &'static [u8],
+    /// The bytes above, the backslash and the line feed: all others just belong to the name.
+    stop: [bool; 256],
+}
+
+impl Ends {
+    const fn of(bytes: &'static [u8]) -> Self {
+        let mut stop = [false; 256];
+        let mut at = 0;
+        while at < bytes.len() {
+            stop[bytes[at] as usize] = true;
+            at += 1;
+        }
+        stop[b'\\' as usize] = true;
+        stop[b'\n' as usize] = true;
+        Self { bytes, stop }
+    }
+}
+
+static MEASUREMENT_ENDS: Ends = Ends::of(b", ");
+static NAME_ENDS: Ends = Ends::of(b",= ");
+
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -146,7 +173,7 @@ struct Cursor<'a> {
 
 impl Cursor<'_> {
     fn point(&mut self, precision: Precision, now_ms: i64) -> Result<Point, Refusal> {
-        let measurement = self.name(b", ", b", ", "measurement is missing")?;
+        let measurement = self.name(&MEASUREMENT_ENDS, "measurement is missing")?;
         let tags = self.tags()?;
         self.skip_spaces();
         let fields = self.fields()?;
@@ -159,11 +186,11 @@ impl Cursor<'_> {
         let mut tags: Vec<(String, String)> = Vec::new();
         while self.eat(b',') {
             let start = self.at;
-            let key = self.name(b",= ", b",= ", "tag key is missing")?;
+            let key = self.name(&NAME_ENDS, "tag key is missing")?;
             if !self.eat(b'=') {
                 return Err((self.at, "tag value is missing"));
             }
-            let value = self.name(b",= ", b",= ", "tag value is missing")?;
+            let value = self.name(&NAME_ENDS, "tag value is missing")?;
             if RESERVED_TAGS.contains(&key.as_str()) {
                 return Err((start, "this tag key is reserved"));
             }
@@ -185,7 +212,7 @@ impl Cursor<'_> {
             if fields.len() == MAX_FIELDS {
                 return Err((start, "more than 256 fields"));
             }
-            let key = self.name(b",= ", b",= ", "field is missing")?;
+            let key = self.name(&NAME_ENDS, "field is missing")?;
             if !self.eat(b'=') {
                 return Err((self.at, "field value is missing"));
             }
@@ -200,26 +227,29 @@ impl Cursor<'_> {
         }
     }
 
-    /// A measurement, a tag key or value, or a field key: up to one of `ends`, the escapes of `escapable` undone.
-    fn name(&mut self, ends: &[u8], escapable: &[u8], missing: &'static str) -> Result<String, Refusal> {
+    /// A measurement, a tag key or value, or a field key: up to one of `ends`, which a backslash escapes.
+    fn name(&mut self, ends: &Ends, missing: &'static str) -> Result<String, Refusal> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         let mut escaped = false;
         while let Some(&byte) = bytes.get(self.at) {
-            if byte == b'\\' && bytes.get(self.at + 1).is_some_and(|next| escapable.contains(next)) {
-                escaped = true;
-                self.at += 1;
-            } else if ends.contains(&byte) {
-                break;
-            } else if byte == b'\n' {
-                return Err((self.at, "line feed in a name"));
+            if ends.stop[usize::from(byte)] {
+                match byte {
+                    b'\\' if bytes.get(self.at + 1).is_some_and(|next| ends.bytes.contains(next)) => {
+                        escaped = true;
+                        self.at += 1;
+                    }
+                    b'\\' => {}
+                    b'\n' => return Err((self.at, "line feed in a name")),
+                    _ => break,
+                }
             }
             self.at += 1;
         }
         match self.at - start {
             0 => Err((start, missing)),
             length if length > MAX_NAME_BYTES => Err((start, "name is longer than 512 bytes")),
-            _ if escaped => Ok(unescape(&self.text[start..self.at], escapable)),
+            _ if escaped => Ok(unescape(&self.text[start..self.at], ends.bytes)),
             _ => Ok(self.text[start..self.at].to_owned()),
         }
     }
@@ -230,7 +260,7 @@ impl Cursor<'_> {
         }
         let start = self.at;
         let rest = &self.text[start..];
-        let length = rest.find([',', ' ']).unwrap_or(rest.len());
+        let length = rest.bytes().position(|byte| matches!(byte, b',' | b' ')).unwrap_or(rest.len());
         self.at += length;
         number_or_truth(&rest[..length]).map_err(|reason| (start, reason))
     }
@@ -296,8 +326,9 @@ fn number_or_truth(text: &str) -> Result<Value, &'static str> {
         "f" | "F" | "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
         _ => {}
     }
-    // Rust reads a number with a plus before it; the protocol does not.
-    if text.starts_with('+') {
+    // Rust also reads a number with a plus before it, and `inf`, `nan` and their signs; the protocol does not.
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return Err("field value is neither a number, a truth value nor a quoted text");
     }
     if let Some(digits) = text.strip_suffix('i') {
@@ -305,10 +336,6 @@ fn number_or_truth(text: &str) -> Result<Value, &'static str> {
     }
     if let Some(digits) = text.strip_suffix('u') {
         return digits.parse().map(Value::UInt).map_err(|_| "not an unsigned 64-bit integer");
-    }
-    // Rust also reads `inf`, `nan` and their signs; the protocol does not.
-    if text.bytes().any(|byte| byte.is_ascii_alphabetic() && !matches!(byte, b'e' | b'E')) {
-        return Err("field value is neither a number, a truth value nor a quoted text");
     }
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(Value::Float(value)),

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Selector, Store};
+use picollect_collector::store::{self, Durability, Selector, Store};
 use picollect_collector::time::now_ms;
 use picollect_telemetry::line::{Precision, decode};
 
@@ -56,7 +56,8 @@ fn tenants_that_a_header_names_do_not_see_each_others_samples() {
     let store = |tenant: &str| -> Arc<dyn Store> {
         let headers = vec![("THANOS-TENANT".to_owned(), tenant.to_owned())];
         let secrets = Secrets { headers, ..Secrets::default() };
-        store::connect(&engine.location.parse().expect("an address"), &secrets).expect("the store opens")
+        let location = engine.location.parse().expect("an address");
+        store::connect(&location, &secrets, Durability::default()).expect("the store opens")
     };
     let (home, lab) = (store("home"), store("lab"));
     for (store, host) in [(&home, "pi-home"), (&lab, "pi-lab")] {

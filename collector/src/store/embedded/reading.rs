@@ -1,0 +1,175 @@
+//! Reading: what is in memory, in the segments of other processes and in chunks, as one.
+
+use std::collections::BTreeSet;
+
+use picollect_evaluate::Window;
+use picollect_store_format::{Kind, Samples, Table};
+
+use super::database::View;
+use super::merging::{Piece, bucketed, merged};
+use super::{Shared, lock};
+use crate::store::{Bucket, Selector, SeriesKey, StoreError, StoredSample};
+
+/// Series that are read together: what is written waits meanwhile.
+pub(super) const SERIES_AT_ONCE: usize = 256;
+
+/// What a table holds of a series from `start_ms` to `end_ms`, if anything.
+pub(super) fn of_table(
+    table: &Table,
+    key: &SeriesKey,
+    start_ms: i64,
+    end_ms: i64,
+) -> Result<Option<Samples>, StoreError> {
+    let group = table.find(&key.measurement, &key.tags).map(|group| &table.groups()[group]);
+    let Some((group, (column, _))) = group.and_then(|group| Some((group, group.column(&key.field)?))) else {
+        return Ok(None);
+    };
+    let samples = group.read(column, start_ms, end_ms).map_err(|why| StoreError::Engine {
+        message: "the store's memory is damaged".to_owned(),
+        source: why.into(),
+    })?;
+    Ok((!samples.is_empty()).then_some(samples))
+}
+
+/// Adds the series of a table that match.
+fn list(table: &Table, selector: &Selector<'_>, found: &mut BTreeSet<SeriesKey>) {
+    for group in table.groups().iter().filter(|group| !group.is_empty()) {
+        if selector.measurement.is_some_and(|measurement| measurement != group.measurement) {
+            continue;
+        }
+        for (field, _) in
+            group.columns().filter(|(field, _)| selector.field.is_none_or(|wanted| wanted == *field))
+        {
+            let (measurement, tags) = (group.measurement.clone(), group.tags.clone());
+            found.insert(SeriesKey { measurement, field: field.to_owned(), tags });
+        }
+    }
+}
+
+impl Shared {
+    /// The series that match, in order.
+    pub(super) fn series(&self, selector: &Selector<'_>) -> Result<Vec<SeriesKey>, StoreError> {
+        let mut found = BTreeSet::new();
+        let own = {
+            let writing = lock(&self.writing);
+            writing.tables().for_each(|(_, table)| list(table, selector, &mut found));
+            writing.own()
+        };
+        let mut others = lock(&self.others);
+        others.refresh(&self.journal, &own)?;
+        let mut reader = lock(&self.reader);
+        let view = reader.view()?;
+        for (number, other) in others.segments() {
+            if !view.is_sealed(number)? {
+                list(&other.table, selector, &mut found);
+            }
+        }
+        found.extend(view.series(selector)?);
+        found.retain(|key| selector.tags.iter().all(|(name, value)| key.tag(name) == Some(value)));
+        Ok(found.into_iter().collect())
+    }
+
+    /// The samples of each of these series.
+    pub(super) fn read(
+        &self,
+        keys: &[SeriesKey],
+        window: Window,
+        around_ms: i64,
+    ) -> Result<Vec<Vec<StoredSample>>, StoreError> {
+        let start_ms = window.start_ms.saturating_sub(around_ms);
+        let end_ms = window.end_ms.saturating_add(around_ms);
+        let mut in_memory = self.in_memory(keys, start_ms, end_ms)?.into_iter();
+        let mut reader = lock(&self.reader);
+        let view = reader.view()?;
+        let series = keys.iter().map(|key| {
+            let mut pieces = in_memory.next().unwrap_or_default();
+            forget_sealed(&view, &mut pieces)?;
+            if let Some((group, series)) = view.find(key)? {
+                for chunk in view.chunks(group, start_ms, end_ms)? {
+                    let samples = view.samples(&chunk, series)?;
+                    pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
+                }
+            }
+            Ok(trimmed(merged(pieces), window, around_ms))
+        });
+        series.collect()
+    }
+
+    /// The numbers of a series in steps.
+    pub(super) fn aggregate(
+        &self,
+        key: &SeriesKey,
+        window: Window,
+        step_ms: i64,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        let last_ms = window.end_ms.saturating_sub(1);
+        let mut pieces =
+            self.in_memory(std::slice::from_ref(key), window.start_ms, last_ms)?.pop().unwrap_or_default();
+        let mut reader = lock(&self.reader);
+        let view = reader.view()?;
+        forget_sealed(&view, &mut pieces)?;
+        pieces.retain(|piece| piece.kind() != Kind::Text);
+        if let Some((group, series)) = view.find(key)? {
+            let chunks = view.chunks(group, window.start_ms, last_ms)?;
+            pieces.extend(chunks.into_iter().filter_map(|chunk| Piece::stored(chunk, series)));
+        }
+        let load = |chunk: &_, series| view.samples(chunk, series);
+        bucketed(pieces, window, step_ms, load)
+    }
+
+    /// What this process and the others have in memory of each of these series.
+    fn in_memory(
+        &self,
+        keys: &[SeriesKey],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<Vec<Piece>>, StoreError> {
+        let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(keys.len());
+        let own = {
+            let writing = lock(&self.writing);
+            for key in keys {
+                let mut of_key = Vec::new();
+                for (number, table) in writing.tables() {
+                    let samples = of_table(table, key, start_ms, end_ms)?;
+                    of_key.extend(samples.map(|samples| Piece::in_memory(number, samples)));
+                }
+                pieces.push(of_key);
+            }
+            writing.own()
+        };
+        let mut others = lock(&self.others);
+        others.refresh(&self.journal, &own)?;
+        for (key, pieces) in keys.iter().zip(&mut pieces) {
+            let samples = others.samples(key, start_ms, end_ms)?.into_iter();
+            pieces.extend(samples.map(|(number, samples)| Piece::in_memory(number, samples)));
+        }
+        Ok(pieces)
+    }
+}
+
+/// What has become chunks since it was read from memory is read from there.
+fn forget_sealed(view: &View<'_>, pieces: &mut Vec<Piece>) -> Result<(), StoreError> {
+    let mut sealed = BTreeSet::new();
+    for piece in pieces.iter() {
+        if view.is_sealed(piece.segment)? {
+            sealed.insert(piece.segment);
+        }
+    }
+    pieces.retain(|piece| !sealed.contains(&piece.segment));
+    Ok(())
+}
+
+/// The window's samples, and the nearest one on either side if it is near enough.
+fn trimmed(mut samples: Vec<StoredSample>, window: Window, around_ms: i64) -> Vec<StoredSample> {
+    let Window { start_ms, end_ms } = window;
+    let first = samples.partition_point(|sample| sample.t_ms < start_ms);
+    let after = samples.partition_point(|sample| sample.t_ms <= end_ms);
+    let near = |at: usize, edge_ms: i64| {
+        samples.get(at).is_some_and(|sample| sample.t_ms.abs_diff(edge_ms) <= around_ms.unsigned_abs())
+    };
+    let before = first.checked_sub(1).filter(|at| near(*at, start_ms));
+    let until = after + usize::from(near(after, end_ms));
+    samples.truncate(until);
+    samples.drain(..before.unwrap_or(first));
+    samples
+}

@@ -1,0 +1,82 @@
+//! The embedded store under load and under the knife: what was acknowledged is stored, to the sample.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+use picollect_collector::store::{Selector, Store as _};
+use picollect_collector::time::now_ms;
+use picollect_evaluate::Window;
+
+use crate::process::Collector;
+
+/// Times that the collector is killed; each costs a start.
+const KILLS: u64 = 200;
+/// Lines in a request.
+const LINES: i64 = 40;
+
+/// Writes without a pause until the collector is killed; gives back how many requests were acknowledged, counted
+/// on from `from`. Whatever is asked once is never asked again.
+fn write_until_killed(url: &str, token: &str, from: i64, base_ms: i64) -> (i64, i64) {
+    let agent = ureq::Agent::new_with_defaults();
+    let (mut next, mut acknowledged) = (from, from);
+    loop {
+        let first_ms = base_ms + next * LINES;
+        let body: String = (first_ms..first_ms + LINES)
+            .map(|t_ms| format!("m,host=a f={}.25,n={t_ms}i {t_ms}\n", t_ms % 1000))
+            .collect();
+        let request = agent.post(format!("{url}/api/v2/write?precision=ms"));
+        next += 1;
+        match request.header("authorization", format!("Bearer {token}")).send(body) {
+            Ok(answer) if answer.status() == 204 => acknowledged = next,
+            Ok(answer) => panic!("{}", answer.status()),
+            Err(_) => return (acknowledged, next),
+        }
+    }
+}
+
+fn killed(configuration: &str, kills: u64) {
+    let mut collector = Collector::start();
+    std::fs::write(collector.data().join("collector.toml"), configuration).expect("the file is writable");
+    let token = std::fs::read_to_string(collector.token_file()).expect("the token").trim().to_owned();
+    collector.kill();
+    let base_ms = now_ms() - 24 * 3600 * 1000;
+    let (mut next, mut doubtful, mut acknowledged) = (0, BTreeSet::new(), BTreeSet::new());
+    for kill in 0..kills {
+        collector.restart();
+        let (url, token) = (collector.url.clone(), token.clone());
+        let writer = thread::spawn(move || write_until_killed(&url, &token, next, base_ms));
+        // At many moments: also while what the process before has left behind is sealed.
+        thread::sleep(Duration::from_millis(3 + kill * 7 % 90));
+        collector.kill();
+        let (until, met) = writer.join().expect("the writer");
+        acknowledged.extend(next..until);
+        doubtful.extend(until..met);
+        next = met;
+    }
+    assert!(acknowledged.len() as u64 > kills, "there was load: {}", acknowledged.len());
+    let store = collector.store();
+    for field in ["f", "n"] {
+        let keys =
+            store.series(&Selector { field: Some(field), ..Selector::default() }).expect("the store lists");
+        let window = Window { start_ms: base_ms, end_ms: base_ms + next * LINES };
+        let samples = store.read(&keys[0], window, 0).expect("the store reads");
+        let times = samples.iter().map(|sample| sample.t_ms - base_ms);
+        // A request that a kill met is there whole or not at all.
+        let there: BTreeSet<i64> = times.clone().map(|t_ms| t_ms / LINES).collect();
+        let whole = there.iter().flat_map(|request| request * LINES..(request + 1) * LINES);
+        assert!(times.eq(whole), "{field}: each sample is there once");
+        let expected = there.iter().filter(|request| !doubtful.contains(request));
+        assert!(expected.eq(&acknowledged), "{field}: what was acknowledged is stored");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_stored_though_the_collector_is_killed_200_times() {
+    killed("", KILLS);
+}
+
+#[test]
+fn what_was_acknowledged_is_stored_with_immediate_durability_too() {
+    killed("durability = \"immediate\"\n", KILLS / 10);
+}
