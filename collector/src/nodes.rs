@@ -3,7 +3,7 @@
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
     BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    NODE_RETIRED, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
+    NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::{NoData, Source};
 use serde::Serialize;
@@ -111,7 +111,9 @@ pub fn heard(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, 
     if let Some((_, sample)) = latest(store, host, &INTERVAL_S, now_ms, FORGET_MS)? {
         return Ok(Some((sample.t_ms, sample.value)));
     }
-    let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
+    let mut keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
+    // What the collector says of a node is not the node's own word.
+    keys.retain(|key| key.measurement != NODE_UP.measurement);
     let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
     let mut heard_ms = None;
     for key in keys {

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
+use crate::alerts::Watching;
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::place::Place;
@@ -58,6 +59,7 @@ pub struct Server {
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
     polling: Polling,
+    watching: Watching,
     _lock: Lock,
 }
 
@@ -71,7 +73,11 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
-        tokio::task::spawn_blocking(|| self.polling.stop()).await.context("cannot stop the wall meters")?;
+        let threads = || {
+            self.polling.stop();
+            self.watching.stop();
+        };
+        tokio::task::spawn_blocking(threads).await.context("cannot stop wall meters and alerts")?;
         self.task.await?.context("the server failed")
     }
 }
@@ -104,7 +110,9 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
     let polling =
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
-    Ok((Server { address, scheme, handle, task, retention, polling, _lock: lock }, collector))
+    let watching =
+        Watching::start(&collector.store, &options.config, data).context("cannot start the alerts")?;
+    Ok((Server { address, scheme, handle, task, retention, polling, watching, _lock: lock }, collector))
 }
 
 async fn load(tls: &Tls) -> anyhow::Result<RustlsConfig> {

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use crate::alerts::AlertsQuestion;
 use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
 use crate::config::Config;
 use crate::ingest::Ingest;
@@ -88,6 +89,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
+        .route(AlertsQuestion::PATH, get(answer::<AlertsQuestion>))
         .route(NodesQuestion::PATH, get(answer::<NodesQuestion>))
         .route(ReportQuestion::PATH, get(answer::<ReportQuestion>))
         .route(RunQuestion::PATH, get(answer::<RunQuestion>))
@@ -237,7 +239,7 @@ fn no_answer(error: AskError) -> Refusal {
         AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
         AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
         AskError::Store(error) => store_failed(error),
-        AskError::Json(_) => Refusal::internal(&error.into()),
+        AskError::Rule(_) | AskError::Json(_) => Refusal::internal(&error.into()),
     }
 }
 

@@ -179,6 +179,10 @@ metrics! {
     RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which a run began; stored when it begins. A run is of no host.";
     RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended.";
     NODE_RETIRED = "retirement"."retired", "1", State, [], "1 from when somebody retired the node; it is shown again as soon as it speaks. The collector's own word.";
+    NODE_UP = "health"."up", "1", State, [], "1 while the node speaks at its interval, 0 once it was silent for more than three of them. This and the next three are the collector's own word, a few times a minute for each node that it shows.";
+    NODE_DOWN = "health"."down", "1", State, [], "1 once the node was silent for more than ten of its intervals.";
+    COVERAGE = "health"."coverage_ratio", "1", Gauge, [], "Share of the last hour that the node's energy covers, or of the time since its meter began if that is shorter; renewed every ten minutes. Absent without a meter of ours.";
+    HEADROOM = "health"."headroom_k", "K", Gauge, [], "From the temperature of the processor now up to the first at which this board slows itself down; absent for a board whose limit is not known.";
     RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
