@@ -1,5 +1,7 @@
 //! The main job over real processes.
 
+mod alert_rules;
+mod alerts;
 mod bad_input;
 mod chaos;
 mod clients;

@@ -4,6 +4,7 @@
 //! program writes the files: `UPDATE_GOLDEN=1 cargo test -p picollect-dashboards` does, and without it the same
 //! test fails where a file is not what is made here. Nobody depends on this crate; people use its files.
 
+mod alerts;
 mod provisioning;
 
 /// A file below `dashboards/`.
@@ -18,6 +19,7 @@ pub struct File {
 /// Every file that is made, in the order of their paths.
 pub fn files() -> Vec<File> {
     let mut files = provisioning::files();
+    files.extend(alerts::files());
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files
 }

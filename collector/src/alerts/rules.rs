@@ -188,8 +188,9 @@ pub static RULES: [Rule; 10] = [
                       hour; the busiest one now works for {value} %. Their meters still show power.",
         expression: || {
             let (busy, watts) = (name(&BUSY), name(&WATTS));
-            let idle = format!("100 * max by (cluster) (avg_over_time({busy}{{core=\"all\"}}[5m])) < 5");
-            format!("{idle} and on (cluster) max by (cluster) ({watts}) > 0")
+            let by = "(cluster, simulated)";
+            let idle = format!("100 * max by {by} (avg_over_time({busy}{{core=\"all\"}}[5m])) < 5");
+            format!("{idle} and on {by} max by {by} ({watts}) > 0")
         },
     },
 ];
