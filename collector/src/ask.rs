@@ -101,11 +101,6 @@ impl AskOptions {
         Ok(Source::Here(store, Box::new(config)))
     }
 
-    /// The configuration of this machine.
-    pub fn config(&self) -> Result<Config, Failure> {
-        self.place.read()
-    }
-
     /// The data directory of this machine; of an asked collector's own nothing is known.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
         self.place.directory()

@@ -13,7 +13,7 @@ use picollect_settings::exit::{Failure, usage};
 use crate::alerts::{self, AlertsQuestion};
 use crate::ask::{Answer, AskOptions};
 use crate::bench::{self, BenchOptions};
-use crate::config::StoreConfig;
+use crate::config::{Config, ConfigOptions, StoreConfig};
 use crate::import::{self, ImportOptions};
 use crate::place::{DataOptions, Place};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
@@ -245,7 +245,14 @@ pub enum NodesCommand {
 #[derive(Debug, Subcommand)]
 pub enum AlertsCommand {
     /// Send a message of trial to every receiver that is configured on this machine
-    Test,
+    Test {
+        /// Where the configuration may be.
+        #[command(flatten)]
+        data: DataOptions,
+        /// Or which it is.
+        #[command(flatten)]
+        config: ConfigOptions,
+    },
 }
 
 /// What can be done with tokens.
@@ -303,7 +310,9 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Nodes { ask, command: None, json } => {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
         }
-        Command::Alerts { ask, command: Some(AlertsCommand::Test), .. } => try_receivers(&ask),
+        Command::Alerts { command: Some(AlertsCommand::Test { data, config }), .. } => {
+            try_receivers(&config.read(&data.path()?)?)
+        }
         Command::Alerts { ask, command: None, json } => {
             print(&ask.open()?.ask(&AlertsQuestion { format: text_or_json(json) })?)
         }
@@ -367,8 +376,8 @@ fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: boo
 }
 
 /// A line for each receiver; one that does not take the message is a finding.
-fn try_receivers(ask: &AskOptions) -> Result<(), Failure> {
-    let tried = alerts::try_all(&ask.config()?.alerts);
+fn try_receivers(config: &Config) -> Result<(), Failure> {
+    let tried = alerts::try_all(&config.alerts);
     if tried.is_empty() {
         let nobody = "nobody would be told: there is no [alerts.webhook], [alerts.ntfy] or [alerts.email]";
         return Err(usage(anyhow!("{nobody} in the configuration")));

@@ -55,8 +55,7 @@ fn prometheus_rule(rule: &Rule) -> String {
 
 fn grafana() -> Json {
     let rules: Vec<Json> = RULES.iter().map(grafana_rule).collect();
-    let group =
-        json!({ "orgId": 1, "name": "picollect", "folder": "picollect", "interval": GRAFANA_INTERVAL, "rules": rules });
+    let group = json!({ "orgId": 1, "name": "picollect", "folder": "picollect", "interval": GRAFANA_INTERVAL, "rules": rules });
     json!({ "apiVersion": 1, "groups": [group] })
 }
 
