@@ -3,6 +3,7 @@
 mod bad_input;
 mod chaos;
 mod clients;
+mod dashboards;
 mod delivery;
 mod demo;
 mod emulated_pi;

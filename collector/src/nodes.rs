@@ -2,7 +2,7 @@
 
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    BUSY, ENERGY_J, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
     NODE_RETIRED, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::{NoData, Source};
@@ -114,8 +114,9 @@ pub fn heard(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, 
     let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
     let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
     let mut heard_ms = None;
-    for key in keys {
-        let samples = store.read(&key, moment, FORGET_MS)?;
+    // What the collector computed of a node is not the node's own word.
+    for key in keys.iter().filter(|key| key.measurement != ENERGY_J.measurement) {
+        let samples = store.read(key, moment, FORGET_MS)?;
         heard_ms = heard_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
     }
     Ok(heard_ms.map(|heard_ms| (heard_ms, FOREIGN_INTERVAL_S)))

@@ -17,6 +17,7 @@ use self::connections::{MAX_CONNECTIONS, bounded};
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::place::Place;
+use crate::published::Publishing;
 use crate::store::Store;
 use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
@@ -58,6 +59,7 @@ pub struct Server {
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
     polling: Polling,
+    publishing: Publishing,
     _lock: Lock,
 }
 
@@ -72,6 +74,7 @@ impl Server {
         self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
         tokio::task::spawn_blocking(|| self.polling.stop()).await.context("cannot stop the wall meters")?;
+        self.publishing.stop().await;
         self.task.await?.context("the server failed")
     }
 }
@@ -104,7 +107,9 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
     let polling =
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
-    Ok((Server { address, scheme, handle, task, retention, polling, _lock: lock }, collector))
+    let publishing = Publishing::start(Arc::clone(&collector));
+    let server = Server { address, scheme, handle, task, retention, polling, publishing, _lock: lock };
+    Ok((server, collector))
 }
 
 async fn load(tls: &Tls) -> anyhow::Result<RustlsConfig> {
