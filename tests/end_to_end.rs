@@ -5,6 +5,7 @@ mod alerts;
 mod bad_input;
 mod chaos;
 mod clients;
+mod dashboards;
 mod delivery;
 mod demo;
 mod emulated_pi;

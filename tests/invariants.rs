@@ -25,7 +25,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ),
     ("picollect", &["picollect-agent", "picollect-collector", "picollect-settings"]),
     // Nobody depends on it; what it makes are files.
-    ("picollect-dashboards", &["picollect-collector", "picollect-telemetry"]),
+    ("picollect-dashboards", &["picollect-collector", "picollect-evaluate", "picollect-telemetry"]),
     // The bench is no part of what is shipped.
     ("picollect-emulated-pi", &["picollect-agent", "picollect-lcd"]),
 ];

@@ -1,15 +1,22 @@
 //! From a request's body to the store, without a word of HTTP.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use picollect_telemetry::catalogue::HOST;
+use picollect_telemetry::catalogue::{HOST, JOULES};
 use picollect_telemetry::line::{Point, Precision, decode};
 
 use crate::store::{Appended, Refusal, Store, StoreError};
 
 /// So many refusals are spelled out in an answer; the rest is counted.
 const MAX_REASONS: usize = 10;
+
+/// Hosts whose power is remembered as new; those beyond are looked at by the order of their samples only.
+const MAX_TOUCHED: usize = 10_000;
+
+/// The earliest power sample of each host, Unix milliseconds; `None` is what has no host.
+pub type Touched = HashMap<Option<String>, i64>;
 
 /// What has come in since the start.
 #[derive(Debug, Default)]
@@ -75,17 +82,34 @@ impl Outcome {
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
+    touched: Mutex<Touched>,
 }
 
 impl Ingest {
     /// Into this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, counters: Counters::default() }
+        Self { store, counters: Counters::default(), touched: Mutex::default() }
     }
 
     /// What has come in since the start.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// From where on power came in since this was last asked.
+    pub fn take_touched(&self) -> Touched {
+        std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn touch(&self, points: &[Point]) {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        for point in points.iter().filter(|point| point.measurement == JOULES.measurement) {
+            let host = point.tag(HOST).map(ToOwned::to_owned);
+            if touched.len() < MAX_TOUCHED || touched.contains_key(&host) {
+                let earliest = touched.entry(host).or_insert(point.t_ms);
+                *earliest = point.t_ms.min(*earliest);
+            }
+        }
     }
 
     /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was.
@@ -108,6 +132,7 @@ impl Ingest {
             Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
             other => other?,
         };
+        self.touch(&batch.points);
         let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
         let outcome = Outcome {

@@ -20,6 +20,7 @@ pub mod nodes;
 pub mod place;
 pub mod prometheus_api;
 mod prometheus_names;
+pub mod published;
 pub mod query;
 pub mod questions;
 pub mod report;

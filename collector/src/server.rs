@@ -18,6 +18,7 @@ use crate::alerts::Watching;
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::place::Place;
+use crate::published::Publishing;
 use crate::store::Store;
 use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
@@ -60,6 +61,7 @@ pub struct Server {
     retention: Option<JoinHandle<()>>,
     polling: Polling,
     watching: Watching,
+    publishing: Publishing,
     _lock: Lock,
 }
 
@@ -78,6 +80,7 @@ impl Server {
             self.watching.stop();
         };
         tokio::task::spawn_blocking(threads).await.context("cannot stop wall meters and alerts")?;
+        self.publishing.stop().await;
         self.task.await?.context("the server failed")
     }
 }
@@ -112,7 +115,10 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
     let watching =
         Watching::start(&collector.store, &options.config, data).context("cannot start the alerts")?;
-    Ok((Server { address, scheme, handle, task, retention, polling, watching, _lock: lock }, collector))
+    let publishing = Publishing::start(Arc::clone(&collector));
+    let server =
+        Server { address, scheme, handle, task, retention, polling, watching, publishing, _lock: lock };
+    Ok((server, collector))
 }
 
 async fn load(tls: &Tls) -> anyhow::Result<RustlsConfig> {

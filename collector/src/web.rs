@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::nodes;
 use crate::prometheus_api::{Format, last_samples};
+use crate::published;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError, remembering};
@@ -289,19 +290,11 @@ async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) ->
 }
 
 fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
-    let counters = collector.ingest.counters();
-    let value = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     let mut text = String::new();
-    let mut add = |name: &str, kind: &str, help: &str, value: u64| {
-        let family = format.family(name);
+    for (metric, value) in published::of_itself(collector)? {
+        let (name, kind) = (metric.prometheus_name(), metric.kind.as_str());
+        let (family, help) = (format.family(&name), metric.help);
         text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");
-    };
-    add("picollect_ingest_batches_total", "counter", "Bodies taken in.", value(&counters.batches));
-    add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
-    add("picollect_ingest_samples_total", "counter", "Samples written.", value(&counters.samples));
-    add("picollect_ingest_refused_total", "counter", "Lines and fields refused.", value(&counters.refused));
-    if let Some(bytes) = collector.store.size_bytes()? {
-        add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
     }
     let last = remembering(collector.store.as_ref(), |store| {
         let nodes = nodes::metrics_text(&nodes::observe(store, now_ms())?);

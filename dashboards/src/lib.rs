@@ -5,7 +5,18 @@
 //! test fails where a file is not what is made here. Nobody depends on this crate; people use its files.
 
 mod alerts;
+mod colours;
+mod dashboard;
+mod grafana;
+mod layout;
+mod pages;
+mod panel;
 mod provisioning;
+mod query;
+mod throttle_state;
+
+use grafana::Variant;
+use provisioning::{INFLUXDB_UID, PROMETHEUS_UID};
 
 /// A file below `dashboards/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +31,26 @@ pub struct File {
 pub fn files() -> Vec<File> {
     let mut files = provisioning::files();
     files.extend(alerts::files());
+    for dashboard in pages::all() {
+        let variants = [Variant::Prometheus].into_iter().chain(dashboard.in_flux.then_some(Variant::Flux));
+        for variant in variants {
+            let (folder, name) = (variant.name(), dashboard.name);
+            files.push(json(
+                format!("grafana/{folder}/{name}.json"),
+                &grafana::provisioned(&dashboard, variant),
+            ));
+            files.push(json(
+                format!("grafana/import/{folder}-{name}.json"),
+                &grafana::to_import(&dashboard, variant),
+            ));
+        }
+    }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files
+}
+
+fn json(path: String, value: &serde_json::Value) -> File {
+    File { path, text: format!("{value:#}\n") }
 }
 
 #[cfg(test)]
