@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use picollect_collector::alerts::AlertsQuestion;
 use picollect_collector::alerts::rules::{RULES, Rule};
@@ -14,10 +15,11 @@ use picollect_collector::report::Format;
 use picollect_collector::store::location::Secrets;
 use picollect_collector::store::{self, Store};
 use picollect_collector::time::now_ms;
-use picollect_telemetry::line::{Precision, decode};
+use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::Value;
 
-use crate::engine::{Prometheus, installed};
+use crate::engine::{Prometheus, VictoriaMetrics, installed};
+use crate::influxd::Influxd;
 use crate::process::{Collector, eventually, picollect};
 
 #[test]
@@ -99,25 +101,49 @@ fn by_prometheus(url: &str, now_ms: i64) -> Found {
     RULES.iter().map(|rule| (rule.name.to_owned(), found(rule))).collect()
 }
 
+/// A store at this address that has taken these points.
+fn filled(location: &str, secrets: &Secrets, points: &[Point]) -> Arc<dyn Store> {
+    let store = store::connect(&location.parse().expect("an address"), secrets).expect("the engine answers");
+    for points in points.chunks(1000) {
+        assert_eq!(store.append(points).expect("the engine takes them").refused_points, 0);
+    }
+    store
+}
+
+/// Which series each rule finds, without their values.
+fn subjects(found: &Found) -> Found {
+    let labels = |one: &String| one.rsplit_once(' ').map_or("", |(labels, _)| labels).to_owned();
+    found.iter().map(|(rule, found)| (rule.clone(), found.iter().map(labels).collect())).collect()
+}
+
 #[test]
-fn the_collector_over_its_own_store_over_a_prometheus_and_that_prometheus_find_the_same() {
+fn the_collector_over_any_store_and_the_engines_themselves_find_the_same() {
     let now_ms = now_ms();
     let points = decode(all_that_can_be_wrong(now_ms).as_bytes(), Precision::Milliseconds, 0).points;
+    let none = Secrets::default();
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let embedded = store::open(directory.path()).expect("the store opens");
-    let prometheus = Prometheus::start("1d");
-    let location = format!("prometheus+{}", prometheus.url).parse().expect("an address");
-    let engine = store::connect(&location, &Secrets::default()).expect("the engine answers");
-    for points in points.chunks(1000) {
-        assert_eq!(embedded.append(points).expect("the store takes them").refused_points, 0);
-        assert_eq!(engine.append(points).expect("the engine takes them").refused_points, 0);
-    }
-    let here = by_the_collector(&embedded, now_ms);
+    let embedded = filled(&format!("embedded:{}", directory.path().display()), &none, &points);
+    let here = by_the_collector(embedded.as_ref(), now_ms);
     for (rule, found) in &here {
         assert_eq!(found.len(), if rule == "NodeThrottled" { 2 } else { 1 }, "{rule}: {found:?}");
     }
-    assert_eq!(by_the_collector(engine.as_ref(), now_ms), here);
+
+    let prometheus = Prometheus::start("1d");
+    let store = filled(&format!("prometheus+{}", prometheus.url), &none, &points);
+    assert_eq!(by_the_collector(store.as_ref(), now_ms), here);
     assert_eq!(by_prometheus(&prometheus.url, now_ms), here);
+
+    let victoria = VictoriaMetrics::start();
+    let store = filled(&format!("prometheus+{}", victoria.url), &none, &points);
+    VictoriaMetrics::settle(&victoria.url);
+    assert_eq!(by_the_collector(store.as_ref(), now_ms), here);
+    // Its `increase` is another than Prometheus'.
+    assert_eq!(subjects(&by_prometheus(&victoria.url, now_ms)), subjects(&here));
+
+    let influxd = Influxd::start();
+    let secrets = Secrets { token: Some(Influxd::TOKEN.to_owned()), ..Secrets::default() };
+    let store = filled(&influxd.location(), &secrets, &points);
+    assert_eq!(by_the_collector(store.as_ref(), now_ms), here);
 }
 
 #[test]
