@@ -1,11 +1,16 @@
 //! Doubles of those who are told of alerts: a server that takes a POST, and one that takes e-mail and speaks just enough
 //! SMTP (RFC 5321) for it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What was taken: the head of a request or the SMTP commands, and the body.
 #[derive(Debug, Clone)]
@@ -30,9 +35,26 @@ impl Double {
 
     /// Takes e-mail from `pi` with this password.
     pub(crate) fn smtp(password: &str) -> Self {
-        // AUTH PLAIN (RFC 4616): nothing, the user and the password, each after a zero byte.
-        let wanted = format!("\0pi\0{password}");
+        let wanted = credentials(password);
         Self::start(move |stream, taken, _| take_mail(stream, taken, &wanted))
+    }
+
+    /// The same, encrypted from the start with the certificate and the key in these PEM files.
+    pub(crate) fn smtp_over_tls(password: &str, certificate: &Path, key: &Path) -> Self {
+        let certificates = CertificateDer::pem_file_iter(certificate).expect("PEM");
+        let certificates = certificates.map(|one| one.expect("a certificate")).collect();
+        let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("TLS")
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .expect("they belong together");
+        let (config, wanted) = (Arc::new(config), credentials(password));
+        Self::start(move |stream, taken, _| {
+            let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            take_mail(StreamOwned::new(connection, stream), taken, &wanted)
+        })
     }
 
     fn start(
@@ -82,9 +104,14 @@ fn take_post(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, status: u16) -> s
     write!(stream, "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 }
 
-fn take_mail(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, wanted: &str) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    stream.write_all(b"220 double ESMTP\r\n")?;
+/// As AUTH PLAIN (RFC 4616) has them: nothing, the user and the password, each but the first after a zero byte.
+fn credentials(password: &str) -> String {
+    base64(format!("\0pi\0{password}").as_bytes())
+}
+
+fn take_mail(stream: impl Read + Write, taken: &Mutex<Vec<Taken>>, wanted: &str) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    reader.get_mut().write_all(b"220 double ESMTP\r\n")?;
     let mut head = String::new();
     loop {
         let mut line = String::new();
@@ -94,10 +121,10 @@ fn take_mail(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, wanted: &str) -> 
         let command = line.split(' ').next().unwrap_or_default().trim().to_ascii_uppercase();
         let answer = match command.as_str() {
             "EHLO" => "250-double\r\n250 AUTH PLAIN\r\n",
-            "AUTH" if line.trim().ends_with(&base64(wanted.as_bytes())) => "235 welcome\r\n",
+            "AUTH" if line.trim().ends_with(wanted) => "235 welcome\r\n",
             "AUTH" => "535 no such user\r\n",
             "DATA" => {
-                stream.write_all(b"354 go on\r\n")?;
+                reader.get_mut().write_all(b"354 go on\r\n")?;
                 let mut body = String::new();
                 while !body.ends_with("\r\n.\r\n") {
                     reader.read_line(&mut body)?;
@@ -106,13 +133,13 @@ fn take_mail(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, wanted: &str) -> 
                 taken.lock().expect("no test has failed").push(Taken { head, body });
                 "250 taken\r\n"
             }
-            "QUIT" => return stream.write_all(b"221 bye\r\n"),
+            "QUIT" => return reader.get_mut().write_all(b"221 bye\r\n"),
             _ => {
                 head += &line;
                 "250 well\r\n"
             }
         };
-        stream.write_all(answer.as_bytes())?;
+        reader.get_mut().write_all(answer.as_bytes())?;
     }
 }
 

@@ -10,6 +10,7 @@ use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::NODE_UP;
 use serde_json::{Value, json};
 
+use super::tls::{Files, certificates};
 use crate::alert_receivers::Double;
 use crate::process::{Collector, eventually, picollect, run, stdout};
 
@@ -213,4 +214,31 @@ fn people_see_the_rules_and_try_their_receivers() {
     let nobody =
         run(&["alerts", "test", "--data", tempfile::tempdir().expect("a folder").path().to_str().unwrap()]);
     assert_eq!(nobody.status.code(), Some(2));
+}
+
+#[test]
+fn a_password_goes_only_to_a_mail_server_that_is_trusted() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let Files { ca, certificate, key } = certificates(directory.path());
+    let strangers = tempfile::tempdir().expect("a folder");
+    let stranger = certificates(strangers.path()).ca;
+    let double = Double::smtp_over_tls(SECRET, &certificate, &key);
+    let try_with = |ca: &Path| {
+        let (port, ca) = (double.address.port(), ca.display());
+        configure(
+            directory.path(),
+            &format!(
+                "[alerts.email]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"tls\"\nca_file = \"{ca}\"\nuser = \"pi\"\n\
+                 password_file = \"SECRET_FILE\"\nfrom = \"pi@home.example\"\nto = [\"me@home.example\"]\n"
+            ),
+        );
+        run(&["alerts", "test", "--data", directory.path().to_str().expect("UTF-8")])
+    };
+    let wary = try_with(&stranger);
+    let said = String::from_utf8_lossy(&wary.stderr);
+    assert!(wary.status.code() == Some(1) && said.contains("invalid peer certificate"), "{said}");
+    assert_eq!(double.taken().len(), 0);
+    let trusting = try_with(&ca);
+    assert!(trusting.status.success(), "{}", String::from_utf8_lossy(&trusting.stderr));
+    assert!(double.taken()[0].body.contains("PicollectTest"), "{:?}", double.taken());
 }

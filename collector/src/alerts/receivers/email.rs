@@ -5,9 +5,9 @@ use std::fs;
 use anyhow::{Context as _, ensure};
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MessageBuilder};
+use lettre::transport::smtp::SmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::transport::smtp::{Error, SmtpTransport};
 use lettre::{Message as Mail, Transport as _};
 
 use super::{NotSent, TIMEOUT};
@@ -20,7 +20,8 @@ const PEM_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
 pub(super) fn send(email: &Email, message: &Message) -> Result<(), NotSent> {
     let transport = transport(email).map_err(NotSent::Settings)?;
     let mail = mail(email, message).map_err(NotSent::Settings)?;
-    transport.send(&mail).map(drop).map_err(|error| NotSent::Failed(in_words(&error)))
+    // The error is what the server or the system said, which names no password.
+    transport.send(&mail).map(drop).map_err(|error| NotSent::Failed(error.to_string()))
 }
 
 fn transport(email: &Email) -> anyhow::Result<SmtpTransport> {
@@ -54,17 +55,6 @@ fn mail(email: &Email, message: &Message) -> anyhow::Result<Mail> {
     let to = |builder: MessageBuilder, one: &Mailbox| builder.to(one.clone());
     let builder = email.to.iter().fold(builder, to).header(ContentType::TEXT_PLAIN);
     builder.body(message.text()).context("cannot write the e-mail")
-}
-
-/// What the server or the system said, which names no password.
-fn in_words(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
