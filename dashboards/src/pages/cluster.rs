@@ -45,7 +45,9 @@ fn nodes_up() -> Panel {
     let seen = format!("count(count by ({HOST}) (last_over_time({said}[$__range])))");
     let count = |from: &str| {
         let samples = of(&INTERVAL_S).flux_samples().replace("v.timeRangeStart", from);
-        format!("{samples}\n  |> group(columns: [\"{HOST}\"])\n  |> last()\n  |> group()\n  |> count()")
+        format!(
+            "import \"date\"\n\n{samples}\n  |> group(columns: [\"{HOST}\"])\n  |> last()\n  |> group()\n  |> count()"
+        )
     };
     Panel::new(
         Shape::Stat,
@@ -53,7 +55,7 @@ fn nodes_up() -> Panel {
         "short",
         "Nodes that have spoken within three of their intervals (in Flux: within a minute), and all that spoke in the time shown.",
     )
-    .ask(Query::promql("up", true, up).or_flux(count("-1m")))
+    .ask(Query::promql("up", true, up).or_flux(count("date.sub(from: v.timeRangeStop, d: 1m)")))
     .ask(Query::promql("seen", true, seen).or_flux(count("v.timeRangeStart")))
     .or_says("no node is up")
 }
