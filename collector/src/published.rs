@@ -98,7 +98,7 @@ impl Publisher {
             points.extend(self.results.new_points(&from, last)?);
             Ok::<_, AskError>(points)
         })?;
-        if now_ms - self.itself_ms >= ITSELF_MS {
+        if last || now_ms - self.itself_ms >= ITSELF_MS {
             self.itself_ms = now_ms;
             points.extend(self.itself(now_ms)?);
         }

@@ -279,7 +279,7 @@ fn options(panel: &Panel) -> Value {
             "tooltip": { "mode": "multi", "sort": "desc" },
         }),
         Shape::States => json!({
-            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true },
+            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
             "mergeValues": true, "rowHeight": 0.9, "showValue": "auto", "alignValue": "left",
             "tooltip": { "mode": "single", "sort": "none" },
         }),
@@ -311,45 +311,46 @@ fn variable(variable: &Variable, variant: Variant, source: &Value) -> Value {
             let shown = |step: &&str| json!({ "text": step, "value": step, "selected": *step == "1m" });
             json!({
                 "name": "interval", "label": "Mean over", "type": "interval", "query": steps.join(","),
-                "current": { "text": "1m", "value": "1m" }, "auto": false, "auto_min": "10s", "auto_count": 100,
+                "current": { "text": "1m", "value": "1m" },
                 "options": steps.iter().map(shown).collect::<Vec<_>>(), "refresh": 2, "hide": 0, "skipUrlSync": false,
             })
         }
         Variable::Labels { name, label, promql, flux, many } => {
             let (text, value) = ("All", "$__all");
-            let current = if *many { json!({ "text": text, "value": value }) } else { json!({}) };
+            let current = if *many {
+                json!({ "text": text, "value": value })
+            } else {
+                json!({ "text": "", "value": "" })
+            };
             let query = match variant {
                 Variant::Prometheus => json!({ "query": promql, "refId": name, "qryType": 5 }),
                 Variant::Flux => json!({ "query": flux, "refId": name }),
             };
-            json!({
+            let mut whole = json!({
                 "name": name, "label": label, "type": "query", "datasource": source, "query": query,
-                "definition": if variant == Variant::Prometheus { promql } else { flux },
-                "current": current, "includeAll": many, "multi": many, "allValue": if *many { json!(".*") } else { json!(null) },
+                "current": current, "includeAll": many, "multi": many,
                 "refresh": 2, "regex": "", "sort": 7, "options": [], "hide": 0, "skipUrlSync": false,
-            })
+            });
+            if *many {
+                // Also what has no such label at all.
+                whole["allValue"] = json!(".*");
+            }
+            whole
         }
     }
 }
 
 fn annotation(annotation: &Annotation, variant: Variant, source: &Value) -> Value {
     let Annotation { name, promql, flux, title, text, colour } = annotation;
-    let head =
+    let mut whole =
         json!({ "name": name, "datasource": source, "enable": true, "hide": false, "iconColor": colour });
-    let mut whole = head;
     match variant {
         Variant::Prometheus => {
-            whole["expr"] = json!(promql);
-            whole["step"] = json!("60s");
             whole["titleFormat"] = json!(title);
             whole["textFormat"] = json!(text);
-            whole["target"] = json!({ "refId": "Anno", "expr": promql });
+            whole["target"] = json!({ "refId": "Anno", "expr": promql, "interval": "60s" });
         }
-        Variant::Flux => {
-            whole["query"] = json!(flux);
-            whole["target"] = json!({ "refId": "Anno", "query": flux });
-            whole["mappings"] = json!({ "text": { "source": "field", "value": "text" } });
-        }
+        Variant::Flux => whole["target"] = json!({ "refId": "Anno", "query": flux }),
     }
     whole
 }

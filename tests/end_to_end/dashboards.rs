@@ -2,6 +2,7 @@
 
 mod asked;
 mod engines;
+mod types;
 
 use picollect_collector::store::{self, Selector, Store as _};
 use picollect_collector::time::now_ms;

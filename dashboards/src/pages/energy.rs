@@ -10,8 +10,8 @@ use crate::dashboard::{Dashboard, variables};
 use crate::panel::{Panel, Shape};
 use crate::query::{Make, Query, Scope, of};
 
-/// What an average over the minutes of a node should come to.
-const MINUTE_S: f64 = 60.0;
+/// Over such a time the collector gives energy, s.
+pub(super) const MINUTE_S: f64 = 60.0;
 
 pub(super) fn dashboard() -> Dashboard {
     Dashboard {
