@@ -70,12 +70,12 @@ impl Query {
         self
     }
 
-    /// Multiplies what was asked, in both languages.
-    pub(crate) fn times(mut self, factor: f64) -> Self {
-        self.promql = format!("({}) * {factor:?}", self.promql);
-        self.flux = self
-            .flux
-            .map(|flux| format!("{flux}\n  |> map(fn: (r) => ({{r with _value: r._value * {factor:?}}}))"));
+    /// Divides what was asked, in both languages.
+    pub(crate) fn per(mut self, divisor: u32) -> Self {
+        self.promql = format!("{} / {divisor}", self.promql);
+        let divided =
+            |flux| format!("{flux}\n  |> map(fn: (r) => ({{r with _value: r._value / {divisor}.0}}))");
+        self.flux = self.flux.map(divided);
         self
     }
 }
@@ -188,7 +188,8 @@ impl<'a> Of<'a> {
             columns.join(", ")
         };
         let grouped = if make.is_instant() {
-            format!("  |> group(columns: [{}])\n  |> {gather}()", quoted(by))
+            let kept = quoted(&[by, &["_value"]].concat());
+            format!("  |> group(columns: [{}])\n  |> {gather}()\n  |> keep(columns: [{kept}])", quoted(by))
         } else {
             let with_time = quoted(&[by, &["_time"]].concat());
             format!(

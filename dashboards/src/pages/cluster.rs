@@ -57,6 +57,7 @@ fn nodes_up() -> Panel {
     )
     .ask(Query::promql("up", true, up).or_flux(count("date.sub(from: v.timeRangeStop, d: 1m)")))
     .ask(Query::promql("seen", true, seen).or_flux(count("v.timeRangeStart")))
+    .size(4, 4)
     .or_says("no node is up")
 }
 
@@ -68,6 +69,7 @@ fn watts_now() -> Panel {
     );
     Panel::new(Shape::Stat, "Power of the nodes", "watt", "Added up over nodes, each by its greatest meter; boundaries are never added to each other. Which figures are estimated stands under *How power is known*.")
         .ask(Query::promql("{{boundary}}", true, format!("sum by (boundary) ({each})")).or_flux(flux))
+        .size(5, 4)
         .or_says("no meter")
 }
 
@@ -79,6 +81,7 @@ fn today() -> Panel {
         "The collector's own sum over the minutes of the day, each node by the meter that speaks for it.",
     )
     .ask(of(&ENERGY_SPEAKING_J).query(Make::Sum, "sum", &["boundary"], "{{boundary}}"))
+    .size(5, 4)
     .since("now/d")
     .or_says("no meter")
 }
@@ -86,6 +89,7 @@ fn today() -> Panel {
 fn hottest() -> Panel {
     Panel::of(Shape::Stat, "Hottest node", &TEMP)
         .ask(top(of(&TEMP)))
+        .size(5, 4)
         .limits(HARD_LIMIT_C - 10.0, HARD_LIMIT_C)
 }
 
@@ -104,6 +108,7 @@ fn headroom() -> Panel {
     );
     Panel::new(Shape::Stat, "Headroom", "kelvin", format!("From the hottest node's temperature now to {HARD_LIMIT_C} °C, where every model's firmware slows the clock down. A 3A+ or 3B+ has a soft limit at 60 °C before."))
         .ask(Query::promql("to the limit", true, format!("{HARD_LIMIT_C} - {hottest}")).or_flux(flux))
+        .size(5, 4)
         .at_least(0.0, 5.0)
 }
 

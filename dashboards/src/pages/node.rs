@@ -172,7 +172,7 @@ fn agent() -> Vec<Panel> {
 fn energy_check() -> Panel {
     let by = ["boundary", "source"];
     Panel::new(Shape::Lines, "Power by the energy of each minute", "watt", "The energy of each minute by its length, which the collector's sums are made of, beside the growth of the node's own counter.")
-        .ask(of(&ENERGY_J).query(Make::Each, "max", &by, "{{boundary}}, {{source}}").times(1.0 / MINUTE_S))
+        .ask(of(&ENERGY_J).query(Make::Each, "max", &by, "{{boundary}}, {{source}}").per(MINUTE_S))
         .ask(of(&JOULES).query(Make::Rate, "max", &by, "{{boundary}}, counter"))
         .axis(0.0, None)
         .every("1m")
