@@ -320,25 +320,19 @@ fn variable(variable: &Variable, variant: Variant, source: &Value) -> Value {
                 "options": steps.iter().map(shown).collect::<Vec<_>>(), "refresh": 2, "hide": 0, "skipUrlSync": false,
             })
         }
-        Variable::Labels { name, label, promql, flux, many } => {
-            let (text, value) = ("All", "$__all");
-            let current = if *many {
-                json!({ "text": text, "value": value })
-            } else {
-                json!({ "text": "", "value": "" })
-            };
+        Variable::Labels { name, label, promql, flux, all } => {
+            let (text, value) = if all.is_some() { ("All", "$__all") } else { ("", "") };
             let query = match variant {
                 Variant::Prometheus => json!({ "query": promql, "refId": name, "qryType": 5 }),
                 Variant::Flux => json!({ "query": flux, "refId": name }),
             };
             let mut whole = json!({
                 "name": name, "label": label, "type": "query", "datasource": source, "query": query,
-                "current": current, "includeAll": many, "multi": many,
+                "current": { "text": text, "value": value }, "includeAll": all.is_some(), "multi": all.is_some(),
                 "refresh": 2, "regex": "", "sort": 7, "options": [], "hide": 0, "skipUrlSync": false,
             });
-            if *many {
-                // Also what has no such label at all.
-                whole["allValue"] = json!(".*");
+            if let Some(all) = all {
+                whole["allValue"] = json!(all);
             }
             whole
         }

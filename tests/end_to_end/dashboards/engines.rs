@@ -116,7 +116,7 @@ fn demo(directory: &Path) -> (String, Vec<View>) {
     let time = |edge: &str| parse_rfc3339(report["window"][edge].as_str().expect("a time")).expect("a time");
     let nodes = report["nodes"].as_array().expect("nodes").iter();
     let nodes = nodes.map(|node| node["host"].as_str().expect("a name").to_owned());
-    let nodes: Vec<String> = [".*".to_owned()].into_iter().chain(nodes).collect();
+    let nodes: Vec<String> = [".+".to_owned()].into_iter().chain(nodes).collect();
     let view = |node: &String| View { start_ms: time("start"), end_ms: time("end"), node: node.clone() };
     (kept.to_str().expect("UTF-8").to_owned(), nodes.iter().map(view).collect())
 }
