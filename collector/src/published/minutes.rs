@@ -37,10 +37,10 @@ const BACK_MS: i64 = 24 * HOUR_MS;
 const MAX_MINUTES: i64 = 240;
 
 /// How far the minutes of each host are published.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Minutes(HashMap<Option<String>, Progress>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Progress {
     /// Beginning of the first minute that is not published.
     next_ms: i64,

@@ -101,9 +101,10 @@ fn mean_power() -> Panel {
         "watt",
         "The energy of each minute by its length; gaps in it are what the meter did not see.",
     )
-    .ask(of(&ENERGY_J).query(Make::Mean, "max", &by, "{{host}} {{boundary}}, {{source}}").per(MINUTE_S))
+    .ask(of(&ENERGY_J).query(Make::Each, "max", &by, "{{host}} {{boundary}}, {{source}}").per(MINUTE_S))
     .size(24, 8)
     .axis(0.0, None)
+    .every("1m")
     .or_says("no meter")
 }
 
