@@ -190,4 +190,15 @@ mod tests {
         let outcome = ingest(&[&"x\n".repeat(25)]);
         assert!(outcome.message().ends_with("line 10, column 2: field is missing; and 15 more"));
     }
+
+    #[test]
+    fn the_earliest_power_of_each_host_is_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let body =
+            "power,host=a watts=1 9\npower,host=a watts=1 7\npower watts=1 8\nthermal,host=b temp_c=1 1";
+        ingest.body(body.as_bytes(), Precision::Seconds, 0, None).unwrap();
+        assert_eq!(ingest.take_touched(), Touched::from([(Some("a".to_owned()), 7000), (None, 8000)]));
+        assert_eq!(ingest.take_touched(), Touched::new());
+    }
 }

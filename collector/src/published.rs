@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use self::minutes::Minutes;
 use self::results::Results;
 use crate::ask::{AskError, Sources};
+use crate::ingest::Touched;
 use crate::store::{StoreError, remembering};
 use crate::time::now_ms;
 use crate::web::Collector;
@@ -79,32 +80,51 @@ struct Publisher {
     name: String,
     minutes: Minutes,
     results: Results,
+    /// From where on power came in that no published minute has yet.
+    touched: Touched,
     itself_ms: i64,
 }
 
 impl Publisher {
     fn new(collector: Arc<Collector>) -> Self {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { collector, name, minutes: Minutes::default(), results: Results::default(), itself_ms: 0 }
+        let (minutes, results) = (Minutes::default(), Results::default());
+        Self { collector, name, minutes, results, touched: Touched::new(), itself_ms: 0 }
     }
 
-    /// Computes and stores what is new. `last` is before the end: then runs do not wait for late samples.
+    /// Computes and stores what is new; after a failure the same is tried again. `last` is before the end: then runs do
+    /// not wait for late samples.
     fn tick(&mut self, now_ms: i64, last: bool) -> Result<(), AskError> {
         let collector = Arc::clone(&self.collector);
-        let touched = collector.ingest.take_touched();
+        for (host, t_ms) in collector.ingest.take_touched() {
+            let earliest = self.touched.entry(host).or_insert(t_ms);
+            *earliest = t_ms.min(*earliest);
+        }
+        let (mut minutes, mut results) = (self.minutes.clone(), self.results.clone());
         let mut points = remembering(collector.store.as_ref(), |store| {
             let from = Sources { store, config: &collector.config, now_ms };
-            let mut points = self.minutes.new_points(&from, &touched)?;
-            points.extend(self.results.new_points(&from, last)?);
+            let mut points = minutes.new_points(&from, &self.touched)?;
+            points.extend(results.new_points(&from, last)?);
             Ok::<_, AskError>(points)
         })?;
-        if now_ms - self.itself_ms >= ITSELF_MS {
-            self.itself_ms = now_ms;
+        let is_due = last || now_ms - self.itself_ms >= ITSELF_MS;
+        if is_due {
             points.extend(self.itself(now_ms)?);
         }
-        let appended = collector.store.append(&points)?;
-        for reason in appended.reasons().take(1) {
-            tracing::warn!("the store refused a figure: {reason}");
+        match collector.store.append(&points) {
+            Ok(appended) => {
+                for reason in appended.reasons().take(1) {
+                    tracing::warn!("the store refused a figure: {reason}");
+                }
+            }
+            // It will refuse the same again.
+            Err(error @ StoreError::Refused { .. }) => tracing::warn!("the figures are lost: {error}"),
+            Err(error) => return Err(error.into()),
+        }
+        (self.minutes, self.results) = (minutes, results);
+        self.touched.clear();
+        if is_due {
+            self.itself_ms = now_ms;
         }
         Ok(())
     }

@@ -29,7 +29,13 @@ pub(crate) enum Variable {
     /// Over how long a time means are taken.
     Interval,
     /// The values of a label.
-    Labels { name: &'static str, label: &'static str, promql: String, flux: String, many: bool },
+    Labels {
+        name: &'static str,
+        label: &'static str,
+        promql: String,
+        flux: String,
+        all: Option<&'static str>,
+    },
 }
 
 /// Moments that are marked in every panel.
@@ -61,14 +67,15 @@ pub(crate) fn variables(many: bool) -> Vec<Variable> {
             label: "Cluster",
             promql: format!("label_values({every}, {CLUSTER})"),
             flux: tags(CLUSTER, ""),
-            many: true,
+            // Also what has no such label.
+            all: Some(".*"),
         },
         Variable::Labels {
             name: "node",
             label: "Node",
             promql: format!("label_values({every}{{{CLUSTER}=~\"$cluster\"}}, {HOST})"),
             flux: tags(HOST, &of_cluster),
-            many,
+            all: many.then_some(".+"),
         },
         Variable::Interval,
     ]

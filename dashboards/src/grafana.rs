@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::colours::{GREEN, GREY, SERIES};
+use crate::colours::{BLUE, GREEN, GREY, SERIES};
 use crate::dashboard::{Annotation, Dashboard, Variable};
 use crate::layout::{Place, places};
 use crate::panel::{Panel, Shape};
@@ -113,8 +113,11 @@ fn written(dashboard: &Dashboard, variant: Variant, uid: &str) -> Value {
 }
 
 fn panel(id: u32, panel: &Panel, place: &Place, variant: Variant, source: &Value) -> Value {
-    let targets =
-        panel.queries.iter().zip('A'..).map(|(query, letter)| target(query, letter, variant, source));
+    let targets = panel
+        .queries
+        .iter()
+        .zip('A'..)
+        .map(|(query, letter)| target(panel.shape, query, letter, variant, source));
     let mut whole = json!({
         "id": id,
         "type": kind(panel.shape),
@@ -146,15 +149,20 @@ fn kind(shape: Shape) -> &'static str {
     }
 }
 
-fn target(query: &Query, letter: char, variant: Variant, source: &Value) -> Value {
+fn target(shape: Shape, query: &Query, letter: char, variant: Variant, source: &Value) -> Value {
     let reference = letter.to_string();
     match variant {
         Variant::Prometheus => json!({
             "refId": reference, "datasource": source, "editorMode": "code", "expr": query.promql,
             "instant": query.instant, "range": !query.instant, "legendFormat": query.legend,
-            "format": "time_series",
+            "format": if shape == Shape::Table { "table" } else { "time_series" },
         }),
-        Variant::Flux => json!({ "refId": reference, "datasource": source, "query": query.flux }),
+        Variant::Flux => {
+            let as_column = format!("\n  |> group()\n  |> rename(columns: {{_value: \"{}\"}})", query.legend);
+            let text = query.flux.clone().unwrap_or_default();
+            let text = if shape == Shape::Table { text + &as_column } else { text };
+            json!({ "refId": reference, "datasource": source, "query": text })
+        }
     }
 }
 
@@ -164,14 +172,12 @@ fn defaults(panel: &Panel) -> Value {
         json!({ "color": colour, "value": from })
     });
     let needs_base = panel.limits.first().is_none_or(|(from, _)| from.is_finite());
-    let base = needs_base.then(|| json!({ "color": GREEN, "value": null }));
+    // Green says that all is well, which only a limit can say.
+    let base = if panel.limits.is_empty() { BLUE } else { GREEN };
+    let base = needs_base.then(|| json!({ "color": base, "value": null }));
     let steps: Vec<Value> = base.into_iter().chain(steps).collect();
-    let by_limits = !panel.limits.is_empty() || panel.shape != Shape::Lines;
-    let colour = if by_limits && panel.shape != Shape::Lines && panel.shape != Shape::Bars {
-        "thresholds"
-    } else {
-        "palette-classic"
-    };
+    let over_time = matches!(panel.shape, Shape::Lines | Shape::Bars);
+    let colour = if over_time { "palette-classic" } else { "thresholds" };
     let mut whole = json!({
         "unit": panel.unit,
         "noValue": panel.no_value,
@@ -230,12 +236,12 @@ fn overrides(panel: &Panel, variant: Variant) -> Value {
         all = series_colours(panel);
     }
     for (query, letter) in panel.queries.iter().zip('A'..) {
-        if panel.shape == Shape::Table {
+        if panel.shape == Shape::Table && variant == Variant::Prometheus {
             all.push(json!({
                 "matcher": { "id": "byName", "options": format!("Value #{letter}") },
                 "properties": [{ "id": "displayName", "value": query.legend }],
             }));
-        } else if variant == Variant::Flux {
+        } else if panel.shape != Shape::Table && variant == Variant::Flux {
             let name = query.legend.replace("{{", "${__field.labels.").replace("}}", "}");
             all.push(json!({
                 "matcher": { "id": "byFrameRefID", "options": letter.to_string() },
@@ -279,7 +285,7 @@ fn options(panel: &Panel) -> Value {
             "tooltip": { "mode": "multi", "sort": "desc" },
         }),
         Shape::States => json!({
-            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true },
+            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
             "mergeValues": true, "rowHeight": 0.9, "showValue": "auto", "alignValue": "left",
             "tooltip": { "mode": "single", "sort": "none" },
         }),
@@ -295,7 +301,6 @@ fn options(panel: &Panel) -> Value {
 fn transformations(panel: &Panel, variant: Variant) -> Value {
     match (panel.shape, variant) {
         (Shape::Table, Variant::Prometheus) => json!([
-            { "id": "labelsToFields", "options": { "mode": "columns" } },
             { "id": "merge", "options": {} },
             { "id": "organize", "options": { "excludeByName": { "Time": true }, "indexByName": {}, "renameByName": {} } },
         ]),
@@ -311,45 +316,40 @@ fn variable(variable: &Variable, variant: Variant, source: &Value) -> Value {
             let shown = |step: &&str| json!({ "text": step, "value": step, "selected": *step == "1m" });
             json!({
                 "name": "interval", "label": "Mean over", "type": "interval", "query": steps.join(","),
-                "current": { "text": "1m", "value": "1m" }, "auto": false, "auto_min": "10s", "auto_count": 100,
+                "current": { "text": "1m", "value": "1m" },
                 "options": steps.iter().map(shown).collect::<Vec<_>>(), "refresh": 2, "hide": 0, "skipUrlSync": false,
             })
         }
-        Variable::Labels { name, label, promql, flux, many } => {
-            let (text, value) = ("All", "$__all");
-            let current = if *many { json!({ "text": text, "value": value }) } else { json!({}) };
+        Variable::Labels { name, label, promql, flux, all } => {
+            let (text, value) = if all.is_some() { ("All", "$__all") } else { ("", "") };
             let query = match variant {
                 Variant::Prometheus => json!({ "query": promql, "refId": name, "qryType": 5 }),
                 Variant::Flux => json!({ "query": flux, "refId": name }),
             };
-            json!({
+            let mut whole = json!({
                 "name": name, "label": label, "type": "query", "datasource": source, "query": query,
-                "definition": if variant == Variant::Prometheus { promql } else { flux },
-                "current": current, "includeAll": many, "multi": many, "allValue": if *many { json!(".*") } else { json!(null) },
+                "current": { "text": text, "value": value }, "includeAll": all.is_some(), "multi": all.is_some(),
                 "refresh": 2, "regex": "", "sort": 7, "options": [], "hide": 0, "skipUrlSync": false,
-            })
+            });
+            if let Some(all) = all {
+                whole["allValue"] = json!(all);
+            }
+            whole
         }
     }
 }
 
 fn annotation(annotation: &Annotation, variant: Variant, source: &Value) -> Value {
     let Annotation { name, promql, flux, title, text, colour } = annotation;
-    let head =
+    let mut whole =
         json!({ "name": name, "datasource": source, "enable": true, "hide": false, "iconColor": colour });
-    let mut whole = head;
     match variant {
         Variant::Prometheus => {
-            whole["expr"] = json!(promql);
-            whole["step"] = json!("60s");
             whole["titleFormat"] = json!(title);
             whole["textFormat"] = json!(text);
-            whole["target"] = json!({ "refId": "Anno", "expr": promql });
+            whole["target"] = json!({ "refId": "Anno", "expr": promql, "interval": "60s" });
         }
-        Variant::Flux => {
-            whole["query"] = json!(flux);
-            whole["target"] = json!({ "refId": "Anno", "query": flux });
-            whole["mappings"] = json!({ "text": { "source": "field", "value": "text" } });
-        }
+        Variant::Flux => whole["target"] = json!({ "refId": "Anno", "query": flux }),
     }
     whole
 }

@@ -29,7 +29,8 @@ fn runs() -> Annotation {
     let text = "r.name + \": \" + string(v: r._value) + \" \" + r.unit + \"/W\"";
     Annotation {
         name: "Runs",
-        promql: results.selector(),
+        // Grafana asks once a minute, and so each run is found once.
+        promql: format!("last_over_time({}[1m])", results.selector()),
         flux: format!(
             "{}\n  |> group()\n  |> map(fn: (r) => ({{_time: r._time, text: {text}}}))",
             results.flux_samples()

@@ -41,7 +41,7 @@ fn prometheus(what: &str, more: &[&str]) -> String {
     let more: String = more.iter().map(|line| format!("{line}\n")).collect();
     format!(
         "# {what}\n{HEAD}  - name: picollect\n    uid: {PROMETHEUS_UID}\n    type: prometheus\n    access: proxy\n    \
-         url: $PICOLLECT_URL\n    jsonData:\n      httpMethod: POST\n      timeInterval: 1s\n{more}"
+         url: $PICOLLECT_URL\n    jsonData:\n      httpMethod: POST\n      timeInterval: 10s\n{more}"
     )
 }
 

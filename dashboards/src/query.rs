@@ -21,6 +21,8 @@ pub(crate) enum Make {
     Mean,
     /// The greatest over each such interval, so that no short state is lost.
     Greatest,
+    /// Each sample as it is: of what is stored once a minute.
+    Each,
     /// Growth per second.
     Rate,
     /// The last sample.
@@ -42,7 +44,7 @@ pub(crate) enum Make {
 impl Make {
     /// Whether the answer is one value for each series and not one for each step.
     pub(crate) fn is_instant(self) -> bool {
-        !matches!(self, Self::Mean | Self::Greatest | Self::Rate | Self::SumOfStep)
+        !matches!(self, Self::Mean | Self::Greatest | Self::Each | Self::Rate | Self::SumOfStep)
     }
 }
 
@@ -68,12 +70,12 @@ impl Query {
         self
     }
 
-    /// Multiplies what was asked, in both languages.
-    pub(crate) fn times(mut self, factor: f64) -> Self {
-        self.promql = format!("({}) * {factor:?}", self.promql);
-        self.flux = self
-            .flux
-            .map(|flux| format!("{flux}\n  |> map(fn: (r) => ({{r with _value: r._value * {factor:?}}}))"));
+    /// Divides what was asked, in both languages.
+    pub(crate) fn per(mut self, divisor: u32) -> Self {
+        self.promql = format!("{} / {divisor}", self.promql);
+        let divided =
+            |flux| format!("{flux}\n  |> map(fn: (r) => ({{r with _value: r._value / {divisor}.0}}))");
+        self.flux = self.flux.map(divided);
         self
     }
 }
@@ -129,7 +131,7 @@ impl<'a> Of<'a> {
             Make::Mean => format!("avg_over_time({selector}[$interval])"),
             Make::Greatest => format!("max_over_time({selector}[$interval])"),
             Make::Rate => format!("rate({selector}[$__rate_interval])"),
-            Make::Last => selector,
+            Make::Each | Make::Last => selector,
             Make::LastOfAll => format!("last_over_time({selector}[$__range])"),
             Make::Sum => format!("sum_over_time({selector}[$__range])"),
             Make::SumOfStep => format!("sum_over_time({selector}[$__interval])"),
@@ -173,6 +175,7 @@ impl<'a> Of<'a> {
             Make::Rate => {
                 format!("  |> derivative(unit: 1s, nonNegative: true)\n{}", every("mean", "v.windowPeriod"))
             }
+            Make::Each => every("last", "v.windowPeriod"),
             Make::Last | Make::LastOfAll => "  |> last()".to_owned(),
             Make::Sum => "  |> sum()".to_owned(),
             Make::SumOfStep => every("sum", "v.windowPeriod"),
@@ -185,7 +188,8 @@ impl<'a> Of<'a> {
             columns.join(", ")
         };
         let grouped = if make.is_instant() {
-            format!("  |> group(columns: [{}])\n  |> {gather}()", quoted(by))
+            let kept = quoted(&[by, &["_value"]].concat());
+            format!("  |> group(columns: [{}])\n  |> {gather}()\n  |> keep(columns: [{kept}])", quoted(by))
         } else {
             let with_time = quoted(&[by, &["_time"]].concat());
             format!(

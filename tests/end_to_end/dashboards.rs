@@ -1,5 +1,9 @@
 //! What the dashboards ask, of every engine that they are for.
 
+mod asked;
+mod engines;
+mod types;
+
 use picollect_collector::store::{self, Selector, Store as _};
 use picollect_collector::time::now_ms;
 use picollect_telemetry::catalogue::{ENERGY_COVERED_S, ENERGY_J, Metric};

@@ -37,10 +37,10 @@ const BACK_MS: i64 = 24 * HOUR_MS;
 const MAX_MINUTES: i64 = 240;
 
 /// How far the minutes of each host are published.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Minutes(HashMap<Option<String>, Progress>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Progress {
     /// Beginning of the first minute that is not published.
     next_ms: i64,
@@ -293,4 +293,122 @@ fn charged(
 
 fn field(metric: &Metric, value: f64) -> (String, Value) {
     (metric.field.to_owned(), Value::Float(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::store::{SqliteStore, open};
+    use picollect_telemetry::line::{Precision, decode};
+
+    /// A whole minute.
+    const START_MS: i64 = 1_795_392_000_000;
+
+    fn store() -> (tempfile::TempDir, SqliteStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).unwrap();
+        (directory, store)
+    }
+
+    /// A point every ten seconds at so many watts, from one second to another of one epoch.
+    fn feed(store: &SqliteStore, boundary: &str, watts: f64, seconds: std::ops::RangeInclusive<i64>) {
+        let line = |second: i64| {
+            format!(
+                "power,boundary={boundary},host=n,meter=m,source=measured joules={},metered_s={second},since_ms={START_MS}i {}\n",
+                watts * second as f64,
+                START_MS + second * 1000
+            )
+        };
+        let lines: String = seconds.step_by(10).map(line).collect();
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+    }
+
+    /// The minutes that are due at a second: the one that ends, the boundary, and what each field is.
+    fn due(
+        minutes: &mut Minutes,
+        store: &SqliteStore,
+        config: &Config,
+        second: i64,
+    ) -> Vec<(i64, String, Vec<f64>)> {
+        let from = Sources { store, config, now_ms: START_MS + second * 1000 };
+        let points = minutes.new_points(&from, &Touched::new()).unwrap();
+        store.append(&points).unwrap();
+        let shown = |point: Point| {
+            let boundary = point.tag("boundary").unwrap().to_owned();
+            let values = point.fields.iter().filter_map(|(_, value)| value.as_f64());
+            ((point.t_ms - START_MS) / MINUTE_MS, boundary, values.collect())
+        };
+        points.into_iter().map(shown).collect()
+    }
+
+    fn minute(number: i64, boundary: &str, values: &[f64]) -> (i64, String, Vec<f64>) {
+        (number, boundary.to_owned(), values.to_vec())
+    }
+
+    #[test]
+    fn the_widest_boundary_speaks_and_only_what_speaks_costs() {
+        let (_directory, store) = store();
+        feed(&store, "soc-rails", 3.0, 0..=70);
+        feed(&store, "node", 6.0, 0..=70);
+        let text = "[cost]\ncurrency = \"EUR\"\ntariff_per_kwh = 1000.0\ngrid_g_per_kwh = 10000.0\n";
+        let config: Config = picollect_settings::parse(text, "t").unwrap();
+        let got = due(&mut Minutes::default(), &store, &config, 71);
+        let kwh = 360.0 / 3.6e6;
+        let node = minute(1, "node", &[360.0, 60.0, 360.0, 1000.0 * kwh, 10_000.0 * kwh]);
+        assert_eq!(got, [node, minute(1, "soc-rails", &[180.0, 60.0, 0.0, 0.0, 0.0])]);
+    }
+
+    #[test]
+    fn a_minute_waits_for_a_later_sample_and_is_published_once() {
+        let (_directory, store) = store();
+        let (mut minutes, config) = (Minutes::default(), Config::default());
+        feed(&store, "node", 1.0, 0..=50);
+        assert_eq!(due(&mut minutes, &store, &config, 61), []);
+        feed(&store, "node", 1.0, 60..=60);
+        assert_eq!(due(&mut minutes, &store, &config, 62), [minute(1, "node", &[60.0; 3])]);
+        assert_eq!(due(&mut minutes, &store, &config, 63), []);
+    }
+
+    #[test]
+    fn a_silent_node_has_its_last_minute_and_all_of_them_once_it_speaks_again() {
+        let (_directory, store) = store();
+        let (mut minutes, config) = (Minutes::default(), Config::default());
+        feed(&store, "node", 1.0, 0..=90);
+        assert_eq!(due(&mut minutes, &store, &config, 91).len(), 1);
+        // Half of the second minute is all that is known.
+        assert_eq!(due(&mut minutes, &store, &config, 900), [minute(2, "node", &[30.0; 3])]);
+        assert_eq!(due(&mut minutes, &store, &config, 960), []);
+        // The counter went on; the next sample covers the silence.
+        feed(&store, "node", 1.0, 1200..=1200);
+        let got = due(&mut minutes, &store, &config, 1201);
+        assert_eq!(got.len(), 19);
+        assert_eq!(got.first(), Some(&minute(2, "node", &[60.0; 3])));
+        assert_eq!(got.last(), Some(&minute(20, "node", &[60.0; 3])));
+    }
+
+    #[test]
+    fn what_comes_out_of_its_order_is_computed_again() {
+        let (_directory, store) = store();
+        let (mut minutes, config) = (Minutes::default(), Config::default());
+        feed(&store, "node", 1.0, 0..=180);
+        assert_eq!(due(&mut minutes, &store, &config, 181).len(), 3);
+        // Another meter's spool: samples from the first minute on.
+        feed(&store, "soc-rails", 0.5, 30..=180);
+        let from = Sources { store: &store, config: &config, now_ms: START_MS + 182_000 };
+        let touched = Touched::from([(Some("n".to_owned()), START_MS + 30_000)]);
+        let points = minutes.new_points(&from, &touched).unwrap();
+        let rails = points.iter().filter(|point| point.tag("boundary") == Some("soc-rails"));
+        assert_eq!((points.len(), rails.count()), (6, 3));
+    }
+
+    #[test]
+    fn a_collector_that_starts_again_goes_on_where_it_stopped() {
+        let (_directory, store) = store();
+        let config = Config::default();
+        feed(&store, "node", 1.0, 0..=180);
+        assert_eq!(due(&mut Minutes::default(), &store, &config, 181).len(), 3);
+        feed(&store, "node", 1.0, 190..=240);
+        assert_eq!(due(&mut Minutes::default(), &store, &config, 241), [minute(4, "node", &[60.0; 3])]);
+    }
 }

@@ -22,7 +22,7 @@ const BACK_MS: i64 = 24 * 3600 * 1000;
 const MAX_JUDGED: usize = 4;
 
 /// Which runs are done with.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Results(BTreeSet<SeriesKey>);
 
 impl Results {

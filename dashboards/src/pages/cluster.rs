@@ -45,7 +45,9 @@ fn nodes_up() -> Panel {
     let seen = format!("count(count by ({HOST}) (last_over_time({said}[$__range])))");
     let count = |from: &str| {
         let samples = of(&INTERVAL_S).flux_samples().replace("v.timeRangeStart", from);
-        format!("{samples}\n  |> group(columns: [\"{HOST}\"])\n  |> last()\n  |> group()\n  |> count()")
+        format!(
+            "import \"date\"\n\n{samples}\n  |> group(columns: [\"{HOST}\"])\n  |> last()\n  |> group()\n  |> count()"
+        )
     };
     Panel::new(
         Shape::Stat,
@@ -53,8 +55,9 @@ fn nodes_up() -> Panel {
         "short",
         "Nodes that have spoken within three of their intervals (in Flux: within a minute), and all that spoke in the time shown.",
     )
-    .ask(Query::promql("up", true, up).or_flux(count("-1m")))
+    .ask(Query::promql("up", true, up).or_flux(count("date.sub(from: v.timeRangeStop, d: 1m)")))
     .ask(Query::promql("seen", true, seen).or_flux(count("v.timeRangeStart")))
+    .size(4, 4)
     .or_says("no node is up")
 }
 
@@ -66,6 +69,7 @@ fn watts_now() -> Panel {
     );
     Panel::new(Shape::Stat, "Power of the nodes", "watt", "Added up over nodes, each by its greatest meter; boundaries are never added to each other. Which figures are estimated stands under *How power is known*.")
         .ask(Query::promql("{{boundary}}", true, format!("sum by (boundary) ({each})")).or_flux(flux))
+        .size(5, 4)
         .or_says("no meter")
 }
 
@@ -77,6 +81,7 @@ fn today() -> Panel {
         "The collector's own sum over the minutes of the day, each node by the meter that speaks for it.",
     )
     .ask(of(&ENERGY_SPEAKING_J).query(Make::Sum, "sum", &["boundary"], "{{boundary}}"))
+    .size(5, 4)
     .since("now/d")
     .or_says("no meter")
 }
@@ -84,6 +89,7 @@ fn today() -> Panel {
 fn hottest() -> Panel {
     Panel::of(Shape::Stat, "Hottest node", &TEMP)
         .ask(top(of(&TEMP)))
+        .size(5, 4)
         .limits(HARD_LIMIT_C - 10.0, HARD_LIMIT_C)
 }
 
@@ -102,6 +108,7 @@ fn headroom() -> Panel {
     );
     Panel::new(Shape::Stat, "Headroom", "kelvin", format!("From the hottest node's temperature now to {HARD_LIMIT_C} °C, where every model's firmware slows the clock down. A 3A+ or 3B+ has a soft limit at 60 °C before."))
         .ask(Query::promql("to the limit", true, format!("{HARD_LIMIT_C} - {hottest}")).or_flux(flux))
+        .size(5, 4)
         .at_least(0.0, 5.0)
 }
 

@@ -10,8 +10,8 @@ use crate::dashboard::{Dashboard, variables};
 use crate::panel::{Panel, Shape};
 use crate::query::{Make, Query, Scope, of};
 
-/// What an average over the minutes of a node should come to.
-const MINUTE_S: f64 = 60.0;
+/// Over such a time the collector gives energy, s.
+pub(super) const MINUTE_S: u32 = 60;
 
 pub(super) fn dashboard() -> Dashboard {
     Dashboard {
@@ -87,7 +87,7 @@ fn coverage() -> Panel {
     let covered =
         of(&ENERGY_COVERED_S).query(Make::MeanOfAll, "max", &[HOST, "boundary"], "{{host}} {{boundary}}");
     Panel::new(Shape::Ranking, "Covered share of the metered minutes", "percentunit", "The share of the minutes with a figure that each meter really measured; below 99 % figures are too low by the rest.")
-        .ask(covered.times(1.0 / MINUTE_S))
+        .ask(covered.per(MINUTE_S))
         .axis(0.0, Some(1.0))
         .at_least(0.95, 0.99)
         .or_says("no meter")
@@ -101,13 +101,10 @@ fn mean_power() -> Panel {
         "watt",
         "The energy of each minute by its length; gaps in it are what the meter did not see.",
     )
-    .ask(
-        of(&ENERGY_J)
-            .query(Make::Mean, "max", &by, "{{host}} {{boundary}}, {{source}}")
-            .times(1.0 / MINUTE_S),
-    )
+    .ask(of(&ENERGY_J).query(Make::Each, "max", &by, "{{host}} {{boundary}}, {{source}}").per(MINUTE_S))
     .size(24, 8)
     .axis(0.0, None)
+    .every("1m")
     .or_says("no meter")
 }
 

@@ -88,12 +88,11 @@ fn ingest(title: &'static str, metric: &Metric) -> Panel {
         .size(8, 8)
         .axis(0.0, None)
         .every("1m")
-        .or_says("no two minutes yet")
 }
 
 fn growth() -> Panel {
     Panel::of(Shape::Lines, "Size of the store over time", &STORE_SIZE)
-        .ask(itself(&STORE_SIZE, Make::Mean))
+        .ask(itself(&STORE_SIZE, Make::Each))
         .axis(0.0, None)
         .every("1m")
         .or_says("the store is an engine elsewhere")

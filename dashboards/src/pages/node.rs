@@ -9,11 +9,12 @@ use picollect_telemetry::catalogue::{
 };
 
 use super::cluster::LOWEST_CLOCK_C;
+use super::energy::MINUTE_S;
 use super::runs;
 use crate::colours::{GREEN, VERMILLION};
 use crate::dashboard::{Dashboard, variables};
 use crate::panel::{Panel, Shape};
-use crate::query::{Make, Query, of};
+use crate::query::{Make, of};
 use crate::throttle_state;
 
 pub(super) fn dashboard() -> Dashboard {
@@ -169,13 +170,11 @@ fn agent() -> Vec<Panel> {
 
 /// What the node's counter says beside what the collector made of it.
 fn energy_check() -> Panel {
-    let minutes = of(&ENERGY_J).promql(Make::Mean, "max", &["boundary", "source"]);
-    Panel::new(Shape::Lines, "Power by the energy of each minute", "watt", format!("{} of each minute by its length: what the collector's sums are made of, beside the growth of the node's own counter.", ENERGY_J.prometheus_name()))
-        .ask(Query::promql("{{boundary}}, {{source}}", false, format!("{minutes} / 60")).or_flux(format!(
-            "{}\n  |> map(fn: (r) => ({{r with _value: r._value / 60.0}}))",
-            of(&ENERGY_J).query(Make::Mean, "max", &["boundary", "source"], "").flux.unwrap_or_default()
-        )))
-        .ask(of(&JOULES).query(Make::Rate, "max", &["boundary", "source"], "{{boundary}}, counter"))
+    let by = ["boundary", "source"];
+    Panel::new(Shape::Lines, "Power by the energy of each minute", "watt", "The energy of each minute by its length, which the collector's sums are made of, beside the growth of the node's own counter.")
+        .ask(of(&ENERGY_J).query(Make::Each, "max", &by, "{{boundary}}, {{source}}").per(MINUTE_S))
+        .ask(of(&JOULES).query(Make::Rate, "max", &by, "{{boundary}}, counter"))
         .axis(0.0, None)
+        .every("1m")
         .or_says("no meter")
 }
