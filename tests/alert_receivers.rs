@@ -30,7 +30,7 @@ pub(crate) struct Double {
 impl Double {
     /// Takes POSTs.
     pub(crate) fn http() -> Self {
-        Self::start(|stream, taken, status| take_post(stream, taken, status))
+        Self::start(take_post)
     }
 
     /// Takes e-mail from `pi` with this password.
