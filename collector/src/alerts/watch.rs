@@ -20,7 +20,8 @@ use crate::health::Health;
 use crate::store::{Store, remembering};
 use crate::time::{millis, now_ms};
 
-/// Before the first look the agents get so many intervals to deliver what waits for a collector that was away.
+/// Before the first look the agents get so many intervals to deliver what waits for a collector that was away: as usual 30 s,
+/// twice the longest pause of an agent. Without it, what still is so would look as if it were over.
 const SETTLING_INTERVALS: i64 = 2;
 /// A rule that has to hold for long is asked so many times meanwhile, and not at every look.
 const LOOKS: i64 = 10;
