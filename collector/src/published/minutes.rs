@@ -44,8 +44,17 @@ pub(super) struct Minutes(HashMap<Option<String>, Progress>);
 struct Progress {
     /// Beginning of the first minute that is not published.
     next_ms: i64,
-    /// The latest sample of each meter that was seen.
-    newest_ms: HashMap<SeriesKey, i64>,
+    /// The time of the latest sample of each meter that was seen, Unix milliseconds.
+    newest: HashMap<SeriesKey, i64>,
+    /// From where on power came in that was not looked at yet.
+    touched_ms: Option<i64>,
+}
+
+impl Progress {
+    /// Whether it is worth a look: a minute is over, or something came late.
+    fn may_have_more(&self, now_ms: i64) -> bool {
+        self.next_ms + MINUTE_MS <= now_ms || self.touched_ms.is_some_and(|t_ms| t_ms < self.next_ms)
+    }
 }
 
 /// A meter that says what it measures around, and how.
@@ -88,28 +97,36 @@ impl Minutes {
         meters: &[Meter],
         touched_ms: Option<i64>,
     ) -> Result<Window, StoreError> {
+        let name = host.map(ToOwned::to_owned);
+        if let Some(progress) = self.0.get_mut(&name) {
+            progress.touched_ms = progress.touched_ms.into_iter().chain(touched_ms).min();
+            if !progress.may_have_more(from.now_ms) {
+                return Ok(NOTHING);
+            }
+        }
         let newest_ms = newest(from, meters)?;
         let Some(settled_ms) = settled(&newest_ms, from.now_ms) else { return Ok(NOTHING) };
-        let host_name = host.map(ToOwned::to_owned);
-        let known = self.0.remove(&host_name);
-        let mut progress = match known {
+        let mut progress = match self.0.remove(&name) {
             Some(progress) => progress,
-            None => {
-                Progress { next_ms: beginning(from, host, meters, settled_ms)?, newest_ms: HashMap::new() }
-            }
+            None => Progress {
+                next_ms: beginning(from, host, meters, settled_ms)?,
+                newest: HashMap::new(),
+                touched_ms,
+            },
         };
         // A meter that speaks again may have counted since it spoke last.
         let again = newest_ms.iter().filter_map(|(key, newest_ms)| {
-            progress.newest_ms.get(key).copied().filter(|seen_ms| seen_ms < newest_ms)
+            progress.newest.get(key).copied().filter(|seen_ms| seen_ms < newest_ms)
         });
-        let again =
-            again.min().into_iter().chain(touched_ms.map(|t_ms| before(from, meters, t_ms)).transpose()?);
-        progress.next_ms = again.map(minute_of).fold(progress.next_ms, i64::min);
-        progress.newest_ms.extend(newest_ms);
+        let again = again.min();
+        let late = progress.touched_ms.take().map(|t_ms| before(from, meters, t_ms)).transpose()?;
+        let changed = again.into_iter().chain(late).map(minute_of);
+        progress.next_ms = changed.fold(progress.next_ms, i64::min);
+        progress.newest.extend(newest_ms);
         let most_ms = progress.next_ms.saturating_add(MAX_MINUTES * MINUTE_MS);
         let due = Window { start_ms: progress.next_ms, end_ms: minute_of(settled_ms).min(most_ms) };
         progress.next_ms = due.start_ms.max(due.end_ms);
-        self.0.insert(host_name, progress);
+        self.0.insert(name, progress);
         Ok(due)
     }
 }
