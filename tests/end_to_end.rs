@@ -1,8 +1,11 @@
 //! The main job over real processes.
 
+mod alert_rules;
+mod alerts;
 mod bad_input;
 mod chaos;
 mod clients;
+mod dashboards;
 mod delivery;
 mod demo;
 mod emulated_pi;

@@ -134,10 +134,14 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// With this out-of-order window, such as `1d`; `0s` takes samples in order only.
     pub(crate) fn start(window: &str) -> Self {
+        Self::configured(&format!("storage:\n  tsdb:\n    out_of_order_time_window: {window}\n"))
+    }
+
+    /// With this configuration.
+    pub(crate) fn configured(text: &str) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let config = data.path().join("prometheus.yml");
-        fs::write(&config, format!("storage:\n  tsdb:\n    out_of_order_time_window: {window}\n"))
-            .expect("writable");
+        fs::write(&config, text).expect("writable");
         let (program, path) = (installed("prometheus"), data.path().join("data"));
         let address = format!("127.0.0.1:{}", free_port());
         let url = format!("http://{address}");

@@ -1,5 +1,6 @@
 //! Tests over the real binary: one test program, so that everything is linked once.
 
+mod alert_receivers;
 mod boards;
 mod conformance;
 mod corpus;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::client::{Client, Target};
 use crate::config::Config;
 use crate::place::StoreOptions;
+use crate::prometheus_api::ApiError;
 use crate::report::Format;
 use crate::store::{Store, StoreError, remembering};
 use crate::time::now_ms;
@@ -41,6 +42,9 @@ pub enum AskError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An alert's condition could not be looked at.
+    #[error("a rule cannot be asked: {0}")]
+    Rule(#[from] ApiError),
     /// The answer cannot be written down.
     #[error("the answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),

@@ -10,9 +10,10 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use picollect_settings::exit::{Failure, usage};
 
+use crate::alerts::{self, AlertsQuestion};
 use crate::ask::{Answer, AskOptions};
 use crate::bench::{self, BenchOptions};
-use crate::config::StoreConfig;
+use crate::config::{Config, ConfigOptions, StoreConfig};
 use crate::import::{self, ImportOptions};
 use crate::place::{DataOptions, Place};
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
@@ -96,6 +97,19 @@ pub enum Command {
         /// What with them; without it a table of all.
         #[command(subcommand)]
         command: Option<NodesCommand>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is wrong now, and the rules that say so
+    #[command(after_help = "Examples:\n  picollect alerts --json\n  picollect alerts test")]
+    Alerts {
+        /// Whom to ask.
+        #[command(flatten)]
+        ask: AskOptions,
+        /// What with them; without it all rules, and what is active.
+        #[command(subcommand)]
+        command: Option<AlertsCommand>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -228,6 +242,20 @@ pub enum NodesCommand {
     },
 }
 
+/// What can be done with alerts.
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Send a message of trial to every receiver that is configured on this machine
+    Test {
+        /// Where the configuration may be.
+        #[command(flatten)]
+        data: DataOptions,
+        /// Or which it is.
+        #[command(flatten)]
+        config: ConfigOptions,
+    },
+}
+
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -282,6 +310,12 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Nodes { ask, command: None, json } => {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
+        }
+        Command::Alerts { command: Some(AlertsCommand::Test { data, config }), .. } => {
+            try_receivers(&config.read(&data.path()?)?)
+        }
+        Command::Alerts { ask, command: None, json } => {
+            print(&ask.open()?.ask(&AlertsQuestion { format: text_or_json(json) })?)
         }
         Command::Bench(options) => bench::bench(&options),
         Command::Token(command) => token(command),
@@ -340,6 +374,23 @@ fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: boo
             print(&source.ask(&RunQuestion { id, verdict_only: false, format, colour })?)
         }
     }
+}
+
+/// A line for each receiver; one that does not take the message is a finding.
+fn try_receivers(config: &Config) -> Result<(), Failure> {
+    let tried = alerts::try_all(&config.alerts);
+    if tried.is_empty() {
+        let nobody = "nobody would be told: there is no [alerts.webhook], [alerts.ntfy] or [alerts.email]";
+        return Err(usage(anyhow!("{nobody} in the configuration")));
+    }
+    let mut answer = Answer::default();
+    for (name, place, sent) in tried {
+        match sent {
+            Ok(()) => answer.text += &format!("{name} at {place} took the message\n"),
+            Err(error) => answer.findings.push(format!("{name} at {place} took no message: {error}")),
+        }
+    }
+    print(&answer)
 }
 
 fn text_or_json(json: bool) -> Format {

@@ -1,6 +1,7 @@
 //! The collector's configuration: one TOML file, every key optional. The command line comes before the
 //! environment, the environment before the file.
 
+mod alerts;
 mod amount;
 pub mod check;
 mod cost;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 
 use crate::store::Durability;
 
+pub use alerts::{Address, AlertsConfig, Email, Ntfy, Security, Webhook};
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use query::QueryConfig;
@@ -71,6 +73,8 @@ pub struct Config {
     pub interconnect: Interconnect,
     /// What a query of Prometheus' API may take.
     pub query: QueryConfig,
+    /// Whom to tell what is wrong.
+    pub alerts: AlertsConfig,
     /// The file that this was read from; `None` means that there is none.
     #[serde(skip)]
     pub file: Option<PathBuf>,

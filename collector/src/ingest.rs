@@ -1,9 +1,10 @@
 //! From a request's body to the store, without a word of HTTP.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use picollect_telemetry::catalogue::HOST;
+use picollect_telemetry::catalogue::{HOST, JOULES};
 use picollect_telemetry::line::{Point, Precision, decode};
 
 use crate::store::{Appended, Refusal, Store, StoreError};
@@ -14,6 +15,11 @@ const MAX_REASONS: usize = 10;
 /// A sample may be stamped so much later than now. More is a clock that is wrong, or nanoseconds taken for something
 /// else; such a sample would be the newest for ever, and would never be deleted as old.
 const MAX_AHEAD_MS: i64 = 24 * 3600 * 1000;
+/// Hosts whose power is remembered as new; those beyond are looked at by the order of their samples only.
+const MAX_TOUCHED: usize = 10_000;
+
+/// The earliest power sample of each host, Unix milliseconds; `None` is what has no host.
+pub type Touched = HashMap<Option<String>, i64>;
 
 /// What has come in since the start.
 #[derive(Debug, Default)]
@@ -79,17 +85,34 @@ impl Outcome {
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
+    touched: Mutex<Touched>,
 }
 
 impl Ingest {
     /// Into this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, counters: Counters::default() }
+        Self { store, counters: Counters::default(), touched: Mutex::default() }
     }
 
     /// What has come in since the start.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// From where on power came in since this was last asked.
+    pub fn take_touched(&self) -> Touched {
+        std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn touch(&self, points: &[Point]) {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        for point in points.iter().filter(|point| point.measurement == JOULES.measurement) {
+            let host = point.tag(HOST).map(ToOwned::to_owned);
+            if touched.len() < MAX_TOUCHED || touched.contains_key(&host) {
+                let earliest = touched.entry(host).or_insert(point.t_ms);
+                *earliest = point.t_ms.min(*earliest);
+            }
+        }
     }
 
     /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was.
@@ -115,6 +138,7 @@ impl Ingest {
         };
         appended.refused_points += ahead.refused_points;
         appended.refusals.extend(ahead.refusals);
+        self.touch(&batch.points);
         let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
         let outcome = Outcome {
@@ -196,5 +220,16 @@ mod tests {
         assert_eq!(outcome.reasons, ["field type conflict: `f` of `m` is float, not integer"]);
         let outcome = ingest(&[&"x\n".repeat(25)]);
         assert!(outcome.message().ends_with("line 10, column 2: field is missing; and 15 more"));
+    }
+
+    #[test]
+    fn the_earliest_power_of_each_host_is_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let body =
+            "power,host=a watts=1 9\npower,host=a watts=1 7\npower watts=1 8\nthermal,host=b temp_c=1 1";
+        ingest.body(body.as_bytes(), Precision::Seconds, 0, None).unwrap();
+        assert_eq!(ingest.take_touched(), Touched::from([(Some("a".to_owned()), 7000), (None, 8000)]));
+        assert_eq!(ingest.take_touched(), Touched::new());
     }
 }

@@ -3,6 +3,7 @@
 //! Invariants: only `web` and `http_client` know HTTP; a back end is known only behind [`store::Store`]; what a report
 //! says is computed by `picollect-evaluate`.
 
+pub mod alerts;
 pub mod ask;
 pub mod bench;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod data_dir;
 pub mod demo;
+pub mod health;
 pub mod http_client;
 pub mod import;
 pub mod ingest;
@@ -18,6 +20,7 @@ pub mod nodes;
 pub mod place;
 pub mod prometheus_api;
 mod prometheus_names;
+pub mod published;
 pub mod query;
 pub mod questions;
 pub mod report;

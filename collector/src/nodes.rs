@@ -2,8 +2,8 @@
 
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    NODE_RETIRED, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
+    BUSY, ENERGY_J, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::{NoData, Source};
 use serde::Serialize;
@@ -114,8 +114,10 @@ pub fn heard(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, 
     let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
     let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
     let mut heard_ms = None;
-    for key in keys {
-        let samples = store.read(&key, moment, FORGET_MS)?;
+    // What the collector says of a node is not the node's own word.
+    let computed = [ENERGY_J.measurement, NODE_UP.measurement];
+    for key in keys.iter().filter(|key| !computed.contains(&key.measurement.as_str())) {
+        let samples = store.read(key, moment, FORGET_MS)?;
         heard_ms = heard_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
     }
     Ok(heard_ms.map(|heard_ms| (heard_ms, FOREIGN_INTERVAL_S)))

@@ -123,16 +123,7 @@ impl Api {
     }
 
     fn evaluate(&self, ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>) -> Result<Answer, ApiError> {
-        let deadline = Instant::now() + self.limits.timeout;
-        let source = StoreSource { store: self.store.as_ref(), deadline };
-        let out_of_time = || Instant::now() >= deadline;
-        let limits = self.limits.limits();
-        Ok(ask(&Context {
-            source: &source,
-            limits,
-            subquery_step_ms: SUBQUERY_STEP_MS,
-            out_of_time: &out_of_time,
-        })?)
+        evaluate(self.store.as_ref(), self.limits, ask)
     }
 
     /// `series`: the labels of all series that any `match[]` finds. They are those that the store has, whatever `start`
@@ -174,6 +165,20 @@ impl Api {
         }
         Ok(found)
     }
+}
+
+/// Asks a query of a store, within these limits.
+pub(crate) fn evaluate(
+    store: &dyn Store,
+    limits: QueryConfig,
+    ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
+) -> Result<Answer, ApiError> {
+    let deadline = Instant::now() + limits.timeout;
+    let source = StoreSource { store, deadline };
+    let out_of_time = || Instant::now() >= deadline;
+    let limits = limits.limits();
+    let subquery_step_ms = SUBQUERY_STEP_MS;
+    Ok(ask(&Context { source: &source, limits, subquery_step_ms, out_of_time: &out_of_time })?)
 }
 
 fn matches(parameters: &Parameters) -> Result<Vec<Vec<Matcher>>, ApiError> {

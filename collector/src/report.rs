@@ -21,6 +21,7 @@ mod text;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use build::per_kwh;
 pub use build::{build, run};
 pub use one_run::{run_page, runs_table, verdict_of_run};
 pub use schema::*;

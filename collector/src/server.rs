@@ -16,9 +16,11 @@ use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
 use self::own_certificate::Own;
+use crate::alerts::Watching;
 use crate::config::Config;
 use crate::data_dir::{self, Lock};
 use crate::place::Place;
+use crate::published::Publishing;
 use crate::store::Store;
 use crate::time::{millis, now_ms};
 use crate::tokens::Tokens;
@@ -66,6 +68,8 @@ pub struct Server {
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
     polling: Polling,
+    watching: Watching,
+    publishing: Publishing,
     _lock: Lock,
 }
 
@@ -79,7 +83,12 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
-        tokio::task::spawn_blocking(|| self.polling.stop()).await.context("cannot stop the wall meters")?;
+        let threads = || {
+            self.polling.stop();
+            self.watching.stop();
+        };
+        tokio::task::spawn_blocking(threads).await.context("cannot stop wall meters and alerts")?;
+        self.publishing.stop().await;
         self.task.await?.context("the server failed")
     }
 }
@@ -119,7 +128,12 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
     let polling =
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
-    Ok((Server { address, scheme, handle, task, retention, polling, _lock: lock }, collector))
+    let watching =
+        Watching::start(&collector.store, &options.config, data).context("cannot start the alerts")?;
+    let publishing = Publishing::start(Arc::clone(&collector));
+    let server =
+        Server { address, scheme, handle, task, retention, polling, watching, publishing, _lock: lock };
+    Ok((server, collector))
 }
 
 async fn load(certificate: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {

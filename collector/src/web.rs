@@ -21,11 +21,13 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use crate::alerts::AlertsQuestion;
 use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
 use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::nodes;
 use crate::prometheus_api::{Format, last_samples};
+use crate::published;
 use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
 use crate::scaling::ScalingQuestion;
 use crate::store::{Store, StoreError, remembering};
@@ -101,6 +103,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
+        .route(AlertsQuestion::PATH, get(answer::<AlertsQuestion>))
         .route(NodesQuestion::PATH, get(answer::<NodesQuestion>))
         .route(ReportQuestion::PATH, get(answer::<ReportQuestion>))
         .route(RunQuestion::PATH, get(answer::<RunQuestion>))
@@ -276,7 +279,7 @@ fn no_answer(error: AskError) -> Refusal {
         AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
         AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
         AskError::Store(error) => store_failed(error),
-        AskError::Json(_) => Refusal::internal(&error.into()),
+        AskError::Rule(_) | AskError::Json(_) => Refusal::internal(&error.into()),
     }
 }
 
@@ -326,19 +329,11 @@ async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) ->
 }
 
 fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
-    let counters = collector.ingest.counters();
-    let value = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     let mut text = String::new();
-    let mut add = |name: &str, kind: &str, help: &str, value: u64| {
-        let family = format.family(name);
+    for (metric, value) in published::of_itself(collector)? {
+        let (name, kind) = (metric.prometheus_name(), metric.kind.as_str());
+        let (family, help) = (format.family(&name), metric.help);
         text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");
-    };
-    add("picollect_ingest_batches_total", "counter", "Bodies taken in.", value(&counters.batches));
-    add("picollect_ingest_bytes_total", "counter", "Bytes taken in, decompressed.", value(&counters.bytes));
-    add("picollect_ingest_samples_total", "counter", "Samples written.", value(&counters.samples));
-    add("picollect_ingest_refused_total", "counter", "Lines and fields refused.", value(&counters.refused));
-    if let Some(bytes) = collector.store.size_bytes()? {
-        add("picollect_store_size_bytes", "gauge", "Bytes that the store takes.", bytes);
     }
     let last = remembering(collector.store.as_ref(), |store| {
         let nodes = nodes::metrics_text(&nodes::observe(store, now_ms())?);

@@ -4,13 +4,15 @@
 //! sides at once; the Prometheus names and the documentation page are made from it.
 //!
 //! Beside the tags named here every series carries `host` and `cluster`, and every series of a simulated
-//! node `simulated=true`. Two things are no node, and so their series have no `host`: a run, and a wall
-//! meter that the collector itself asks or whose log was imported.
+//! node `simulated=true`. Three things are no node, and so their series have no `host`: a run, a wall
+//! meter that the collector itself asks or whose log was imported, and a collector.
 
 /// The tag that names the node.
 pub const HOST: &str = "host";
 /// The tag that names the cluster.
 pub const CLUSTER: &str = "cluster";
+/// The tag that tells collectors apart in what they say of themselves: the name of the machine.
+pub const COLLECTOR: &str = "collector";
 /// The tag that marks everything a simulated node says.
 pub const SIMULATED: &str = "simulated";
 /// The field that stands in any measurement in place of its values and says why they are missing
@@ -179,7 +181,29 @@ metrics! {
     RUN_START_MS = "run"."start_ms", "ms", Gauge, ["name", "run"], "Unix time at which a run began; stored when it begins. A run is of no host.";
     RUN_END_MS = "run"."end_ms", "ms", Gauge, ["name", "run"], "Unix time at which the run ended.";
     NODE_RETIRED = "retirement"."retired", "1", State, [], "1 from when somebody retired the node; it is shown again as soon as it speaks. The collector's own word.";
+    NODE_UP = "health"."up", "1", State, [], "1 while the node speaks at its interval, 0 once it was silent for more than three of them. This and the next three are the collector's own word, a few times a minute for each node that it shows.";
+    NODE_DOWN = "health"."down", "1", State, [], "1 once the node was silent for more than ten of its intervals.";
+    COVERAGE = "health"."coverage_ratio", "1", Gauge, [], "Share of the last hour that the node's energy covers, or of the time since its meter began if that is shorter; renewed every ten minutes. Absent without a meter of ours.";
+    HEADROOM = "health"."headroom_k", "K", Gauge, [], "From the temperature of the processor now up to the first at which this board slows itself down; absent for a board whose limit is not known.";
     RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
+
+    ENERGY_J = "energy"."joules", "J", Gauge, ["boundary", "meter", "source"], "Energy of the minute that ends here, as the report computes it; may be added over time. This and the next four are the collector's own word.";
+    ENERGY_COVERED_S = "energy"."covered_s", "s", Gauge, ["boundary", "meter", "source"], "Seconds of that minute that `joules` covers.";
+    ENERGY_SPEAKING_J = "energy"."speaking_joules", "J", Gauge, ["boundary", "meter", "source"], "`joules` where this meter speaks for its node, else 0: what may be added over the nodes of one boundary.";
+    ENERGY_PRICE = "energy"."price", "currency", Gauge, ["boundary", "meter", "source"], "What `speaking_joules` cost, in the currency of the collector's `[cost]`; absent without a tariff.";
+    ENERGY_CO2E_G = "energy"."co2e_g", "g", Gauge, ["boundary", "meter", "source"], "CO2 equivalent of `speaking_joules`; absent without a grid intensity.";
+
+    RESULT_RATE = "result"."rate", "1", Gauge, ["name", "run", "unit"], "What a finished run achieved, in SI units of the tag; stored once, at its end. This and the next four are the collector's own word.";
+    RESULT_RATE_PER_W = "result"."rate_per_w", "1", Gauge, ["name", "run", "unit"], "The rate by mean power over the core phase, or over the whole run where that is not known.";
+    RESULT_J = "result"."joules", "J", Gauge, ["name", "run", "unit"], "Energy to solution of the run, where it is covered.";
+    RESULT_MEAN_W = "result"."watts", "W", Gauge, ["name", "run", "unit"], "Mean power of its nodes over the whole run.";
+    RESULT_S = "result"."duration_s", "s", Gauge, ["name", "run", "unit"], "From the run's beginning to its end.";
+
+    INGEST_BATCHES = "ingest"."batches", "1", Counter, ["collector"], "Bodies taken in since the collector started; of no host, as all that a collector says of itself.";
+    INGEST_BYTES = "ingest"."bytes", "B", Counter, ["collector"], "Bytes taken in, decompressed.";
+    INGEST_SAMPLES = "ingest"."samples", "1", Counter, ["collector"], "Samples written.";
+    INGEST_REFUSED = "ingest"."refused", "1", Counter, ["collector"], "Lines and fields refused.";
+    STORE_SIZE = "store"."size_bytes", "B", Gauge, ["collector"], "Bytes that the embedded store takes.";
 
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
     SIM_SINCE_MS = "simulation"."since_ms", "ms", Gauge, [], "The epoch of the simulator's totals.";

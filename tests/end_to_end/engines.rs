@@ -2,7 +2,7 @@
 
 mod cluster;
 mod faults;
-mod moving;
+pub(super) mod moving;
 mod opened;
 mod twenty_agents;
 

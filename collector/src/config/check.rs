@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter};
+use super::{
+    AlertsConfig, AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter,
+};
 use crate::place::Place;
 use crate::store::probe::{Trial, limits, probe};
 use crate::wall::device::{Device, Reading};
@@ -38,6 +40,9 @@ pub fn page(effective: &Effective, config: &Config) -> String {
     for meter in &config.wall {
         line(&mut page, "wall", &meter_text(meter), &from_file);
     }
+    for (name, value) in receivers(&config.alerts) {
+        line(&mut page, name, &value, &from_file);
+    }
     for (name, value) in costs(config) {
         line(&mut page, name, &value, &from_file);
     }
@@ -58,6 +63,23 @@ fn query_text(query: &QueryConfig) -> String {
     format!(
         "at most {max_steps} steps, {max_series} series, {max_samples} samples, {max_memory_mib} MiB, {timeout}"
     )
+}
+
+/// How often is looked and who is told; nothing where nobody is.
+fn receivers(alerts: &AlertsConfig) -> Vec<(&'static str, String)> {
+    let AlertsConfig { interval, off, webhook, ntfy, email } = alerts;
+    let mut lines = Vec::new();
+    lines.extend(webhook.as_ref().map(|webhook| ("alerts", format!("to the webhook at {}", webhook.url))));
+    lines.extend(ntfy.as_ref().map(|ntfy| ("alerts", format!("to the ntfy topic at {}", ntfy.url))));
+    lines.extend(email.as_ref().map(|email| {
+        let to: Vec<String> = email.to.iter().map(|to| to.email.to_string()).collect();
+        ("alerts", format!("by {}:{} to {}", email.server, email.port, to.join(", ")))
+    }));
+    lines.extend((!off.is_empty()).then(|| ("alerts", format!("not of {}", off.join(", ")))));
+    if alerts != &AlertsConfig::default() {
+        lines.push(("alerts", format!("looked for every {}", humantime::format_duration(*interval))));
+    }
+    lines
 }
 
 fn meter_text(meter: &WallMeter) -> String {
@@ -134,7 +156,17 @@ pub fn findings(config: &Config) -> Vec<String> {
     let passwords = config.wall.iter().filter_map(|meter| {
         meter.credentials().err().map(|error| format!("wall meter `{}`: {error:#}", meter.name))
     });
-    unreadable.chain(passwords).collect()
+    unreadable.chain(passwords).chain(unready(&config.alerts)).collect()
+}
+
+/// Receivers of alerts whose secret cannot be read.
+fn unready(alerts: &AlertsConfig) -> impl Iterator<Item = String> {
+    let AlertsConfig { webhook, ntfy, email, .. } = alerts;
+    let webhook = webhook.iter().map(|webhook| ("webhook", webhook.token().err()));
+    let ntfy = ntfy.iter().map(|ntfy| ("ntfy", ntfy.token().err()));
+    let email = email.iter().map(|email| ("email", email.credentials().err()));
+    let all = webhook.chain(ntfy).chain(email);
+    all.filter_map(|(name, error)| error.map(|error| format!("[alerts.{name}]: {error:#}")))
 }
 
 /// Asks each wall meter once; a line for each, and how many did not answer.
@@ -200,6 +232,21 @@ mod tests {
                     interconnect measured: yes  (collector.toml)\n";
         assert_eq!(page(&effective, &config), want);
         assert_eq!(findings(&config), [""; 0]);
+    }
+
+    #[test]
+    fn who_is_told_of_alerts_is_shown_without_what_may_be_secret() {
+        let text = "[alerts]\noff = [\"ClusterIdle\"]\n[alerts.webhook]\nurl = \"http://h/hush\"\n\
+                    token_file = \"/nowhere/token\"\n[alerts.email]\nserver = \"m\"\nfrom = \"a@b\"\nto = [\"c@d\"]\n";
+        let config: Config = picollect_settings::parse(text, "collector.toml").unwrap();
+        let config = Config { file: Some("c.toml".into()), ..config };
+        let want = "alerts       to the webhook at http://h/…  (c.toml)\nalerts       by m:587 to c@d  (c.toml)\n\
+                    alerts       not of ClusterIdle  (c.toml)\nalerts       looked for every 15s  (c.toml)\n";
+        assert_eq!(page(&Effective { settings: Vec::new() }, &config), want);
+        assert!(
+            findings(&config)[0]
+                .starts_with("[alerts.webhook]: cannot read the secret file `/nowhere/token`")
+        );
     }
 
     #[test]

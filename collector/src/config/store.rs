@@ -57,12 +57,12 @@ impl StoreConfig {
 }
 
 /// What stands in the file, else in the variable.
-fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
+pub(super) fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
     let text = match file {
         Some(path) => Some(picollect_settings::secret::read("secret", path)?),
         None => std::env::var(variable).ok().map(|text| text.trim().to_owned()),
     };
-    ensure!(text.as_deref() != Some(""), "the store's secret is empty (file or {variable})");
+    ensure!(text.as_deref() != Some(""), "the secret in its file or in {variable} is empty");
     Ok(text)
 }
 

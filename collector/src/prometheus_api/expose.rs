@@ -3,7 +3,7 @@
 //! that a node that fell silent looks silent.
 
 use picollect_evaluate::Window;
-use picollect_telemetry::catalogue::{self, Metric};
+use picollect_telemetry::catalogue::{self, COLLECTOR, Metric};
 
 use super::{json, names};
 use crate::prometheus_names::tag_label;
@@ -56,6 +56,10 @@ pub fn last_samples(store: &dyn Store, now_ms: i64, format: Format) -> Result<St
     let mut page = String::new();
     for metric in catalogue::METRICS {
         let Some(kind) = names::type_of(metric) else { continue };
+        // The page has what a collector says of itself as it is now, not as it was stored.
+        if metric.tags == [COLLECTOR] {
+            continue;
+        }
         let lines = lines(store, metric, now_ms, format)?;
         if lines.is_empty() {
             continue;

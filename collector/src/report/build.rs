@@ -16,6 +16,7 @@ use picollect_evaluate::balance::{Peer, outliers};
 use picollect_evaluate::energy::Energy;
 use picollect_evaluate::references::REFERENCES;
 
+pub(crate) use cost::per_kwh;
 pub use run::run;
 
 use self::cost::Prices;

@@ -22,7 +22,7 @@ fn output(arguments: &[&str]) -> String {
 }
 
 /// `picollect export --store FROM | picollect import --store TO`.
-fn moved(from: &str, to: &str, format: &str) -> String {
+pub(in crate::end_to_end) fn moved(from: &str, to: &str, format: &str) -> String {
     let mut export = with_token(&["export", "--store", from, "--format", format]);
     let mut export = export.stdout(Stdio::piped()).spawn().expect("picollect starts");
     let pipe = export.stdout.take().expect("it is piped");

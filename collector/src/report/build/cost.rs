@@ -35,7 +35,8 @@ impl Prices {
     }
 }
 
-fn per_kwh(rate: &Rate) -> Result<PerKwh> {
+/// A configured amount, read from its file if it has one; an error names the file and the line.
+pub(crate) fn per_kwh(rate: &Rate) -> Result<PerKwh> {
     match rate {
         Rate::Constant(value) => Ok(PerKwh::Constant(*value)),
         Rate::File(path) => {

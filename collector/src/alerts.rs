@@ -1,0 +1,21 @@
+//! Alerts: what is wrong is said before somebody notices it.
+//!
+//! [`rules`] is the one table; Prometheus' rules and Grafana's are made from it too. `active` asks the store what of it is
+//! so now, `episodes` remembers what was said of it to whom, `message` puts it into words, and `receivers` sends it: a
+//! webhook, ntfy, e-mail. `watch` is the thread that does all this.
+//!
+//! Invariant: whether an alert fires is what the store says, so every collector on it says the same; kept is only what
+//! has been sent.
+
+mod active;
+mod episodes;
+mod message;
+mod question;
+mod receivers;
+pub mod rules;
+mod watch;
+
+pub use active::{Active, State};
+pub use question::AlertsQuestion;
+pub use receivers::{NotSent, try_all};
+pub use watch::Watching;

@@ -1,0 +1,164 @@
+//! What the collector computes and stores beside what it was sent, so that a dashboard on any engine shows the report's
+//! figures and needs no arithmetic of its own: the energy of each minute (`minutes.rs`), the results of runs
+//! (`results.rs`), and how the collector itself does.
+//!
+//! Invariant: nothing here decides an answer of the collector's own; reports, summaries and the list of nodes read what
+//! was sent. Two collectors on one store publish the same.
+
+mod minutes;
+mod results;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use picollect_telemetry::Value;
+use picollect_telemetry::catalogue::{
+    COLLECTOR, INGEST_BATCHES, INGEST_BYTES, INGEST_REFUSED, INGEST_SAMPLES, Metric, STORE_SIZE,
+};
+use picollect_telemetry::line::Point;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::minutes::Minutes;
+use self::results::Results;
+use crate::ask::{AskError, Sources};
+use crate::ingest::Touched;
+use crate::store::{StoreError, remembering};
+use crate::time::now_ms;
+use crate::web::Collector;
+
+/// Often enough that a minute is published soon after it is over.
+const EVERY: Duration = Duration::from_secs(10);
+/// How the collector does is stored so often.
+const ITSELF_MS: i64 = 60_000;
+
+/// The task that publishes.
+#[derive(Debug)]
+pub struct Publishing {
+    order: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Publishing {
+    /// Publishes every ten seconds.
+    pub fn start(collector: Arc<Collector>) -> Self {
+        let (order, stop) = oneshot::channel();
+        Self { order, task: tokio::spawn(publish(Publisher::new(collector), stop)) }
+    }
+
+    /// Publishes what there is once more, and ends.
+    pub async fn stop(self) {
+        // If the task has failed it no longer listens; it said so.
+        let _ = self.order.send(());
+        if let Err(error) = self.task.await {
+            tracing::error!("what publishes figures had failed: {error}");
+        }
+    }
+}
+
+async fn publish(mut publisher: Publisher, mut stop: oneshot::Receiver<()>) {
+    let mut last = false;
+    while !last {
+        last = tokio::select! {
+            () = tokio::time::sleep(EVERY) => false,
+            _ = &mut stop => true,
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            if let Err(error) = publisher.tick(now_ms(), last) {
+                tracing::warn!("cannot publish figures: {:#}", anyhow::Error::from(error));
+            }
+            publisher
+        });
+        let Ok(back) = done.await else { return tracing::error!("what publishes figures has failed") };
+        publisher = back;
+    }
+}
+
+struct Publisher {
+    collector: Arc<Collector>,
+    name: String,
+    minutes: Minutes,
+    results: Results,
+    /// From where on power came in that no published minute has yet.
+    touched: Touched,
+    itself_ms: i64,
+}
+
+impl Publisher {
+    fn new(collector: Arc<Collector>) -> Self {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let (minutes, results) = (Minutes::default(), Results::default());
+        Self { collector, name, minutes, results, touched: Touched::new(), itself_ms: 0 }
+    }
+
+    /// Computes and stores what is new; after a failure the same is tried again. `last` is before the end: then runs do
+    /// not wait for late samples.
+    fn tick(&mut self, now_ms: i64, last: bool) -> Result<(), AskError> {
+        let collector = Arc::clone(&self.collector);
+        for (host, t_ms) in collector.ingest.take_touched() {
+            let earliest = self.touched.entry(host).or_insert(t_ms);
+            *earliest = t_ms.min(*earliest);
+        }
+        let (mut minutes, mut results) = (self.minutes.clone(), self.results.clone());
+        let mut points = remembering(collector.store.as_ref(), |store| {
+            let from = Sources { store, config: &collector.config, now_ms };
+            let mut points = minutes.new_points(&from, &self.touched)?;
+            points.extend(results.new_points(&from, last)?);
+            Ok::<_, AskError>(points)
+        })?;
+        let is_due = last || now_ms - self.itself_ms >= ITSELF_MS;
+        if is_due {
+            points.extend(self.itself(now_ms)?);
+        }
+        match collector.store.append(&points) {
+            Ok(appended) => {
+                for reason in appended.reasons().take(1) {
+                    tracing::warn!("the store refused a figure: {reason}");
+                }
+            }
+            // It will refuse the same again.
+            Err(error @ StoreError::Refused { .. }) => tracing::warn!("the figures are lost: {error}"),
+            Err(error) => return Err(error.into()),
+        }
+        (self.minutes, self.results) = (minutes, results);
+        self.touched.clear();
+        if is_due {
+            self.itself_ms = now_ms;
+        }
+        Ok(())
+    }
+
+    /// How the collector does, as points of its two measurements.
+    fn itself(&self, t_ms: i64) -> Result<Vec<Point>, StoreError> {
+        let tags = vec![(COLLECTOR.to_owned(), self.name.clone())];
+        let mut points: Vec<Point> = Vec::new();
+        for (metric, value) in of_itself(&self.collector)? {
+            let field = (metric.field.to_owned(), Value::Float(value as f64));
+            match points.iter_mut().find(|point| point.measurement == metric.measurement) {
+                Some(point) => point.fields.push(field),
+                None => points.push(Point {
+                    measurement: metric.measurement.to_owned(),
+                    tags: tags.clone(),
+                    fields: vec![field],
+                    t_ms,
+                }),
+            }
+        }
+        Ok(points)
+    }
+}
+
+/// What a collector says of itself now.
+pub fn of_itself(collector: &Collector) -> Result<Vec<(&'static Metric, u64)>, StoreError> {
+    let counters = collector.ingest.counters();
+    let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let mut all = vec![
+        (&INGEST_BATCHES, value(&counters.batches)),
+        (&INGEST_BYTES, value(&counters.bytes)),
+        (&INGEST_SAMPLES, value(&counters.samples)),
+        (&INGEST_REFUSED, value(&counters.refused)),
+    ];
+    all.extend(collector.store.size_bytes()?.map(|bytes| (&STORE_SIZE, bytes)));
+    Ok(all)
+}
