@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use picollect_collector::time::parse_rfc3339;
+use picollect_collector::time::{now_ms, parse_rfc3339};
 use serde_json::{Value as Json, json};
 
 use super::asked::{Asked, How, View, all};
@@ -13,8 +15,10 @@ use crate::engine::{Prometheus, VictoriaMetrics};
 use crate::influxd::Influxd;
 use crate::process::{Collector, eventually, picollect, stdout};
 
-/// Long enough for a whole minute to end in it, whenever it begins.
-const DEMO: &str = "75s";
+/// As long as the demo's own test: the load takes the processors from all others.
+const DEMO: &str = "30s";
+/// It begins so long before a minute ends, whose energy is published then.
+const BEFORE_THE_MINUTE_MS: i64 = 12_000;
 
 /// Whoever answers Prometheus' API.
 struct Engine {
@@ -108,9 +112,16 @@ fn faults(name: &str, answers: Vec<(Asked, Result<usize, String>)>) -> Vec<Strin
     faults
 }
 
+/// Waits for the time at which a demo has a minute's end in it.
+fn wait_for_the_minute() {
+    let wait_ms = (-BEFORE_THE_MINUTE_MS - now_ms()).rem_euclid(60_000);
+    thread::sleep(Duration::from_millis(wait_ms.unsigned_abs()));
+}
+
 /// The demo's data, its window and its nodes.
 fn demo(directory: &Path) -> (String, Vec<View>) {
     let kept = directory.join("demo");
+    wait_for_the_minute();
     let arguments = ["demo", "--for", DEMO, "--format", "json", "--keep", kept.to_str().expect("UTF-8")];
     let report: Json = serde_json::from_str(&stdout(&arguments)).expect("JSON");
     let time = |edge: &str| parse_rfc3339(report["window"][edge].as_str().expect("a time")).expect("a time");
