@@ -177,7 +177,8 @@ impl<'a> Of<'a> {
             }
             Make::Each => every("last", "v.windowPeriod"),
             Make::Last | Make::LastOfAll => "  |> last()".to_owned(),
-            Make::Sum => "  |> sum()".to_owned(),
+            // A minute that ends where the time begins is not of it.
+            Make::Sum => "  |> filter(fn: (r) => r._time > v.timeRangeStart)\n  |> sum()".to_owned(),
             Make::SumOfStep => every("sum", "v.windowPeriod"),
             Make::MaxOfAll => "  |> max()".to_owned(),
             Make::MinOfAll => "  |> min()".to_owned(),

@@ -17,7 +17,7 @@ const SLOWER: i64 = 240;
 const CORPUS_BACK_MS: i64 = 4 * 3600 * 1000;
 
 #[test]
-fn the_minutes_that_a_collector_publishes_add_up_to_the_energy_corpus() {
+fn the_minutes_that_a_collector_publishes_add_up_to_the_energy_corpus_on_every_engine() {
     let start_ms = (now_ms() - CORPUS_BACK_MS) / 60_000 * 60_000;
     let collector = Collector::start();
     let token = std::fs::read_to_string(collector.token_file()).expect("a token");
@@ -46,4 +46,5 @@ fn the_minutes_that_a_collector_publishes_add_up_to_the_energy_corpus() {
             (got.0 - joules).abs() < 1e-6 && (got.1 - covered_s).abs() < 1e-3
         });
     }
+    engines::agree_with(&collector, token.trim(), &traces);
 }

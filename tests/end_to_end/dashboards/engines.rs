@@ -3,18 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use picollect_collector::time::parse_rfc3339;
+use picollect_collector::time::{now_ms, parse_rfc3339};
+use picollect_evaluate::Window;
 use serde_json::{Value as Json, json};
 
 use super::asked::{Asked, How, View, all};
+use crate::corpus::Trace;
 use crate::end_to_end::engines::moving::moved;
 use crate::engine::{Prometheus, VictoriaMetrics};
 use crate::influxd::Influxd;
 use crate::process::{Collector, eventually, picollect, stdout};
 
-/// Long enough for a whole minute to end in it, whenever it begins.
-const DEMO: &str = "75s";
+/// As long as the demo's own test: the load takes the processors from all others.
+const DEMO: &str = "30s";
+/// It begins so long before a minute ends, whose energy is published then.
+const BEFORE_THE_MINUTE_MS: i64 = 12_000;
 
 /// Whoever answers Prometheus' API.
 struct Engine {
@@ -26,6 +32,11 @@ struct Engine {
 impl Engine {
     /// How many series the answer has with a number in it.
     fn ask(&self, asked: &Asked) -> Result<usize, String> {
+        Ok(self.answer(asked)?.iter().filter(|series| has_number(series)).count())
+    }
+
+    /// The series of an answer, or the values of a label.
+    fn answer(&self, asked: &Asked) -> Result<Vec<Json>, String> {
         let seconds = |t_ms: i64| format!("{:.3}", t_ms as f64 / 1000.0);
         let (path, mut parameters) = match &asked.how {
             How::Instant => {
@@ -56,7 +67,7 @@ impl Engine {
             return Err(text);
         }
         let found = answer["data"].as_array().or(answer["data"]["result"].as_array());
-        Ok(found.ok_or(text.clone())?.iter().filter(|series| has_number(series)).count())
+        found.cloned().ok_or(text)
     }
 }
 
@@ -69,6 +80,15 @@ fn has_number(series: &Json) -> bool {
 
 /// How many rows the answer in Flux has.
 fn ask_influxd(influxd: &Influxd, asked: &Asked) -> Result<usize, String> {
+    Ok(rows(&answer_of_influxd(influxd, asked)?).count())
+}
+
+/// The rows of an annotated CSV, without its heads.
+fn rows(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with(',') && !line.starts_with(",result,"))
+}
+
+fn answer_of_influxd(influxd: &Influxd, asked: &Asked) -> Result<String, String> {
     let request = ureq::post(format!("{}/api/v2/query?org=o", influxd.url));
     let request = request
         .header("Authorization", format!("Token {}", Influxd::TOKEN))
@@ -80,8 +100,7 @@ fn ask_influxd(influxd: &Influxd, asked: &Asked) -> Result<usize, String> {
     if answer.status() != 200 || text.contains("error,reference") {
         return Err(text);
     }
-    let lines = text.lines().filter(|line| line.starts_with(',') && !line.starts_with(",result,"));
-    Ok(lines.count())
+    Ok(text)
 }
 
 /// What is wrong; a query that is asked of several nodes is answered if it is for one of them.
@@ -108,9 +127,16 @@ fn faults(name: &str, answers: Vec<(Asked, Result<usize, String>)>) -> Vec<Strin
     faults
 }
 
+/// Waits for the time at which a demo has a minute's end in it.
+fn wait_for_the_minute() {
+    let wait_ms = (-BEFORE_THE_MINUTE_MS - now_ms()).rem_euclid(60_000);
+    thread::sleep(Duration::from_millis(wait_ms.unsigned_abs()));
+}
+
 /// The demo's data, its window and its nodes.
 fn demo(directory: &Path) -> (String, Vec<View>) {
     let kept = directory.join("demo");
+    wait_for_the_minute();
     let arguments = ["demo", "--for", DEMO, "--format", "json", "--keep", kept.to_str().expect("UTF-8")];
     let report: Json = serde_json::from_str(&stdout(&arguments)).expect("JSON");
     let time = |edge: &str| parse_rfc3339(report["window"][edge].as_str().expect("a time")).expect("a time");
@@ -163,4 +189,61 @@ fn every_query_of_every_dashboard_is_answered_by_every_engine() {
         queries("flux", &views).into_iter().map(|asked| (asked.clone(), ask_influxd(&influxd, &asked)));
     wrong.extend(faults("InfluxDB 2", answers.collect()));
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// The panel whose sum is a node's energy.
+const ENERGY_PANEL: &str = "/ Energy of each node /";
+
+/// What that panel of a variant asks about a trace.
+fn energy_panel(variant: &str, trace: &Trace, late_ms: i64) -> Asked {
+    let Window { start_ms, end_ms } = trace.window;
+    let view = View { start_ms, end_ms: end_ms + late_ms, node: trace.host.clone() };
+    let panel = all(variant, &view).into_iter().find(|asked| asked.place.contains(ENERGY_PANEL));
+    panel.expect("the panel")
+}
+
+/// What the panel shows of a trace.
+fn shown_by(engine: &Engine, trace: &Trace) -> f64 {
+    let answer = engine.answer(&energy_panel("prometheus", trace, 0)).expect("an answer");
+    let value = |series: &Json| series["value"][1].as_str().and_then(|value| value.parse::<f64>().ok());
+    answer.iter().filter_map(value).sum()
+}
+
+/// The same in Flux, whose times end before the last millisecond and not with it.
+fn shown_by_influxd(influxd: &Influxd, trace: &Trace) -> f64 {
+    let text = answer_of_influxd(influxd, &energy_panel("flux", trace, 1)).expect("an answer");
+    let head = text.lines().find(|line| line.starts_with(",result,")).unwrap_or_default();
+    let column = head.split(',').position(|name| name == "_value").unwrap_or_default();
+    rows(&text).filter_map(|row| row.split(',').nth(column)?.trim().parse::<f64>().ok()).sum()
+}
+
+/// The panel of every engine shows each trace's joules.
+pub(super) fn agree_with(collector: &Collector, token: &str, traces: &[Trace]) {
+    let embedded = format!("embedded:{}", collector.data_text());
+    let (victoria_metrics, prometheus, influxd) =
+        (VictoriaMetrics::start(), Prometheus::start("1d"), Influxd::start());
+    let locations = [
+        format!("prometheus+{}", victoria_metrics.url),
+        format!("prometheus+{}", prometheus.url),
+        influxd.location(),
+    ];
+    for location in locations {
+        moved(&embedded, &location, "lines");
+    }
+    VictoriaMetrics::settle(&victoria_metrics.url);
+    let engines = [
+        Engine { name: "collector", url: collector.url.clone(), token: Some(token.to_owned()) },
+        Engine { name: "Prometheus", url: prometheus.url.clone(), token: None },
+        Engine { name: "VictoriaMetrics", url: victoria_metrics.url.clone(), token: None },
+    ];
+    for trace in traces {
+        let is_right = |joules: f64| (joules - trace.joules).abs() <= 1e-9 * trace.joules.max(1.0);
+        for engine in &engines {
+            eventually(&format!("{} shows {} J of {}", engine.name, trace.joules, trace.host), || {
+                is_right(shown_by(engine, trace))
+            });
+        }
+        let joules = shown_by_influxd(&influxd, trace);
+        assert!(is_right(joules), "InfluxDB shows {joules} J of {}, which had {}", trace.host, trace.joules);
+    }
 }
