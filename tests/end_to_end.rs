@@ -2,6 +2,7 @@
 
 mod alert_rules;
 mod alerts;
+mod backup;
 mod bad_input;
 mod chaos;
 mod clients;

@@ -12,6 +12,7 @@ use picollect_settings::exit::{Failure, usage};
 
 use crate::alerts::{self, AlertsQuestion};
 use crate::ask::{Answer, AskOptions};
+use crate::backup::{self, BackupOptions};
 use crate::bench::{self, BenchOptions};
 use crate::config::{Config, ConfigOptions, StoreConfig};
 use crate::import::{self, ImportOptions};
@@ -135,6 +136,11 @@ pub enum Command {
                             picollect export --store embedded:DIR | picollect import"
     )]
     Import(ImportOptions),
+    /// Copy the data directory, also while the collector works
+    #[command(
+        after_help = "Example:\n  picollect backup --data /var/lib/picollect /mnt/backup/picollect-2026-11-24"
+    )]
+    Backup(BackupOptions),
     /// Check the configuration and print what holds and where it comes from
     Check {
         /// What and where.
@@ -146,6 +152,9 @@ pub enum Command {
         /// Also write a sample to the store and read it back, and ask each wall meter once
         #[arg(long)]
         connect: bool,
+        /// Also read every chunk of the embedded store, and say what is damaged
+        #[arg(long)]
+        chunks: bool,
     },
 }
 
@@ -321,7 +330,8 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Token(command) => token(command),
         Command::Export(options) => export::execute(&options),
         Command::Import(options) => import::execute(&options),
-        Command::Check { options, tls, connect } => check(&options, tls, connect),
+        Command::Backup(options) => backup::backup(&options),
+        Command::Check { options, tls, connect, chunks } => check(&options, tls, connect, chunks),
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod ask;
+pub mod backup;
 pub mod bench;
 pub mod cli;
 pub mod client;

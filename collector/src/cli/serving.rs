@@ -13,6 +13,7 @@ use crate::config::{Config, DEFAULT_LISTEN, Origin, Setting, lay_over};
 use crate::place::{Place, StoreOptions};
 use crate::server;
 use crate::store::Durability;
+use crate::store::Verified;
 
 /// How to serve.
 #[derive(Debug, Clone, Args)]
@@ -108,7 +109,12 @@ pub(super) async fn serve(serving: &Serving) -> anyhow::Result<()> {
 }
 
 /// Prints what holds; exit code 1 if something that is configured cannot be used.
-pub(super) fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> Result<(), Failure> {
+pub(super) fn check(
+    options: &ServeOptions,
+    tls: TlsOptions,
+    connect: bool,
+    chunks: bool,
+) -> Result<(), Failure> {
     let data = options.place.directory()?;
     let config = options.place.read()?;
     let place = options.place.place(&config)?;
@@ -123,6 +129,16 @@ pub(super) fn check(options: &ServeOptions, tls: TlsOptions, connect: bool) -> R
         page += &answer;
         findings.extend((!works).then(|| "the store does not work".to_owned()));
         findings.extend((silent > 0).then(|| format!("{silent} wall meters give no reading")));
+    }
+    if chunks {
+        let verified = check::read_chunks(&place)?;
+        let Verified { chunks, samples, segments, damaged, reasons } = verified;
+        page += &format!(
+            "store: {chunks} chunks with {samples} samples and {segments} segments of the journal are whole\n"
+        );
+        page.extend(reasons.iter().map(|reason| format!("store: {reason}\n")));
+        findings
+            .extend((damaged > 0).then(|| format!("{damaged} chunks or segments of the store are damaged")));
     }
     page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
     io::stdout().write_all(page.as_bytes())?;

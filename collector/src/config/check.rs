@@ -4,11 +4,16 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use anyhow::anyhow;
+use picollect_settings::exit::{Failure, usage};
+
 use super::{
     AlertsConfig, AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter,
 };
 use crate::place::Place;
+use crate::store::location::Location;
 use crate::store::probe::{Trial, limits, probe};
+use crate::store::{Verified, open};
 use crate::wall::device::{Device, Reading};
 
 /// What holds beside the file: the settings that flags and variables may say too.
@@ -208,6 +213,17 @@ pub fn try_store(place: &Place) -> (String, bool) {
         let _ = writeln!(page, "store: {limit}");
     }
     (page, works)
+}
+
+/// Reads every chunk of an embedded store.
+pub fn read_chunks(place: &Place) -> Result<Verified, Failure> {
+    match &place.location {
+        Location::Embedded(directory) if directory.is_dir() => Ok(open(directory)?.verify()?),
+        Location::Embedded(directory) => {
+            Err(Failure::Runtime(anyhow!("there is no data directory `{}`", directory.display())))
+        }
+        elsewhere => Err(usage(anyhow!("the samples are in `{elsewhere}`, which has no chunks of ours"))),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Several processes may have a directory open, and all of them may write: each has a segment of the journal of its
 //! own, and reads those of the others.
 
+mod backup;
 mod change;
 mod database;
 mod durability;
@@ -15,6 +16,7 @@ mod others;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod writing;
 
 use std::fs;
@@ -29,6 +31,7 @@ use self::database::Database;
 pub use self::durability::Durability;
 use self::journal::Journal;
 use self::others::Others;
+pub use self::verify::Verified;
 use self::writing::Writing;
 use super::{Appended, Bucket, Selector, SeriesKey, Store, StoreError, StoredSample};
 

@@ -124,7 +124,8 @@ impl Change<'_> {
     pub(super) fn merge(&self, touched: Touched) -> Result<usize, StoreError> {
         let mut merged = 0;
         for run in runs(&self.outlines(touched)?) {
-            let chunks = run.iter().map(|outline| self.chunk(*outline)).collect::<Result<Vec<_>, _>>()?;
+            let chunks =
+                run.iter().map(|outline| self.view.chunk(outline.id)).collect::<Result<Vec<_>, _>>()?;
             let segment = run.iter().map(|outline| outline.segment).max().unwrap_or_default();
             let columns = self.united(&chunks)?;
             self.insert(touched.group, segment, &columns)?;
@@ -146,14 +147,6 @@ impl Change<'_> {
         let to_ms = touched.end_ms.saturating_add(MAX_CHUNK_SPAN_MS);
         let rows = statement.query_map(params![touched.group, from_ms, to_ms, MAX_CANDIDATES], outline)?;
         Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    fn chunk(&self, outline: Outline) -> Result<Chunk, StoreError> {
-        let head = "SELECT head FROM chunk WHERE id = ?1";
-        let mut head = self.view.transaction.prepare_cached(head)?;
-        let head: Vec<u8> = head.query_row([outline.id], |row| row.get(0))?;
-        let head = Head::read(&head).map_err(|why| damaged(outline.id, why))?;
-        Ok(Chunk { id: outline.id, segment: outline.segment, head })
     }
 
     /// The columns of several chunks, of which the later segment's and then the later chunk's samples hold.
@@ -184,7 +177,7 @@ impl Change<'_> {
         let mut deleted = 0;
         let mut groups = BTreeSet::new();
         for (group, outline) in self.beginning_before(t_ms)? {
-            let chunk = self.chunk(outline)?;
+            let chunk = self.view.chunk(outline.id)?;
             groups.insert(group);
             deleted += chunk.head.count();
             if outline.end_ms >= t_ms {

@@ -3,10 +3,11 @@
 //! Only sealing, merging and deleting write here, each in one transaction. With a rollback journal a page that is new
 //! is written once, where a write-ahead log would write it twice.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use picollect_store_format::{ChunkColumn, Damaged, Head, Kind, MAX_CHUNK_SPAN_MS, Samples};
+use picollect_store_format::{ChunkColumn, Head, Kind, MAX_CHUNK_SPAN_MS, Samples};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
 };
@@ -16,7 +17,7 @@ use super::format_1;
 use crate::store::{Cause, Selector, SeriesKey, StoreError};
 
 /// The file in the data directory.
-const FILE: &str = "store.sqlite";
+pub(super) const FILE: &str = "store.sqlite";
 /// Version of the format, in SQLite's `user_version`.
 const FORMAT: i64 = 2;
 /// A process waits so long for another one's transaction.
@@ -80,7 +81,7 @@ pub(super) fn failed(cause: impl Into<Cause>) -> StoreError {
 }
 
 /// A chunk that cannot be read.
-pub(super) fn damaged(id: i64, why: Damaged) -> StoreError {
+pub(super) fn damaged(id: i64, why: impl Into<Cause>) -> StoreError {
     let message = format!("chunk {id} of the store cannot be read; restore {FILE} from a backup");
     StoreError::Engine { message, source: why.into() }
 }
@@ -105,6 +106,11 @@ impl Database {
         create_tables(&mut connection)?;
         format_1::convert(&mut connection, path)?;
         Ok(Self { connection })
+    }
+
+    /// The connection itself, for a copy of the file.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// What tells this store from any other.
@@ -221,6 +227,35 @@ impl View<'_> {
             chunks.push(Chunk { id, segment, head: Head::read(bytes).map_err(|why| damaged(id, why))? });
         }
         Ok(chunks)
+    }
+
+    /// The rows of chunks behind this one, in order.
+    pub(super) fn chunk_ids(&self, after: i64, most: i64) -> Result<Vec<i64>, StoreError> {
+        let ids = "SELECT id FROM chunk WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let mut ids = self.transaction.prepare_cached(ids)?;
+        let rows = ids.query_map([after, most], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A chunk without its data.
+    pub(super) fn chunk(&self, id: i64) -> Result<Chunk, StoreError> {
+        let row = "SELECT segment, head FROM chunk WHERE id = ?1";
+        let mut row = self.transaction.prepare_cached(row)?;
+        let (segment, head): (i64, Vec<u8>) = row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let head = Head::read(&head).map_err(|why| damaged(id, why))?;
+        Ok(Chunk { id, segment: segment.cast_unsigned(), head })
+    }
+
+    /// Which of these are no series.
+    pub(super) fn unknown_series(&self, series: &BTreeSet<u64>) -> Result<Vec<u64>, StoreError> {
+        let mut known = self.transaction.prepare_cached("SELECT 1 FROM series WHERE id = ?1")?;
+        let mut unknown = Vec::new();
+        for id in series {
+            if !known.exists([id.cast_signed()])? {
+                unknown.push(*id);
+            }
+        }
+        Ok(unknown)
     }
 
     /// A chunk's column of a series.

@@ -45,7 +45,7 @@ pub(super) struct Reading {
     pub(super) table: Table,
 }
 
-fn failed(path: &Path, source: io::Error) -> StoreError {
+pub(super) fn failed(path: &Path, source: io::Error) -> StoreError {
     StoreError::Engine { message: format!("the journal `{}` failed", path.display()), source: source.into() }
 }
 
@@ -58,7 +58,8 @@ impl Journal {
         Ok(Self { directory })
     }
 
-    fn path(&self, number: u64) -> PathBuf {
+    /// A segment's file.
+    pub(super) fn path(&self, number: u64) -> PathBuf {
         self.directory.join(format!("{number:06}"))
     }
 
