@@ -1,10 +1,10 @@
 //! From a request's body to the store, without a word of HTTP.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use picollect_telemetry::catalogue::HOST;
-use picollect_telemetry::line::{Point, Precision, decode};
+use picollect_telemetry::line::{Batch, Point, Precision};
 
 use crate::store::{Appended, Refusal, Store, StoreError};
 
@@ -14,6 +14,11 @@ const MAX_REASONS: usize = 10;
 /// A sample may be stamped so much later than now. More is a clock that is wrong, or nanoseconds taken for something
 /// else; such a sample would be the newest for ever, and would never be deleted as old.
 const MAX_AHEAD_MS: i64 = 24 * 3600 * 1000;
+
+/// The memory of so many points is kept for the next body,
+const KEPT_POINTS: usize = 4000;
+/// and of so many bodies: more at once are rare.
+const KEPT_BATCHES: usize = 4;
 
 /// What has come in since the start.
 #[derive(Debug, Default)]
@@ -79,12 +84,13 @@ impl Outcome {
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
+    spare: Mutex<Vec<Batch>>,
 }
 
 impl Ingest {
     /// Into this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, counters: Counters::default() }
+        Self { store, counters: Counters::default(), spare: Mutex::default() }
     }
 
     /// What has come in since the start.
@@ -101,7 +107,23 @@ impl Ingest {
         now_ms: i64,
         only_node: Option<&str>,
     ) -> Result<Outcome, IngestError> {
-        let mut batch = decode(body, precision, now_ms);
+        let mut batch = self.spare().pop().unwrap_or_default();
+        batch.read(body, precision, now_ms);
+        let outcome = self.batch(&mut batch, now_ms, only_node);
+        let mut spare = self.spare();
+        if batch.points.len() <= KEPT_POINTS && spare.len() < KEPT_BATCHES {
+            spare.push(batch);
+        }
+        drop(spare);
+        self.count(body.len(), outcome.as_ref().ok());
+        outcome
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Batch>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn batch(&self, batch: &mut Batch, now_ms: i64, only_node: Option<&str>) -> Result<Outcome, IngestError> {
         if let Some(node) = only_node {
             let said = |point: &Point| point.tag(HOST).unwrap_or_default().to_owned();
             if let Some(said) = batch.points.iter().map(said).find(|said| said != node) {
@@ -125,11 +147,11 @@ impl Ingest {
             first_bad_line: batch.errors.first().map(|error| error.line),
             reasons: reasons.take(MAX_REASONS).collect(),
         };
-        self.count(body.len(), &outcome);
         Ok(outcome)
     }
 
-    fn count(&self, bytes: usize, outcome: &Outcome) {
+    fn count(&self, bytes: usize, outcome: Option<&Outcome>) {
+        let Some(outcome) = outcome else { return };
         let add = |counter: &AtomicU64, by: usize| counter.fetch_add(by as u64, Ordering::Relaxed);
         add(&self.counters.batches, 1);
         add(&self.counters.bytes, bytes);
