@@ -147,12 +147,12 @@ impl Load {
     }
 
     fn paced(&mut self, seconds: i64) -> Result<()> {
-        let begun = Instant::now();
+        let (begun, begun_s) = (Instant::now(), picollect_collector::time::now_ms() / 1000);
         let mut slowest = Duration::ZERO;
         for second in 0..seconds {
             let due = Duration::from_secs(second.unsigned_abs());
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
-            let t_s = picollect_collector::time::now_ms() / 1000;
+            let t_s = begun_s + second;
             let asked = Instant::now();
             for first in (0..self.nodes.len()).step_by(NODES_IN_A_BODY) {
                 let mut body = String::new();

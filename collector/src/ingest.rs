@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use picollect_telemetry::catalogue::{HOST, JOULES};
-use picollect_telemetry::line::{Point, Precision, decode};
+use picollect_telemetry::line::{Batch, Point, Precision};
 
 use crate::store::{Appended, Refusal, Store, StoreError};
 
@@ -20,6 +20,11 @@ const MAX_TOUCHED: usize = 10_000;
 
 /// The earliest power sample of each host, Unix milliseconds; `None` is what has no host.
 pub type Touched = HashMap<Option<String>, i64>;
+
+/// The memory of so many points is kept for the next body,
+const KEPT_POINTS: usize = 4000;
+/// and of so many bodies: more at once are rare.
+const KEPT_BATCHES: usize = 4;
 
 /// What has come in since the start.
 #[derive(Debug, Default)]
@@ -86,12 +91,13 @@ pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
     touched: Mutex<Touched>,
+    spare: Mutex<Vec<Batch>>,
 }
 
 impl Ingest {
     /// Into this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, counters: Counters::default(), touched: Mutex::default() }
+        Self { store, counters: Counters::default(), touched: Mutex::default(), spare: Mutex::default() }
     }
 
     /// What has come in since the start.
@@ -124,7 +130,23 @@ impl Ingest {
         now_ms: i64,
         only_node: Option<&str>,
     ) -> Result<Outcome, IngestError> {
-        let mut batch = decode(body, precision, now_ms);
+        let mut batch = self.spare().pop().unwrap_or_default();
+        batch.read(body, precision, now_ms);
+        let outcome = self.batch(&mut batch, now_ms, only_node);
+        let mut spare = self.spare();
+        if batch.points.len() <= KEPT_POINTS && spare.len() < KEPT_BATCHES {
+            spare.push(batch);
+        }
+        drop(spare);
+        self.count(body.len(), outcome.as_ref().ok());
+        outcome
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Batch>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn batch(&self, batch: &mut Batch, now_ms: i64, only_node: Option<&str>) -> Result<Outcome, IngestError> {
         if let Some(node) = only_node {
             let said = |point: &Point| point.tag(HOST).unwrap_or_default().to_owned();
             if let Some(said) = batch.points.iter().map(said).find(|said| said != node) {
@@ -149,11 +171,11 @@ impl Ingest {
             first_bad_line: batch.errors.first().map(|error| error.line),
             reasons: reasons.take(MAX_REASONS).collect(),
         };
-        self.count(body.len(), &outcome);
         Ok(outcome)
     }
 
-    fn count(&self, bytes: usize, outcome: &Outcome) {
+    fn count(&self, bytes: usize, outcome: Option<&Outcome>) {
+        let Some(outcome) = outcome else { return };
         let add = |counter: &AtomicU64, by: usize| counter.fetch_add(by as u64, Ordering::Relaxed);
         add(&self.counters.batches, 1);
         add(&self.counters.bytes, bytes);

@@ -20,7 +20,7 @@ pub fn count_lines(lines: &[u8]) -> usize {
 }
 
 /// What one line says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Point {
     /// The measurement, unescaped.
     pub measurement: String,

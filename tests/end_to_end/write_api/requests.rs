@@ -105,7 +105,7 @@ const BODIES: [&str; 4] = [
 ];
 
 /// Lines on which the two differ, and the difference's name in `docs/api.md`.
-const DIFFERENT: [(&str, &str); 7] = [
+const DIFFERENT: [(&str, &str); 8] = [
     ("@ f=1\r", "carriage return"),
     ("\r", "carriage return"),
     ("@ f=\"a\"b", "after a quote"),
@@ -113,6 +113,7 @@ const DIFFERENT: [(&str, &str); 7] = [
     ("@ time=1i", "field `time`"),
     ("@ time=1i,f=1", "field `time`"),
     ("@\\\nx f=1", "escaped line feed"),
+    ("@ f=1 7952342400000000000", "the future"),
 ];
 
 const QUERIES: [(&str, Option<&str>); 14] = [

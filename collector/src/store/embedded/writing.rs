@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use picollect_store_format::{FRAME_HEAD_BYTES, Kind, MAX_FRAME_BYTES, MAX_TIME_MS, Table};
@@ -129,13 +129,13 @@ impl Shared {
     }
 
     /// Waits until the current segment, which is begun if need be, may grow.
-    fn with_room(&self) -> Result<std::sync::MutexGuard<'_, Writing>, StoreError> {
+    fn with_room(&self) -> Result<MutexGuard<'_, Writing>, StoreError> {
         let mut writing = lock(&self.writing);
         let is_full = |writing: &mut Writing| writing.current.as_ref().is_some_and(Current::is_full);
         if is_full(&mut writing) && writing.sealing.is_some() {
             let waits = |writing: &mut Writing| writing.sealing.is_some();
             let waited = self.changed.wait_timeout_while(writing, PATIENCE, waits);
-            writing = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            writing = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         if is_full(&mut writing) {
             writing.rotate();
