@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use picollect_promql::{Context, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError, Times};
+use picollect_promql::{
+    Context, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError, Times,
+};
 
 const LIMITS: Limits = Limits { steps: 100, series: 100, samples: 10_000, memory_bytes: 1 << 20 };
 /// From one sample to the next, and the times that are asked about, in milliseconds.
@@ -18,7 +20,8 @@ impl Source for Two {
         let times = times.filter(|t_ms| (wanted.from_ms..=wanted.to_ms).contains(t_ms));
         let samples: Vec<Sample> = times.map(|t_ms| Sample { t_ms, value: (t_ms % 7) as f64 }).collect();
         let series = |host: &str| {
-            let labels = [("__name__", "m"), ("host", host)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let labels =
+                [("__name__", "m"), ("host", host)].map(|(name, value)| (name.to_owned(), value.to_owned()));
             Series { labels: Labels::new(labels), samples: samples.clone() }
         };
         Ok(vec![series("a"), series("b")])
