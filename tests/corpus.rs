@@ -31,20 +31,25 @@ pub(crate) fn epoch_traces(start_ms: i64, slower: i64) -> Vec<Trace> {
 /// Every trace through a store and the report. `write` takes its lines and gives the options that name the store and
 /// whatever has to live meanwhile; the report's joules may differ by a share of `tolerance`.
 pub(crate) fn energy_corpus<T>(start_ms: i64, tolerance: f64, write: impl Fn(&str) -> (Vec<String>, T)) {
-    for Trace { host, lines, window, joules, covered_s } in epoch_traces(start_ms, 1) {
-        let (options, _alive) = write(&lines);
-        let (from, to) = (rfc3339(window.start_ms), rfc3339(window.end_ms));
-        let mut arguments = vec!["report", "--format", "json", "--from", &from, "--to", &to];
-        arguments.extend(options.iter().map(String::as_str));
-        let report: serde_json::Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
-        let nodes = report["nodes"].as_array().expect("nodes");
-        let node =
-            nodes.iter().find(|node| node["host"] == *host).unwrap_or_else(|| panic!("{host}: {report}"));
-        let known = |value: &serde_json::Value| value.as_f64().expect("known");
-        let got_s = known(&node["coverage"]) * known(&report["window"]["seconds"]);
-        assert!((known(&node["energy_j"]) - joules).abs() <= tolerance * joules.max(1.0), "{host}: {node}");
-        assert!((got_s - covered_s).abs() < 1e-6, "{host}: {node}");
+    for trace in epoch_traces(start_ms, 1) {
+        let (options, _alive) = write(&trace.lines);
+        assert_reported(&trace, tolerance, &options);
     }
+}
+
+/// Whether the report says of a trace in the store that `options` name what the corpus says.
+pub(crate) fn assert_reported(trace: &Trace, tolerance: f64, options: &[String]) {
+    let Trace { host, window, joules, covered_s, .. } = trace;
+    let (from, to) = (rfc3339(window.start_ms), rfc3339(window.end_ms));
+    let mut arguments = vec!["report", "--format", "json", "--from", &from, "--to", &to];
+    arguments.extend(options.iter().map(String::as_str));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
+    let nodes = report["nodes"].as_array().expect("nodes");
+    let node = nodes.iter().find(|node| node["host"] == **host).unwrap_or_else(|| panic!("{host}: {report}"));
+    let known = |value: &serde_json::Value| value.as_f64().expect("known");
+    let got_s = known(&node["coverage"]) * known(&report["window"]["seconds"]);
+    assert!((known(&node["energy_j"]) - joules).abs() <= tolerance * joules.max(1.0), "{host}: {node}");
+    assert!((got_s - covered_s).abs() < 1e-6, "{host}: {node}");
 }
 
 fn number(value: &toml::Value) -> f64 {

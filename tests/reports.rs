@@ -2,16 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use picollect_collector::ask::Sources;
-use picollect_collector::config::Config;
+use picollect_collector::config::{Config, Keep, Retention};
 use picollect_collector::ingest::Ingest;
 use picollect_collector::runs::{self, Run, Share, Stretch};
-use picollect_collector::store;
 use picollect_collector::summary::Summaries;
+use picollect_collector::{query, retention, store};
+use picollect_evaluate::Window;
 use picollect_telemetry::line::Precision;
 
-use crate::corpus::{Trace, energy_corpus, epoch_traces};
+use crate::corpus::{Trace, assert_reported, energy_corpus, epoch_traces};
 use crate::golden::assert_golden;
 use crate::process::{run, stdout};
 
@@ -142,6 +144,33 @@ fn the_energy_corpus_through_ingest_store_and_report() {
         let directory = store_with(lines);
         (vec!["--data".to_owned(), text(directory.path()).to_owned()], directory)
     });
+}
+
+/// The same when all that is left are points a minute and then an hour; a trace lasts several minutes, and a run lasts as
+/// long as its window.
+#[test]
+fn the_energy_corpus_rolled_up() {
+    // Points an hour come eight days at a time, and none of that may lie ahead.
+    let start_ms = 1_792_800_000_000;
+    let day = |days: u64| Keep::For(Duration::from_secs(days * 24 * 3600));
+    let minutes = Retention { raw: day(1), ..Retention::default() };
+    let hours = Retention { minutes: day(1), ..minutes };
+    for trace in epoch_traces(start_ms, 17) {
+        let directory = store_with(&trace.lines);
+        let store = store::open(directory.path()).expect("the store opens");
+        let Window { start_ms, end_ms } = trace.window;
+        let run = Run::of_load("load", "window", &trace.host, Stretch { start_ms, end_ms }, Vec::new());
+        runs::record(&store, &run).expect("the store writes");
+        store.seal().expect("the store seals");
+        let options = ["--data".to_owned(), text(directory.path()).to_owned()];
+        for (retention, step_s) in [(minutes, 60.0), (hours, 3600.0)] {
+            retention::apply(&store, &retention, start_ms + 20 * 24 * 3_600_000).expect("the store rolls up");
+            assert_eq!(query::resolution_s(&store, trace.window).expect("the store reads"), Some(step_s));
+            assert_reported(&trace, 1e-9, &options);
+        }
+        let report = stdout(&["report", "--run", &run.id, "--data", &options[1]]);
+        assert!(report.replace('\n', " ").contains("stored as a point in 1 h"), "{report}");
+    }
 }
 
 /// The same through the sum that is kept for the panels: slow enough that the day is cut, and asked several

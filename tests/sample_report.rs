@@ -71,7 +71,7 @@ pub(crate) fn sample() -> Report {
 
 /// A stretch of the sample's window, in seconds from its beginning.
 fn span(from_s: i64, to_s: i64) -> Span {
-    Span { start: time(from_s), end: time(to_s), seconds: (to_s - from_s) as f64 }
+    Span { start: time(from_s), end: time(to_s), seconds: (to_s - from_s) as f64, resolution_s: None }
 }
 
 fn time(second: i64) -> String {

@@ -7,16 +7,15 @@ pub mod check;
 mod cost;
 mod hardware;
 mod query;
+mod retention;
 mod site;
 mod store;
 mod wall;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use picollect_settings::duration;
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
@@ -26,6 +25,7 @@ pub use alerts::{Address, AlertsConfig, Email, Ntfy, Security, Webhook};
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use query::QueryConfig;
+pub use retention::{Keep, Retention};
 pub use site::{Interconnect, Measured, Supply};
 pub use store::StoreConfig;
 pub(crate) use wall::check_name;
@@ -44,9 +44,8 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8650";
 pub struct Config {
     /// Address and port to listen on.
     pub listen: Option<String>,
-    /// Data that is older is deleted.
-    #[serde(deserialize_with = "duration::optional")]
-    pub retention: Option<Duration>,
+    /// How long data is kept, and in which resolution.
+    pub retention: Option<Retention>,
     /// When the embedded store has on the disk what it acknowledged.
     pub durability: Option<Durability>,
     /// Where samples lie, and what opens it.
@@ -155,6 +154,8 @@ fn on_the_line(flag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
@@ -189,7 +190,8 @@ mod tests {
                     [[hardware.alternative]]\nname = \"cloud\"\nprice_per_hour = 0.1\ngflops = 100\n\
                     [supply]\nefficiency = 0.88\n[interconnect]\nmeasured = \"upper-bound\"\nwatts = 12\n";
         let config = read(text).unwrap();
-        assert_eq!(config.retention, Some(Duration::from_secs(90 * 24 * 3600)));
+        let after = Keep::For(Duration::from_secs(90 * 24 * 3600));
+        assert_eq!(config.retention, Some(Retention::default().deleting_after(after)));
         assert_eq!(config.cost.tariff_per_kwh, Some(Rate::Constant(0.3)));
         assert_eq!(config.cost.grid_g_per_kwh, Some(Rate::File("grid.csv".into())));
         assert_eq!((config.hardware.node_price, config.hardware.rest_price), (Some(60.0), None));

@@ -25,6 +25,7 @@ pub mod published;
 pub mod query;
 pub mod questions;
 pub mod report;
+pub mod retention;
 pub mod retire;
 pub mod run;
 pub mod runs;

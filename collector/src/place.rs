@@ -10,7 +10,7 @@ use picollect_settings::exit::{Failure, usage};
 use crate::config::{Config, ConfigOptions, StoreConfig};
 use crate::data_dir;
 use crate::store::location::{Location, Secrets};
-use crate::store::{self, Durability, Store, StoreError};
+use crate::store::{self, Durability, EmbeddedStore, Store, StoreError};
 
 /// Where the data directory is.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +51,14 @@ pub struct Place {
     pub durability: Durability,
 }
 
+/// An open store.
+pub struct Opened {
+    /// Whatever it is.
+    pub store: Arc<dyn Store>,
+    /// The same, if it is the embedded one.
+    pub embedded: Option<Arc<EmbeddedStore>>,
+}
+
 impl Place {
     /// The embedded store in a data directory.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
@@ -61,6 +69,15 @@ impl Place {
     /// Opens it, or makes it.
     pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         store::connect(&self.location, &self.secrets, self.durability)
+    }
+
+    /// The same for whoever has to look after the embedded store.
+    pub fn open_either(&self) -> Result<Opened, StoreError> {
+        let Location::Embedded(directory) = &self.location else {
+            return Ok(Opened { store: self.open()?, embedded: None });
+        };
+        let embedded = Arc::new(store::open_durable(directory, self.durability)?);
+        Ok(Opened { store: Arc::clone(&embedded) as Arc<dyn Store>, embedded: Some(embedded) })
     }
 
     /// Opens a store that is there; a mistyped directory is not made.

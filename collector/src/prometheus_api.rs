@@ -13,11 +13,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use picollect_promql::{Answer, Context, Error, Kind, Matcher, Query, Times, selections};
+use picollect_evaluate::Window;
+use picollect_promql::{Answer, Context, Error, Kind, LOOKBACK_MS, Matcher, Query, Times, selections};
 use picollect_telemetry::catalogue::{self, Metric};
 use serde_json::{Value as Json, json};
 
 use crate::config::QueryConfig;
+use crate::query::{resolution_s, whole};
 use crate::store::{Store, StoreError};
 
 pub use expose::{Format, last_samples};
@@ -105,7 +107,7 @@ impl Api {
     pub fn query(&self, parameters: &Parameters) -> Result<String, ApiError> {
         let query = Query::parse(parameters.required("query")?)?;
         let t_ms = parameters.time("time")?.unwrap_or(self.now_ms);
-        self.evaluate(|context| query.instant(context, t_ms)).map(|answer| json::answer(&answer, t_ms))
+        self.evaluate(t_ms, |context| query.instant(context, t_ms)).map(|answer| json::answer(&answer, t_ms))
     }
 
     /// `query_range`: what it is at many moments.
@@ -119,11 +121,16 @@ impl Api {
         if times.end_ms < times.start_ms {
             return Err(ApiError::BadData("`end` is before `start`".to_owned()));
         }
-        self.evaluate(|context| query.range(context, times)).map(|answer| json::answer(&answer, times.end_ms))
+        let answer = self.evaluate(times.start_ms, |context| query.range(context, times))?;
+        Ok(json::answer(&answer, times.end_ms))
     }
 
-    fn evaluate(&self, ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>) -> Result<Answer, ApiError> {
-        evaluate(self.store.as_ref(), self.limits, ask)
+    fn evaluate(
+        &self,
+        start_ms: i64,
+        ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
+    ) -> Result<Answer, ApiError> {
+        evaluate(self.store.as_ref(), self.limits, start_ms, ask)
     }
 
     /// `series`: the labels of all series that any `match[]` finds. They are those that the store has, whatever `start`
@@ -167,18 +174,22 @@ impl Api {
     }
 }
 
-/// Asks a query of a store, within these limits.
+/// Asks a query of a store, from a time on and within these limits.
 pub(crate) fn evaluate(
     store: &dyn Store,
     limits: QueryConfig,
+    start_ms: i64,
     ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
 ) -> Result<Answer, ApiError> {
     let deadline = Instant::now() + limits.timeout;
     let source = StoreSource { store, deadline };
     let out_of_time = || Instant::now() >= deadline;
     let limits = limits.limits();
-    let subquery_step_ms = SUBQUERY_STEP_MS;
-    Ok(ask(&Context { source: &source, limits, subquery_step_ms, out_of_time: &out_of_time })?)
+    // A point an hour stands for longer than a sample does.
+    let step_s = resolution_s(store, Window { start_ms, end_ms: start_ms })?.unwrap_or(0.0);
+    let (lookback_ms, subquery_step_ms) = (LOOKBACK_MS + whole(step_s * 1000.0), SUBQUERY_STEP_MS);
+    let out_of_time = &out_of_time;
+    Ok(ask(&Context { source: &source, limits, lookback_ms, subquery_step_ms, out_of_time })?)
 }
 
 fn matches(parameters: &Parameters) -> Result<Vec<Vec<Matcher>>, ApiError> {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use picollect_evaluate::Window;
 use picollect_evaluate::energy::{Energy, EnergyPoint, of_counter, of_epochs, of_watts};
 use picollect_evaluate::series::Sample;
-use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, SINCE_MS, WATTS};
+use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, RESOLUTION, SINCE_MS, WATTS};
 
 use crate::store::{Selector, SeriesKey, Store, StoreError};
+use crate::time::now_ms;
 
 /// How far outside a window a sample may lie that still says something about its edges: a little more
 /// than the longest interval of an agent.
@@ -158,6 +159,20 @@ pub fn interval_s(samples: &[Sample]) -> Option<f64> {
     let middle = gaps.len() / 2;
     let (_, median, _) = gaps.select_nth_unstable(middle);
     Some(*median as f64 / 1000.0)
+}
+
+/// How far apart the points are that stand for some of a window's samples, in seconds; `None` if all that came is
+/// still stored.
+pub fn resolution_s(store: &dyn Store, window: Window) -> Result<Option<f64>, StoreError> {
+    let (measurement, field) = (Some(RESOLUTION.measurement), Some(RESOLUTION.field));
+    let mut coarsest: Option<f64> = None;
+    for key in store.series(&Selector { measurement, field, tags: &[] })? {
+        // A mark is about all that is before it.
+        let since = Window { start_ms: window.start_ms + 1, end_ms: now_ms().max(window.end_ms) };
+        let marks = numbers(store, &key, since, 0)?.into_iter().map(|mark| mark.value);
+        coarsest = marks.chain(coarsest).reduce(f64::max);
+    }
+    Ok(coarsest)
 }
 
 /// A number of milliseconds that came through a float.

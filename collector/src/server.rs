@@ -17,12 +17,12 @@ use tokio::task::JoinHandle;
 use self::connections::{MAX_CONNECTIONS, bounded};
 use self::own_certificate::Own;
 use crate::alerts::Watching;
-use crate::config::Config;
+use crate::config::{Config, Retention};
 use crate::data_dir::{self, Lock};
-use crate::place::Place;
+use crate::place::{Opened, Place};
 use crate::published::Publishing;
-use crate::store::Store;
-use crate::time::{millis, now_ms};
+use crate::retention;
+use crate::store::StoreError;
 use crate::tokens::Tokens;
 use crate::wall::poll::Polling;
 use crate::web::{Collector, router};
@@ -30,8 +30,8 @@ use crate::web::{Collector, router};
 /// How to serve, beside what and where.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Delete what is older.
-    pub keep: Option<Duration>,
+    /// How long the embedded store keeps what.
+    pub retention: Retention,
     /// Serve https.
     pub tls: Option<Tls>,
     /// Where samples lie; `None` is the embedded store in the data directory.
@@ -99,8 +99,11 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let place = options.place.clone().unwrap_or_else(|| Place::in_directory(data));
     let config = options.config.clone();
     let tokens = config.tokens.clone().map_or_else(|| Tokens::of(data), Tokens::at);
-    let opened = tokio::task::spawn_blocking(move || Collector::new(place.open()?, tokens, config));
-    let mut collector = opened.await??;
+    let opened = tokio::task::spawn_blocking(move || {
+        let Opened { store, embedded } = place.open_either()?;
+        Ok::<_, StoreError>((Collector::new(store, tokens, config)?, embedded))
+    });
+    let (mut collector, embedded) = opened.await??;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let (address, listener) = (listener.local_addr()?, listener.into_std()?);
     let tls = match &options.tls {
@@ -125,7 +128,7 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         let server = axum_server::from_tcp(listener)?.handle(task_handle);
         tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
     };
-    let retention = options.keep.map(|keep| tokio::spawn(retain(Arc::clone(&collector.store), keep)));
+    let retention = embedded.map(|embedded| retention::start(embedded, options.retention));
     let polling =
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
     let watching =
@@ -146,25 +149,6 @@ async fn load(certificate: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {
 /// Fails only if a provider was chosen before, and then that one is as good.
 fn provide_ciphers() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// Old data is looked for so often.
-const RETENTION_CHECK: Duration = Duration::from_secs(3600);
-
-/// Deletes what is older than `keep`, now and every hour, until its task is ended.
-async fn retain(store: Arc<dyn Store>, keep: Duration) {
-    loop {
-        let shared = Arc::clone(&store);
-        let before_ms = now_ms().saturating_sub(millis(keep));
-        let deleted = tokio::task::spawn_blocking(move || shared.delete_before(before_ms)).await;
-        match deleted {
-            Ok(Ok(0)) => {}
-            Ok(Ok(samples)) => tracing::info!(samples, "deleted what is older than the retention"),
-            Ok(Err(error)) => tracing::error!("cannot delete old data: {:#}", anyhow::Error::from(error)),
-            Err(error) => tracing::error!("cannot delete old data: {error}"),
-        }
-        tokio::time::sleep(RETENTION_CHECK).await;
-    }
 }
 
 /// Returns at SIGINT or SIGTERM.

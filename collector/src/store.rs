@@ -19,7 +19,7 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, escape_tag};
 
 use self::location::{Location, Secrets};
-pub use embedded::{Durability, EmbeddedStore, Verified, open, open_durable};
+pub use embedded::{Durability, EmbeddedStore, Resolution, Verified, open, open_durable};
 #[cfg(feature = "influxdb2")]
 pub use influxdb2::Influxdb2Store;
 pub use prometheus::PrometheusStore;

@@ -33,7 +33,13 @@ fuzz_target!(
     init: std::panic::set_hook(Box::new(|_| ())),
     |text: &str| {
         let Ok(query) = Query::parse(text) else { return };
-        let context = Context { source: &Two, limits: LIMITS, subquery_step_ms: STEP_MS, out_of_time: &|| false };
+        let context = Context {
+            source: &Two,
+            limits: LIMITS,
+            lookback_ms: STEP_MS,
+            subquery_step_ms: STEP_MS,
+            out_of_time: &|| false,
+        };
         let _answered_or_refused = query.instant(&context, END_MS);
         let _answered_or_refused = query.range(&context, Times { start_ms: 0, end_ms: END_MS, step_ms: STEP_MS });
     }

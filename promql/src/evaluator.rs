@@ -12,7 +12,7 @@ use crate::labels::Labels;
 use crate::range_functions::Stretch;
 use crate::selection::{Selection, matchers};
 use crate::source::{Sample, Series};
-use crate::{Answer, Context, LOOKBACK_MS, Times};
+use crate::{Answer, Context, Times};
 
 /// Times and durations beyond this many milliseconds are taken as this many, so that none overflows: 142,000 years.
 const FOREVER_MS: i64 = 1 << 52;
@@ -176,15 +176,16 @@ impl<'a> Evaluator<'a> {
         wanted: impl Fn(Sample) -> f64,
     ) -> Result<Vec<Stepped>, Error> {
         let reach = self.reach(selector.at.as_ref(), selector.offset.as_ref());
+        let lookback_ms = self.context.lookback_ms;
         let mut all = Vec::new();
-        for series in self.fetch(selector, reach, LOOKBACK_MS, grid)? {
+        for series in self.fetch(selector, reach, lookback_ms, grid)? {
             let mut stepped = self.stepped(series.labels, grid)?;
             let mut past = 0;
             for (t_ms, value) in grid.times().zip(&mut stepped.values) {
                 let to_ms = reach.from(t_ms);
                 past += series.samples[past..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
                 let latest = past.checked_sub(1).map(|at| series.samples[at]);
-                let alive = |sample: &Sample| sample.t_ms > to_ms - LOOKBACK_MS && !sample.is_stale();
+                let alive = |sample: &Sample| sample.t_ms > to_ms - lookback_ms && !sample.is_stale();
                 *value = latest.filter(alive).map(&wanted);
             }
             if !stepped.is_empty() {

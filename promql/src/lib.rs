@@ -38,7 +38,7 @@ use grid::Grid;
 /// deep for a thread's stack.
 pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 
-/// How long a sample stands for its series when no newer one comes, in milliseconds: Prometheus' default.
+/// How long a sample stands for its series in Prometheus if nobody says otherwise, in milliseconds.
 pub const LOOKBACK_MS: i64 = 5 * 60 * 1000;
 
 /// What a query may take at most.
@@ -78,6 +78,8 @@ pub struct Context<'a> {
     pub source: &'a dyn Source,
     /// What the query may take.
     pub limits: Limits,
+    /// How long a sample stands for its series when no newer one comes, in milliseconds.
+    pub lookback_ms: i64,
     /// The resolution of a subquery that names none, in milliseconds.
     pub subquery_step_ms: i64,
     /// Says that the query has taken too long; asked often.

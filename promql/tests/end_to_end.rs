@@ -1,6 +1,6 @@
 //! The evaluator beside a real Prometheus.
 
-use picollect_promql::{Answer, Context, Error, Limits, Query, Series, Times};
+use picollect_promql::{Answer, Context, Error, LOOKBACK_MS, Limits, Query, Series, Times};
 
 use crate::data::{all, open_metrics};
 use crate::differential::compare;
@@ -12,6 +12,7 @@ fn ours(source: &Memory, case: &Case) -> Result<Comparable, Error> {
     let context = Context {
         source,
         limits: Limits { steps: 11_000, series: 10_000, samples: 10_000_000, memory_bytes: 1 << 30 },
+        lookback_ms: LOOKBACK_MS,
         subquery_step_ms: 60_000,
         out_of_time: &|| false,
     };

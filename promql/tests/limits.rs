@@ -1,6 +1,8 @@
 //! Every limit is an error of its own, and what has ended is no longer there.
 
-use picollect_promql::{Answer, Context, Error, Kind, Labels, Limits, Query, Sample, Series, Times};
+use picollect_promql::{
+    Answer, Context, Error, Kind, LOOKBACK_MS, Labels, Limits, Query, Sample, Series, Times,
+};
 
 use crate::data::{END_MS, START_MS, all};
 use crate::memory::Memory;
@@ -8,10 +10,13 @@ use crate::memory::Memory;
 const WIDE: Limits = Limits { steps: 1000, series: 1000, samples: 1_000_000, memory_bytes: 1 << 28 };
 const HOUR: Times = Times { start_ms: START_MS, end_ms: END_MS, step_ms: 60_000 };
 
+fn context<'a>(source: &'a Memory, limits: Limits, out_of_time: &'a dyn Fn() -> bool) -> Context<'a> {
+    Context { source, limits, lookback_ms: LOOKBACK_MS, subquery_step_ms: 60_000, out_of_time }
+}
+
 fn ask(text: &str, limits: Limits, out_of_time: &dyn Fn() -> bool) -> Result<Answer, Error> {
     let source = Memory(all());
-    let context = Context { source: &source, limits, subquery_step_ms: 60_000, out_of_time };
-    Query::parse(text)?.range(&context, HOUR)
+    Query::parse(text)?.range(&context(&source, limits, out_of_time), HOUR)
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn a_series_that_was_marked_as_ended_is_gone_at_once() {
     let labels = Labels::new([("__name__".to_owned(), "up".to_owned())]);
     let samples = vec![sample(0, 1.0), sample(10_000, stale), sample(30_000, 2.0)];
     let source = Memory(vec![Series { labels: labels.clone(), samples }]);
-    let context = Context { source: &source, limits: WIDE, subquery_step_ms: 60_000, out_of_time: &|| false };
+    let context = context(&source, WIDE, &|| false);
     let at = |text: &str, t_ms| Query::parse(text).unwrap().instant(&context, t_ms).unwrap();
     let one = |value, t_ms| {
         Answer::Vector(vec![Series { labels: labels.clone(), samples: vec![sample(t_ms, value)] }])

@@ -24,8 +24,8 @@ const VERSION: u8 = 1;
 const MAX_COLUMNS: usize = 1 << 16;
 const CRC_BYTES: usize = 4;
 
-/// Cuts columns, each with its series' number, into what fits into chunks.
-pub fn chunks(columns: &[(u64, Samples)]) -> Vec<Vec<(u64, Samples)>> {
+/// Cuts columns, each with its series' number, into what fits into chunks of at most `span_ms`.
+pub fn chunks(columns: &[(u64, Samples)], span_ms: i64) -> Vec<Vec<(u64, Samples)>> {
     let longest = columns.iter().map(|(_, samples)| samples.len()).max().unwrap_or(0);
     let most = longest.div_ceil(longest.div_ceil(MAX_CHUNK_SAMPLES).max(1)).max(1);
     let mut from = vec![0; columns.len()];
@@ -34,7 +34,7 @@ pub fn chunks(columns: &[(u64, Samples)]) -> Vec<Vec<(u64, Samples)>> {
         let heads = columns.iter().zip(&from).map(|((_, samples), from)| &samples.times[*from..]);
         let Some(start_ms) = heads.clone().filter_map(|times| times.first()).min() else { break };
         let full = heads.filter_map(|times| times.get(most)).min().copied();
-        let end_ms = full.unwrap_or(i64::MAX).min(start_ms.saturating_add(MAX_CHUNK_SPAN_MS));
+        let end_ms = full.unwrap_or(i64::MAX).min(start_ms.saturating_add(span_ms));
         let mut chunk = Vec::new();
         for ((series, samples), from) in columns.iter().zip(&mut from) {
             let to = *from + samples.times[*from..].partition_point(|t_ms| *t_ms < end_ms);
@@ -286,11 +286,13 @@ mod tests {
 
     #[test]
     fn a_long_column_is_cut_evenly_and_a_sparse_one_by_the_day() {
-        let long = chunks(&[(1, floats((0..8000).collect())), (2, floats(vec![3999, 7999]))]);
+        let columns = [(1, floats((0..8000).collect())), (2, floats(vec![3999, 7999]))];
+        let long = chunks(&columns, MAX_CHUNK_SPAN_MS);
         let lengths: Vec<_> = long.iter().map(|chunk| (chunk[0].1.len(), chunk[1].1.len())).collect();
         assert_eq!(lengths, [(4000, 1), (4000, 1)]);
-        let sparse = chunks(&[(1, floats(vec![0, MAX_CHUNK_SPAN_MS - 1, MAX_CHUNK_SPAN_MS, i64::MAX / 2]))]);
+        let sparse = [(1, floats(vec![0, MAX_CHUNK_SPAN_MS - 1, MAX_CHUNK_SPAN_MS, i64::MAX / 2]))];
+        let sparse = chunks(&sparse, MAX_CHUNK_SPAN_MS);
         assert_eq!(sparse.iter().map(|chunk| chunk[0].1.len()).collect::<Vec<_>>(), [2, 1, 1]);
-        assert!(chunks(&[]).is_empty());
+        assert!(chunks(&[], MAX_CHUNK_SPAN_MS).is_empty());
     }
 }

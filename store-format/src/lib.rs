@@ -7,6 +7,7 @@ mod column;
 mod cursor;
 mod decimal;
 mod frame;
+pub mod rollup;
 mod row;
 mod samples;
 mod table;

@@ -125,6 +125,12 @@ impl Samples {
         self.times.is_empty()
     }
 
+    /// Times and numbers; a text is none.
+    pub fn numbers(&self) -> impl Iterator<Item = (i64, f64)> + '_ {
+        let number = |(at, t_ms): (usize, &i64)| Some((*t_ms, self.values.number(at)?));
+        self.times.iter().enumerate().filter_map(number)
+    }
+
     /// Adds what was written later; only values of the same type are taken.
     pub fn append(&mut self, later: Self) {
         match (&mut self.values, later.values) {
@@ -149,15 +155,18 @@ impl Samples {
         let last = order.last().copied();
         let kept = order.windows(2).filter(|pair| !replaced(pair)).map(|pair| pair[0]).chain(last);
         let kept: Vec<usize> = kept.collect();
-        self.values = self.values.picked(&kept);
-        self.times = kept.iter().map(|at| self.times[*at]).collect();
+        *self = self.picked(&kept);
     }
 
     /// Those in a range of their numbers.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Self {
-        let order: Vec<usize> = range.collect();
-        Self { times: order.iter().map(|at| self.times[*at]).collect(), values: self.values.picked(&order) }
+        self.picked(&range.collect::<Vec<usize>>())
+    }
+
+    /// Those with these numbers.
+    pub(crate) fn picked(&self, order: &[usize]) -> Self {
+        Self { times: order.iter().map(|at| self.times[*at]).collect(), values: self.values.picked(order) }
     }
 }
 

@@ -24,6 +24,8 @@ pub const NO_DATA: &str = "no_data";
 pub enum Kind {
     /// A value of its moment.
     Gauge,
+    /// What was added since the sample before: may itself be added over time.
+    Delta,
     /// A running total; starts at zero again with a new epoch or boot.
     Counter,
     /// A number that stands for a condition: 0 no, 1 yes.
@@ -37,6 +39,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
+            Self::Delta => "delta",
             Self::Counter => "counter",
             Self::State => "state",
             Self::Text => "text",
@@ -187,11 +190,13 @@ metrics! {
     HEADROOM = "health"."headroom_k", "K", Gauge, [], "From the temperature of the processor now up to the first at which this board slows itself down; absent for a board whose limit is not known.";
     RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
-    ENERGY_J = "energy"."joules", "J", Gauge, ["boundary", "meter", "source"], "Energy of the minute that ends here, as the report computes it; may be added over time. This and the next four are the collector's own word.";
-    ENERGY_COVERED_S = "energy"."covered_s", "s", Gauge, ["boundary", "meter", "source"], "Seconds of that minute that `joules` covers.";
-    ENERGY_SPEAKING_J = "energy"."speaking_joules", "J", Gauge, ["boundary", "meter", "source"], "`joules` where this meter speaks for its node, else 0: what may be added over the nodes of one boundary.";
-    ENERGY_PRICE = "energy"."price", "currency", Gauge, ["boundary", "meter", "source"], "What `speaking_joules` cost, in the currency of the collector's `[cost]`; absent without a tariff.";
-    ENERGY_CO2E_G = "energy"."co2e_g", "g", Gauge, ["boundary", "meter", "source"], "CO2 equivalent of `speaking_joules`; absent without a grid intensity.";
+    ENERGY_J = "energy"."joules", "J", Delta, ["boundary", "meter", "source"], "Energy of the minute that ends here, as the report computes it. This and the next four are the collector's own word.";
+    ENERGY_COVERED_S = "energy"."covered_s", "s", Delta, ["boundary", "meter", "source"], "Seconds of that minute that `joules` covers.";
+    ENERGY_SPEAKING_J = "energy"."speaking_joules", "J", Delta, ["boundary", "meter", "source"], "`joules` where this meter speaks for its node, else 0: what may be added over the nodes of one boundary.";
+    ENERGY_PRICE = "energy"."price", "currency", Delta, ["boundary", "meter", "source"], "What `speaking_joules` cost, in the currency of the collector's `[cost]`; absent without a tariff.";
+    ENERGY_CO2E_G = "energy"."co2e_g", "g", Delta, ["boundary", "meter", "source"], "CO2 equivalent of `speaking_joules`; absent without a grid intensity.";
+
+    RESOLUTION = "resolution"."step_s", "s", Gauge, [], "Up to here the store has a point in so many seconds of what came before, and not all that came; absent where it has all. The collector's own word.";
 
     RESULT_RATE = "result"."rate", "1", Gauge, ["name", "run", "unit"], "What a finished run achieved, in SI units of the tag; stored once, at its end. This and the next four are the collector's own word.";
     RESULT_RATE_PER_W = "result"."rate_per_w", "1", Gauge, ["name", "run", "unit"], "The rate by mean power over the core phase, or over the whole run where that is not known.";

@@ -2,14 +2,13 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
 use picollect_settings::exit::{Failure, usage};
 
 use crate::config::check::{self, Effective};
-use crate::config::{Config, DEFAULT_LISTEN, Origin, Setting, lay_over};
+use crate::config::{Config, DEFAULT_LISTEN, Keep, Origin, Retention, Setting, lay_over};
 use crate::place::{Place, StoreOptions};
 use crate::server;
 use crate::store::Durability;
@@ -23,9 +22,10 @@ pub struct ServeOptions {
     /// Address and port to listen on; port 0 is any free one [default: 127.0.0.1:8650]
     #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
     listen: Option<String>,
-    /// Delete data that is older, such as 90d [default: keep everything]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "PICOLLECT_RETENTION")]
-    retention: Option<Duration>,
+    /// Delete data that is older, such as 90d, or forever; the file also says when it becomes coarser [default: forever,
+    /// points a minute after 14 days, points an hour after a year]
+    #[arg(long, value_name = "TIME", env = "PICOLLECT_RETENTION")]
+    retention: Option<Keep>,
     /// Serve https with a certificate that the collector makes itself; nodes that join by code then trust it
     #[arg(long, env = "PICOLLECT_TLS_OWN")]
     tls_own: bool,
@@ -70,12 +70,17 @@ impl Serving {
             .clone()
             .or_else(|| config.listen.clone())
             .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
-        let keep = options.retention.or(config.retention);
-        Ok(Self { data, listen, server: server::Options { keep, tls, place: Some(place), config } })
+        let retention = options.retention_with(&config);
+        Ok(Self { data, listen, server: server::Options { retention, tls, place: Some(place), config } })
     }
 }
 
 impl ServeOptions {
+    fn retention_with(&self, config: &Config) -> Retention {
+        let in_file = config.retention.unwrap_or_default();
+        self.retention.map_or(in_file, |after| in_file.deleting_after(after))
+    }
+
     fn own_or(&self, files: Option<server::Tls>, config: &Config) -> Result<Option<server::Tls>, Failure> {
         match (self.tls_own || config.tls_own, files) {
             (true, Some(_)) => Err(usage(anyhow!("`tls_own` and `tls_cert` exclude each other"))),
@@ -157,7 +162,6 @@ fn effective(
         said.unwrap_or(Setting { value: otherwise.to_owned(), origin: Origin::Default })
     };
     let path = |path: PathBuf| path.display().to_string();
-    let time = |time: Duration| humantime::format_duration(time).to_string();
     let given = |value, flag, variable| lay_over(value, flag, variable, None);
     let file = given(options.place.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
     let found = config.file.clone().map_or_else(|| "none".to_owned(), path);
@@ -168,12 +172,10 @@ fn effective(
     let in_file = |value: String| Setting { value, origin: Origin::File };
     let tokens = config.tokens.clone().map(path).map(in_file);
     let listen = lay_over(options.listen.clone(), "--listen", "PICOLLECT_LISTEN", config.listen.clone());
-    let retention = lay_over(
-        options.retention.map(time),
-        "--retention",
-        "PICOLLECT_RETENTION",
-        config.retention.map(time),
-    );
+    let keeps = options.retention_with(config).to_string();
+    let (given_keeps, in_file) =
+        (options.retention.map(|_| keeps.clone()), config.retention.map(|_| keeps.clone()));
+    let retention = lay_over(given_keeps, "--retention", "PICOLLECT_RETENTION", in_file);
     let durability = options.durability.map(|durability| durability.to_string());
     let in_file = config.durability.map(|durability| durability.to_string());
     let durability = lay_over(durability, "--durability", "PICOLLECT_DURABILITY", in_file);
@@ -190,7 +192,7 @@ fn effective(
             ("store", or(store, &place.location.to_string())),
             ("tokens", or(tokens, &data.join("tokens.json").display().to_string())),
             ("listen", or(listen, DEFAULT_LISTEN)),
-            ("retention", or(retention, "everything is kept")),
+            ("retention", or(retention, &keeps)),
             ("durability", or(durability, &Durability::default().to_string())),
             ("tls_cert", or(certificate, "none")),
             ("tls_key", or(key, "none")),

@@ -39,7 +39,7 @@ pub(super) fn find(store: &dyn Store, matchers: &[Matcher]) -> Result<Vec<(Label
 pub(super) fn type_of(metric: &Metric) -> Option<&'static str> {
     match metric.kind {
         Kind::Counter => Some("counter"),
-        Kind::Gauge | Kind::State => Some("gauge"),
+        Kind::Gauge | Kind::Delta | Kind::State => Some("gauge"),
         Kind::Text => None,
     }
 }

@@ -25,7 +25,7 @@ use self::node::Seen;
 use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
 use crate::ask::{AskError, Sources};
 use crate::nodes::heard;
-use crate::query::hosts;
+use crate::query::{hosts, resolution_s};
 use crate::runs;
 use crate::time::rfc3339;
 
@@ -35,14 +35,14 @@ type Result<T> = std::result::Result<T, AskError>;
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut known = Vec::new();
     for host in hosts(from.store)? {
-        known.extend(heard(from.store, &host, window.end_ms)?.map(|heard| (host, heard)));
+        known.extend(heard_at(from, &host, window.end_ms)?.map(|heard| (host, heard)));
     }
     let names: Vec<String> = known.iter().map(|(host, _)| host.clone()).collect();
     let part = Part::of(from, &names, Scope::Cluster, window)?;
     let mut seen = Vec::new();
     for (host, heard) in &known {
         let meter = part.metered.get(host);
-        let mut one = node::see(from.store, host, window, *heard, meter)?;
+        let mut one = node::see(from.store, host, window, *heard, part.resolution_s, meter)?;
         one.node.thermal = thermal::model(&one, meter);
         seen.push(one);
     }
@@ -54,7 +54,7 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let balance = balance(&seen);
     let mut report = Report {
         schema: SCHEMA,
-        window: span(window),
+        window: span(window, part.resolution_s),
         verdict: Vec::new(),
         overhead: overhead(&part),
         advice: advice::advice(&seen, &balance),
@@ -78,8 +78,21 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     Ok(report)
 }
 
-fn span(window: Window) -> Span {
-    Span { start: rfc3339(window.start_ms), end: rfc3339(window.end_ms), seconds: window.seconds() }
+fn span(window: Window, resolution_s: Option<f64>) -> Span {
+    let (start, end) = (rfc3339(window.start_ms), rfc3339(window.end_ms));
+    Span { start, end, seconds: window.seconds(), resolution_s }
+}
+
+/// When a node was heard last at a moment, and how far apart its samples are there.
+fn heard_at(from: &Sources<'_>, host: &str, t_ms: i64) -> Result<Option<(i64, f64)>> {
+    let resolution_s = resolution_s(from.store, Window { start_ms: t_ms, end_ms: t_ms })?;
+    let heard = heard(from.store, host, t_ms)?;
+    Ok(heard.map(|(heard_ms, interval_s)| (heard_ms, at_least(interval_s, resolution_s))))
+}
+
+/// How far apart samples are that came so often and may have been rolled up since.
+fn at_least(interval_s: f64, resolution_s: Option<f64>) -> f64 {
+    interval_s.max(resolution_s.unwrap_or(0.0))
 }
 
 fn cluster(seen: &[Seen], part: Part) -> Cluster {

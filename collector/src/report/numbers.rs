@@ -132,7 +132,11 @@ pub(super) fn stretch(span: &Span) -> String {
     let start = moment(&span.start);
     let start = start.trim_end_matches(" UTC");
     let end = clock(&span.end, spans_days(span));
-    format!("{start} to {end} UTC ({})", duration(span.seconds))
+    let coarse = match span.resolution_s {
+        Some(step_s) => format!(", stored as a point in {}", duration(step_s)),
+        None => String::new(),
+    };
+    format!("{start} to {end} UTC ({}{coarse})", duration(span.seconds))
 }
 
 /// `1 node`, `2 nodes`.
@@ -238,8 +242,12 @@ mod tests {
 
     #[test]
     fn a_stretch_names_the_second_day_only_if_it_is_another() {
-        let span =
-            |end: &str| Span { start: "2026-11-23T12:00:00.000Z".into(), end: end.into(), seconds: 60.0 };
+        let span = |end: &str| Span {
+            start: "2026-11-23T12:00:00.000Z".into(),
+            end: end.into(),
+            seconds: 60.0,
+            resolution_s: None,
+        };
         assert_eq!(
             spaced(&stretch(&span("2026-11-23T12:01:00.000Z"))),
             "2026-11-23 12:00:00 to 12:01:00 UTC (1 min)"

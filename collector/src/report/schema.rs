@@ -52,6 +52,8 @@ pub struct Span {
     pub end: String,
     /// Its length.
     pub seconds: f64,
+    /// How far apart the points are that stand for some of its samples, s; `null` if all that came is still stored.
+    pub resolution_s: Option<f64>,
 }
 
 /// All nodes together. Energy is that of the widest boundary for which there is any; figures of

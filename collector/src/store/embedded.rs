@@ -14,6 +14,7 @@ mod keeper;
 mod merging;
 mod others;
 mod reading;
+mod rolling;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -31,6 +32,7 @@ use self::database::Database;
 pub use self::durability::Durability;
 use self::journal::Journal;
 use self::others::Others;
+pub use self::rolling::Resolution;
 pub use self::verify::Verified;
 use self::writing::Writing;
 use super::{Appended, Bucket, Selector, SeriesKey, Store, StoreError, StoredSample};
@@ -86,6 +88,34 @@ impl EmbeddedStore {
     /// Turns all that this process has written into chunks, and merges what is worth it.
     pub fn seal(&self) -> Result<(), StoreError> {
         self.shared.seal_all()
+    }
+
+    /// Rolls up what is sealed and not later than `until_ms` to points of this resolution, in whole pages of time
+    /// ([`Resolution::page_ms`]), while others read and write; says how many samples went that way. Counters and
+    /// states keep a sample on both sides of each of the times `exact_at`, which are in order.
+    pub fn roll_up(&self, to: Resolution, until_ms: i64, exact_at: &[i64]) -> Result<u64, StoreError> {
+        self.shared.roll_up(to, until_ms, exact_at)
+    }
+
+    /// When the oldest sealed sample is that [`roll_up`](Self::roll_up) to this resolution would take.
+    pub fn oldest_finer(&self, than: Resolution) -> Result<Option<i64>, StoreError> {
+        self.shared.oldest(Some(than))
+    }
+
+    /// When the oldest sealed sample is, rolled up or not.
+    pub fn oldest(&self) -> Result<Option<i64>, StoreError> {
+        self.shared.oldest(None)
+    }
+
+    /// When the last point of a resolution is, if there is any.
+    pub fn last_of(&self, resolution: Resolution) -> Result<Option<i64>, StoreError> {
+        self.shared.last_of(resolution)
+    }
+
+    /// Bytes that are in use: deleting makes them fewer at once, while the file keeps its size for what comes.
+    pub fn used_bytes(&self) -> Result<u64, StoreError> {
+        let in_file = lock(&self.shared.reader).used_bytes()?;
+        Ok(in_file + self.shared.journal.size_bytes()?)
     }
 }
 

@@ -15,10 +15,10 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::{Boundary, Source};
 
 use super::super::{EnergyFigure, SourcePart};
-use super::Result;
+use super::{Result, at_least};
 use crate::ask::Sources;
 use crate::nodes::heard;
-use crate::query::{energy_of, interval_s, numbers, power_meters};
+use crate::query::{energy_of, interval_s, numbers, power_meters, resolution_s};
 use crate::store::SeriesKey;
 
 /// What a meter says of itself it says rarely, and it holds until it says otherwise.
@@ -71,6 +71,8 @@ pub(super) enum Scope {
 /// Some nodes in a part of time.
 pub(super) struct Part {
     pub(super) window: Window,
+    /// How far apart the points are that stand for some of its samples.
+    pub(super) resolution_s: Option<f64>,
     /// How many nodes there are, metered or not.
     pub(super) nodes: usize,
     /// The meter that speaks for each node that has one.
@@ -100,6 +102,7 @@ impl Part {
         wall.retain(|meter| in_front_of(from, &meter.name, nodes, scope));
         let mut part = Self {
             window,
+            resolution_s: resolution_s(from.store, window)?,
             nodes: nodes.len(),
             metered,
             wall,
@@ -139,6 +142,7 @@ impl Part {
             self.meters().filter(|meter| meter.figure.boundary == sum.boundary).collect();
         let watts: Vec<_> = parts.iter().map(|meter| meter.watts.clone()).collect();
         let interval_s = parts.iter().map(|meter| meter.interval_s).fold(0.0, f64::max);
+        let interval_s = at_least(interval_s, self.resolution_s);
         let whole_s = self.window.seconds() * sum.nodes as f64;
         let accuracies: Vec<_> = parts.iter().map(|meter| meter.accuracy_and_mean_w()).collect();
         EnergyFigure {

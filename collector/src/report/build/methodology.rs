@@ -38,12 +38,17 @@ fn facts(from: &Sources<'_>, part: &Part, is_core: bool) -> Facts {
         source: part.energy.source.and_then(Source::from_name),
         boundary: part.boundary(),
         accuracy_ratio: part.accuracy_ratio(),
-        readings_interval_s: longest_s,
+        // How often the meter was read is not known any more once its readings are rolled up.
+        readings_interval_s: longest_s.filter(|_| part.resolution_s.is_none()),
         meter_reads_per_s: part.speaking().map(|meter| 1.0 / meter.interval_s).reduce(f64::min),
         conversions_per_s: conversions.flatten(),
         integrated: part.speaking().map(|meter| meter.integrated).reduce(|a, b| a && b),
         ac: None,
-        readings_in_core: readings.iter().map(Vec::len).min().filter(|_| is_core),
+        readings_in_core: readings
+            .iter()
+            .map(Vec::len)
+            .min()
+            .filter(|_| is_core && part.resolution_s.is_none()),
         // All of what is uncovered is taken for an end: the least favourable place.
         uncovered_start_s: covered_s.map(|covered_s| (window.seconds() - covered_s).max(0.0)),
         uncovered_end_s: covered_s.map(|_| 0.0),

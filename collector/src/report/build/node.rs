@@ -13,9 +13,9 @@ use picollect_telemetry::catalogue::{
 };
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
-use super::Result;
 use super::energy::Meter;
-use crate::nodes::heard;
+use super::{Result, at_least, heard_at};
+use crate::ask::Sources;
 use crate::query::{AROUND_MS, Series, latest, numbers, series_of, whole};
 use crate::store::{Selector, SeriesKey, Store};
 use crate::time::rfc3339;
@@ -43,17 +43,26 @@ pub(super) fn see(
     host: &str,
     window: Window,
     (heard_ms, interval_s): (i64, f64),
+    resolution_s: Option<f64>,
     meter: Option<&Meter>,
 ) -> Result<Seen> {
     let info = latest(store, host, &NODE_INFO, window.end_ms, AROUND_MS)?;
     let tag = |name: &str| info.as_ref().and_then(|(key, _)| key.tag(name)).map(ToOwned::to_owned);
+    let state = presence(heard_ms, window.end_ms, interval_s).as_str();
+    let interval_s = at_least(interval_s, resolution_s);
     let temps = processor(store, host, &TEMP, window)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;
     let cores = of_all_cores(store, host, &CORES, window)?;
-    let mean_max = |samples: &[Sample]| MeanMax {
-        mean: mean(samples, window, interval_s),
-        max: greatest(samples, window),
+    let mean_max = |series: &Option<Series>| -> Result<MeanMax> {
+        let Some(Series { key, samples }) = series else { return Ok(MeanMax::default()) };
+        let max = match resolution_s {
+            Some(_) => greatest_rolled_up(store, key, window)?,
+            None => greatest(samples, window),
+        };
+        Ok(MeanMax { mean: mean(samples, window, interval_s), max })
     };
+    let (temp_c, busy_ratio) = (mean_max(&temps)?, mean_max(&busy)?);
+    let (temps, busy, cores) = (samples_of(temps), samples_of(busy), samples_of(cores));
     let moments = moments(store, host, window, &temps, &busy)?;
     let episodes = known_episodes(&moments, window, interval_s);
     let causes = episodes.iter().flatten().map(|episode| episode.cause).collect();
@@ -64,11 +73,11 @@ pub(super) fn see(
         model: tag("model"),
         serials: serials(store, host, window)?,
         simulated: tag(SIMULATED).is_some(),
-        state: presence(heard_ms, window.end_ms, interval_s).as_str(),
+        state,
         meter: meter.map(|meter| meter.name.clone()),
         energy: meter.map(|meter| meter.energy_figure(window)).unwrap_or_default(),
-        temp_c: mean_max(&temps),
-        busy_ratio: mean_max(&busy),
+        temp_c,
+        busy_ratio,
         episodes: episodes.map(|found| found.iter().map(|one| episode(one, possible_s)).collect()),
         thermal: Thermal::default(),
         missing: missing(store, host, window, heard_ms, interval_s)?,
@@ -91,16 +100,16 @@ pub(super) fn episodes_in(
     window: Window,
     interval_s: f64,
 ) -> Result<Option<Vec<throttle::Episode>>> {
-    let temps = processor(store, host, &TEMP, window)?;
-    let busy = of_all_cores(store, host, &BUSY, window)?;
+    let temps = samples_of(processor(store, host, &TEMP, window)?);
+    let busy = samples_of(of_all_cores(store, host, &BUSY, window)?);
     let moments = moments(store, host, window, &temps, &busy)?;
     Ok(known_episodes(&moments, window, interval_s))
 }
 
 /// Mean share of the cores that worked.
-pub(super) fn mean_busy(store: &dyn Store, host: &str, window: Window) -> Result<Option<f64>> {
-    let interval_s = heard(store, host, window.end_ms)?.map_or(1.0, |(_, interval_s)| interval_s);
-    Ok(mean(&of_all_cores(store, host, &BUSY, window)?, window, interval_s))
+pub(super) fn mean_busy(from: &Sources<'_>, host: &str, window: Window) -> Result<Option<f64>> {
+    let interval_s = heard_at(from, host, window.end_ms)?.map_or(1.0, |(_, interval_s)| interval_s);
+    Ok(mean(&samples_of(of_all_cores(from.store, host, &BUSY, window)?), window, interval_s))
 }
 
 /// While the node is busy: an idle one runs slowly on purpose.
@@ -142,9 +151,20 @@ fn episode(episode: &throttle::Episode, possible_s: Option<f64>) -> Episode {
 }
 
 /// The first series of a metric: of several thermal zones the processor's.
-fn processor(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Vec<Sample>> {
-    let series = series_of(store, host, metric, window, 0)?;
-    Ok(series.into_iter().next().map(|series| series.samples).unwrap_or_default())
+fn processor(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Option<Series>> {
+    Ok(series_of(store, host, metric, window, 0)?.into_iter().next())
+}
+
+fn samples_of(series: Option<Series>) -> Vec<Sample> {
+    series.map(|series| series.samples).unwrap_or_default()
+}
+
+/// The greatest number of a window whose samples may be rolled up: the points then are means, but the greatest of
+/// what they stand for is stored beside them.
+fn greatest_rolled_up(store: &dyn Store, key: &SeriesKey, window: Window) -> Result<Option<f64>> {
+    let until = Window { end_ms: window.end_ms + 1, ..window };
+    let step_ms = until.end_ms - until.start_ms;
+    Ok(store.aggregate(key, until, step_ms)?.first().map(|bucket| bucket.max))
 }
 
 /// All series of a flag: which origin speaks may change within a window.
@@ -152,10 +172,9 @@ fn of_all_origins(store: &dyn Store, host: &str, flag: &Metric, window: Window) 
     Ok(series_of(store, host, flag, window, 0)?.into_iter().flat_map(|series| series.samples).collect())
 }
 
-fn of_all_cores(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Vec<Sample>> {
+fn of_all_cores(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Option<Series>> {
     let all = |series: &Series| series.key.tag("core") == Some("all");
-    let series = series_of(store, host, metric, window, 0)?.into_iter().find(all);
-    Ok(series.map(|series| series.samples).unwrap_or_default())
+    Ok(series_of(store, host, metric, window, 0)?.into_iter().find(all))
 }
 
 /// What the throttling verdict needs, put together by time stamp: an agent's samples of one tick share
@@ -181,14 +200,16 @@ fn moments(
     put(&flag(&THROTTLED)?, &|moment, value| raise(&mut moment.flags.throttled, value));
     put(&flag(&SOFT_LIMIT)?, &|moment, value| raise(&mut moment.flags.soft_limit, value));
     put(temps, &|moment, value| moment.temp_c = Some(value));
-    put(&processor(store, host, &MEASURED_HZ, window)?, &|moment, value| moment.clock_hz = Some(value));
-    put(&processor(store, host, &MAX_HZ, window)?, &|moment, value| moment.max_hz = Some(value));
+    put(&samples_of(processor(store, host, &MEASURED_HZ, window)?), &|moment, value| {
+        moment.clock_hz = Some(value);
+    });
+    put(&samples_of(processor(store, host, &MAX_HZ, window)?), &|moment, value| moment.max_hz = Some(value));
     // Slowed down on purpose is not throttled.
-    put(&processor(store, host, &MAX_LIMIT_HZ, window)?, &|moment, limit| {
+    put(&samples_of(processor(store, host, &MAX_LIMIT_HZ, window)?), &|moment, limit| {
         moment.max_hz = Some(moment.max_hz.map_or(limit, |max_hz| max_hz.min(limit)));
     });
     put(busy, &|moment, value| moment.busy_cores = Some(value));
-    put(&of_all_cores(store, host, &CORES, window)?, &|moment, cores| {
+    put(&samples_of(of_all_cores(store, host, &CORES, window)?), &|moment, cores| {
         moment.busy_cores = moment.busy_cores.map(|busy| busy * cores);
         moment.cores = Some(cores);
     });

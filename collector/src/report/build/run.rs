@@ -14,9 +14,8 @@ use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult};
 use super::energy::{Part, Scope};
-use super::{Result, methodology, node, provenance, span};
+use super::{Result, heard_at, methodology, node, provenance, span};
 use crate::ask::Sources;
-use crate::nodes::heard;
 use crate::query::hosts;
 use crate::runs::{self, Check, Core, End};
 
@@ -49,6 +48,7 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     };
     let idle = kept.idle.map(|idle| subject.part(idle.into())).transpose()?;
     remarks.extend(short_idle(&kept));
+    remarks.extend(whole.resolution_s.map(rolled_up));
     remarks.extend(subject.busy_while_idle(&kept)?);
     if headline.is_some_and(|at| results[at].core.is_none()) {
         remarks.push("the core phase is not known: the rate is divided by the power of the whole run".into());
@@ -60,7 +60,7 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     provenance.extend(provenance::of_nodes(from.store, &subject.nodes, whole.window)?);
     Ok(Run {
         throttled: subject.throttled(whole.window)?,
-        window: span(whole.window),
+        window: span(whole.window, whole.resolution_s),
         status,
         remarks,
         simulated: kept.simulated,
@@ -97,7 +97,7 @@ impl<'a> Subject<'a> {
         }
         let mut nodes = Vec::new();
         for host in hosts(from.store)? {
-            let Some((heard_ms, interval_s)) = heard(from.store, &host, run.time.end_ms)? else { continue };
+            let Some((heard_ms, interval_s)) = heard_at(from, &host, run.time.end_ms)? else { continue };
             // A run may be shorter than the time between two samples.
             let up = presence(heard_ms, run.time.end_ms, interval_s) == Presence::Up;
             if up || heard_ms >= run.time.start_ms {
@@ -126,7 +126,7 @@ impl<'a> Subject<'a> {
             rate: kept.rate,
             unit: kept.unit.clone(),
             unit_per_w: Unit::parse(&kept.unit).0.per_watt(),
-            core: kept.core.map(|core| span(core.time.into())),
+            core: kept.core.map(|core| span(core.time.into(), part.resolution_s)),
             core_edge_s: kept.core.map(|core| core.edge_s),
             rate_per_w: per_w(part.all_mean_w()),
             uncertainty,
@@ -160,7 +160,7 @@ impl<'a> Subject<'a> {
         let Some(idle) = run.idle else { return Ok(None) };
         let mut busy = Vec::new();
         for host in &self.nodes {
-            busy.extend(node::mean_busy(self.from.store, host, idle.into())?.map(|busy| (busy, host)));
+            busy.extend(node::mean_busy(self.from, host, idle.into())?.map(|busy| (busy, host)));
         }
         let busiest = busy.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
         Ok(busiest.filter(|(busy, _)| *busy > IDLE_BUSY).map(|(busy, host)| {
@@ -175,7 +175,7 @@ impl<'a> Subject<'a> {
     fn throttled(&self, window: Window) -> Result<Option<bool>> {
         let mut known = None;
         for host in &self.nodes {
-            let Some((_, interval_s)) = heard(self.from.store, host, window.end_ms)? else { continue };
+            let Some((_, interval_s)) = heard_at(self.from, host, window.end_ms)? else { continue };
             if let Some(episodes) = node::episodes_in(self.from.store, host, window, interval_s)? {
                 known = Some(known.unwrap_or(false) || !episodes.is_empty());
             }
@@ -211,7 +211,7 @@ fn counted(run: &runs::Run, whole: &Part) -> Option<RunResult> {
         rate,
         unit: Unit::FlopPerSecond.name().to_owned(),
         unit_per_w: Unit::FlopPerSecond.per_watt(),
-        core: Some(span(whole.window)),
+        core: Some(span(whole.window, whole.resolution_s)),
         core_edge_s: Some(0.0),
         core_energy: whole.energy.clone(),
         rate_per_w: per_w,
@@ -226,6 +226,13 @@ fn short_idle(run: &runs::Run) -> Option<String> {
     (seconds < SHORTEST_IDLE_S).then(|| {
         format!("idle power was measured for {seconds:.1} s only; {SHORTEST_IDLE_S} s are asked for")
     })
+}
+
+fn rolled_up(resolution_s: f64) -> String {
+    format!(
+        "its samples are old and stored as a point in {resolution_s} s; energy from its beginning to its end and of \
+         its core phase stayed exact"
+    )
 }
 
 fn status(run: &runs::Run) -> (&'static str, Vec<String>) {

@@ -1,13 +1,13 @@
-//! What changes the SQLite file: a segment becomes chunks, short chunks become longer ones, old samples go.
+//! What changes the SQLite file: a segment becomes chunks, short chunks become longer ones, old samples go. How old
+//! ones are rolled up stands in `rolling`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use picollect_store_format::{
-    Head, Kind, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Samples, Table, chunks, encode,
-};
+use picollect_store_format::{Kind, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Samples, Table, chunks, encode};
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::database::{Chunk, View, damaged, failed};
+use super::database::{Chunk, View, failed, longest_ms};
+use super::rolling::Resolution;
 use crate::store::{SeriesKey, StoreError};
 
 /// Chunks of fewer points are merged with their neighbours: early ones of a busy store, and those of a slow sender.
@@ -18,6 +18,9 @@ const LONG_POINTS: usize = MAX_CHUNK_SAMPLES / 2;
 const MANY_CHUNKS: usize = 16;
 /// Most chunks read for one merge, so that one late sample in a long history does not read all of it.
 const MAX_CANDIDATES: i64 = 1024;
+
+/// No segment of the journal has this number, and all are later.
+pub(super) const BEFORE_ALL_SEGMENTS: u64 = 0;
 
 /// A transaction that writes; nothing of it holds without [`commit`](Self::commit).
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl Change<'_> {
                     columns.push((self.series(id, name, kind)?, samples));
                 }
             }
-            self.insert(id, segment, &columns)?;
+            self.insert(id, segment, 0, &columns)?;
             touched.push(Touched { group: id, start_ms, end_ms });
         }
         Ok(touched)
@@ -96,18 +99,19 @@ impl Change<'_> {
         Ok(make.insert(params![group, field, kind as u8])?.cast_unsigned())
     }
 
-    /// Writes columns, each with its series, as chunks.
+    /// Writes columns, each with its number, as chunks of these steps.
     pub(super) fn insert(
         &self,
         group: i64,
         segment: u64,
+        step_ms: i64,
         columns: &[(u64, Samples)],
     ) -> Result<(), StoreError> {
         let mut insert = self.view.transaction.prepare_cached(
-            "INSERT INTO chunk (point_group, segment, start_ms, end_ms, points, head, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO chunk (point_group, segment, step_ms, start_ms, end_ms, points, head, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
-        for columns in chunks(columns) {
+        for columns in chunks(columns, longest_ms(step_ms)) {
             let times =
                 columns.iter().filter_map(|(_, samples)| samples.times.first().zip(samples.times.last()));
             let start_ms = times.clone().map(|(first, _)| *first).min();
@@ -115,7 +119,8 @@ impl Change<'_> {
             let points = columns.iter().map(|(_, samples)| samples.len()).max();
             let points = points.and_then(|points| u32::try_from(points).ok());
             let (head, data) = encode(&columns);
-            insert.execute(params![group, segment.cast_signed(), start_ms, end_ms, points, head, data])?;
+            let segment = segment.cast_signed();
+            insert.execute(params![group, segment, step_ms, start_ms, end_ms, points, head, data])?;
         }
         Ok(())
     }
@@ -128,7 +133,7 @@ impl Change<'_> {
                 run.iter().map(|outline| self.view.chunk(outline.id)).collect::<Result<Vec<_>, _>>()?;
             let segment = run.iter().map(|outline| outline.segment).max().unwrap_or_default();
             let columns = self.united(&chunks)?;
-            self.insert(touched.group, segment, &columns)?;
+            self.insert(touched.group, segment, 0, &columns)?;
             for outline in &run {
                 self.delete(outline.id)?;
             }
@@ -141,7 +146,7 @@ impl Change<'_> {
     fn outlines(&self, touched: Touched) -> Result<Vec<Outline>, StoreError> {
         let mut statement = self.view.transaction.prepare_cached(
             "SELECT id, segment, start_ms, end_ms, points FROM chunk
-             WHERE point_group = ?1 AND end_ms BETWEEN ?2 AND ?3 ORDER BY start_ms, id LIMIT ?4",
+             WHERE point_group = ?1 AND step_ms = 0 AND end_ms BETWEEN ?2 AND ?3 ORDER BY start_ms, id LIMIT ?4",
         )?;
         let from_ms = touched.start_ms.saturating_sub(MAX_CHUNK_SPAN_MS);
         let to_ms = touched.end_ms.saturating_add(MAX_CHUNK_SPAN_MS);
@@ -167,7 +172,7 @@ impl Change<'_> {
         Ok(in_order.collect())
     }
 
-    fn delete(&self, chunk: i64) -> Result<(), StoreError> {
+    pub(super) fn delete(&self, chunk: i64) -> Result<(), StoreError> {
         self.view.transaction.prepare_cached("DELETE FROM chunk WHERE id = ?1")?.execute([chunk])?;
         Ok(())
     }
@@ -179,16 +184,16 @@ impl Change<'_> {
         for (group, outline) in self.beginning_before(t_ms)? {
             let chunk = self.view.chunk(outline.id)?;
             groups.insert(group);
-            deleted += chunk.head.count();
+            deleted += chunk.samples();
             if outline.end_ms >= t_ms {
                 let mut kept = self.view.all(&chunk)?;
-                for (_, samples) in &mut kept {
+                for (column, samples) in &mut kept {
                     let from = samples.times.partition_point(|at| *at < t_ms);
                     *samples = samples.part(from..samples.len());
-                    deleted -= samples.len();
+                    deleted -= if chunk.series_of(*column).1 { samples.len() } else { 0 };
                 }
                 kept.retain(|(_, samples)| !samples.is_empty());
-                self.insert(group, chunk.segment, &kept)?;
+                self.insert(group, chunk.segment, chunk.step_ms, &kept)?;
             }
             self.delete(outline.id)?;
         }
@@ -201,13 +206,17 @@ impl Change<'_> {
         let mut statement = self.view.transaction.prepare_cached(
             "SELECT chunk.id, segment, start_ms, end_ms, points, point_group
              FROM point_group CROSS JOIN chunk ON point_group = point_group.id
-             WHERE end_ms < ?2 AND start_ms < ?1",
+             WHERE step_ms = ?3 AND end_ms < ?2 AND start_ms < ?1",
         )?;
         let row = |row: &Row<'_>| Ok((row.get(5)?, outline(row)?));
-        // No chunk that begins before the time ends later than this.
-        let latest_ms = t_ms.saturating_add(MAX_CHUNK_SPAN_MS);
-        let rows = statement.query_map([t_ms, latest_ms], row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut beginning = Vec::new();
+        for step_ms in [0].into_iter().chain(Resolution::ALL.map(Resolution::step_ms)) {
+            // No chunk that begins before the time ends later than this.
+            let latest_ms = t_ms.saturating_add(longest_ms(step_ms));
+            let rows = statement.query_map([t_ms, latest_ms, step_ms], row)?;
+            beginning.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(beginning)
     }
 
     /// Deletes the series of a group that have no sample any more, and the group with its last one.
@@ -217,15 +226,13 @@ impl Change<'_> {
         let mut empty =
             of_group.query_map([group], |row| row.get(0))?.collect::<Result<BTreeSet<i64>, _>>()?;
         // Most have a sample in the newest chunk, so that one head tells it.
-        let newest_first = "SELECT id, head FROM chunk WHERE point_group = ?1 ORDER BY end_ms DESC";
-        let mut heads = transaction.prepare_cached(newest_first)?;
-        let mut rows = heads.query([group])?;
+        let newest_first = "SELECT id FROM chunk WHERE point_group = ?1 ORDER BY end_ms DESC";
+        let mut ids = transaction.prepare_cached(newest_first)?;
+        let mut rows = ids.query([group])?;
         let mut chunks = 0;
         while let Some(row) = rows.next()?.filter(|_| !empty.is_empty()) {
-            let (id, head): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            let head = Head::read(&head).map_err(|why| damaged(id, why))?;
-            for column in &head.columns {
-                empty.remove(&column.series.cast_signed());
+            for series in self.view.chunk(row.get(0)?)?.series() {
+                empty.remove(&series.cast_signed());
             }
             chunks += 1;
         }

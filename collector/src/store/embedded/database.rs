@@ -7,19 +7,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use picollect_store_format::{ChunkColumn, Head, Kind, MAX_CHUNK_SPAN_MS, Samples};
+use picollect_store_format::{ChunkColumn, Head, Kind, MAX_CHUNK_SPAN_MS, Samples, rollup};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
 };
 
 use super::change::Change;
 use super::format_1;
+use super::rolling::Resolution;
 use crate::store::{Cause, Selector, SeriesKey, StoreError};
 
 /// The file in the data directory.
 pub(super) const FILE: &str = "store.sqlite";
 /// Version of the format, in SQLite's `user_version`.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 /// A process waits so long for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Half a page of each chunk's last one is empty, so small pages make a small file.
@@ -47,10 +48,18 @@ const SCHEMA: &str = "
         end_ms INTEGER NOT NULL,
         points INTEGER NOT NULL,
         head BLOB NOT NULL,
-        data BLOB NOT NULL
+        data BLOB NOT NULL,
+        step_ms INTEGER NOT NULL DEFAULT 0
     ) STRICT;
-    CREATE INDEX chunk_time ON chunk (point_group, end_ms, start_ms);
+    CREATE INDEX chunk_time ON chunk (point_group, step_ms, end_ms, start_ms);
     CREATE TABLE sealed (segment INTEGER PRIMARY KEY) STRICT;
+";
+
+/// What format 2 lacks: it rolled nothing up.
+const FROM_FORMAT_2: &str = "
+    ALTER TABLE chunk ADD COLUMN step_ms INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX chunk_time;
+    CREATE INDEX chunk_time ON chunk (point_group, step_ms, end_ms, start_ms);
 ";
 
 /// A connection to the file.
@@ -66,8 +75,36 @@ pub(super) struct Chunk {
     pub(super) id: i64,
     /// The segment that it was, which says what was written later.
     pub(super) segment: u64,
+    /// The steps that its samples are rolled up to; 0 if they are as they came.
+    pub(super) step_ms: i64,
     /// What is in it.
     pub(super) head: Head,
+}
+
+impl Chunk {
+    /// The series of a column, and whether the column has its samples.
+    pub(super) fn series_of(&self, column: u64) -> (u64, bool) {
+        if self.step_ms == 0 { (column, true) } else { rollup::series_of(column) }
+    }
+
+    /// The series that have samples here.
+    pub(super) fn series(&self) -> BTreeSet<u64> {
+        self.head.columns.iter().map(|column| self.series_of(column.series).0).collect()
+    }
+
+    /// How many samples.
+    pub(super) fn samples(&self) -> usize {
+        let of_samples = self.head.columns.iter().filter(|column| self.series_of(column.series).1);
+        of_samples.map(|column| self.head.sets[column.set].count).sum()
+    }
+}
+
+/// How long a chunk of these steps may be.
+pub(super) fn longest_ms(step_ms: i64) -> i64 {
+    match Resolution::ALL.into_iter().find(|resolution| resolution.step_ms() == step_ms) {
+        Some(resolution) => resolution.page_ms(),
+        None => MAX_CHUNK_SPAN_MS,
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -119,6 +156,13 @@ impl Database {
         Ok(self.connection.query_row(query, [], |row| row.get(0))?)
     }
 
+    /// Bytes of the file that are in use; what was deleted leaves room for what comes.
+    pub(super) fn used_bytes(&self) -> Result<u64, StoreError> {
+        let query = "SELECT (page_count - freelist_count) * page_size
+             FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
+        Ok(self.connection.query_row(query, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
     /// Bytes of the file.
     pub(super) fn size_bytes(&self) -> Result<u64, StoreError> {
         let query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
@@ -164,6 +208,11 @@ pub(super) fn create_tables(connection: &mut Connection) -> Result<(), rusqlite:
             ))?;
         }
         1 => format_1::set_aside(&transaction)?,
+        2 => {
+            transaction.execute_batch(FROM_FORMAT_2)?;
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+            return transaction.commit();
+        }
         FORMAT => return Ok(()),
         _ => {
             let text = format!("it has format {format}; this version of picollect reads format {FORMAT}");
@@ -211,20 +260,76 @@ impl View<'_> {
         Ok(self.transaction.prepare_cached(query)?.query_row(of, row).optional()?)
     }
 
-    /// A group's chunks that have samples from `start_ms` to `end_ms`.
-    pub(super) fn chunks(&self, group: i64, start_ms: i64, end_ms: i64) -> Result<Vec<Chunk>, StoreError> {
+    /// The rows of all groups.
+    pub(super) fn groups(&self) -> Result<Vec<i64>, StoreError> {
+        let mut groups = self.transaction.prepare_cached("SELECT id FROM point_group ORDER BY id")?;
+        let rows = groups.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// When the last point of a resolution is.
+    pub(super) fn last_of(&self, resolution: Resolution) -> Result<Option<i64>, StoreError> {
+        let last = "SELECT max(end_ms) FROM point_group CROSS JOIN chunk ON point_group = point_group.id
+             WHERE step_ms = ?1";
+        Ok(self.transaction.prepare_cached(last)?.query_row([resolution.step_ms()], |row| row.get(0))?)
+    }
+
+    /// When the first sample of a group in chunks of some steps is, unless it is later than `until_ms`.
+    pub(super) fn first_of(
+        &self,
+        group: i64,
+        steps: &[i64],
+        until_ms: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let mut first = self.transaction.prepare_cached(
+            "SELECT min(start_ms) FROM chunk
+             WHERE point_group = ?1 AND step_ms = ?2 AND end_ms <= ?3 AND start_ms <= ?4",
+        )?;
+        let mut earliest: Option<i64> = None;
+        for step_ms in steps {
+            let latest_ms = until_ms.saturating_add(longest_ms(*step_ms));
+            let of_step: Option<i64> =
+                first.query_row(params![group, step_ms, latest_ms, until_ms], |row| row.get(0))?;
+            earliest = earliest.into_iter().chain(of_step).min();
+        }
+        Ok(earliest)
+    }
+
+    /// A group's series: number, measurement, field and type.
+    pub(super) fn series_in(&self, group: i64) -> Result<Vec<(u64, String, String, Kind)>, StoreError> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT series.id, measurement, field, type FROM series
+             JOIN point_group ON point_group.id = point_group WHERE point_group = ?1",
+        )?;
+        let series = |row: &Row<'_>| {
+            let kind = Kind::from_number(row.get(3)?).unwrap_or(Kind::Text);
+            Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?, kind))
+        };
+        let rows = statement.query_map([group], series)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A group's chunks of these steps that have samples from `start_ms` to `end_ms`.
+    pub(super) fn chunks(
+        &self,
+        group: i64,
+        step_ms: i64,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<Chunk>, StoreError> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT id, segment, head FROM chunk
-             WHERE point_group = ?1 AND end_ms BETWEEN ?2 AND ?4 AND start_ms <= ?3",
+             WHERE point_group = ?1 AND step_ms = ?2 AND end_ms BETWEEN ?3 AND ?5 AND start_ms <= ?4",
         )?;
         // No chunk that begins within the window ends later than this.
-        let latest_ms = end_ms.saturating_add(MAX_CHUNK_SPAN_MS);
-        let mut rows = statement.query(params![group, start_ms, end_ms, latest_ms])?;
+        let latest_ms = end_ms.saturating_add(longest_ms(step_ms));
+        let mut rows = statement.query(params![group, step_ms, start_ms, end_ms, latest_ms])?;
         let mut chunks = Vec::new();
         while let Some(row) = rows.next()? {
             let (id, segment) = (row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned());
             let bytes = row.get_ref(2)?.as_blob().map_err(failed)?;
-            chunks.push(Chunk { id, segment, head: Head::read(bytes).map_err(|why| damaged(id, why))? });
+            let head = Head::read(bytes).map_err(|why| damaged(id, why))?;
+            chunks.push(Chunk { id, segment, step_ms, head });
         }
         Ok(chunks)
     }
@@ -239,11 +344,12 @@ impl View<'_> {
 
     /// A chunk without its data.
     pub(super) fn chunk(&self, id: i64) -> Result<Chunk, StoreError> {
-        let row = "SELECT segment, head FROM chunk WHERE id = ?1";
-        let mut row = self.transaction.prepare_cached(row)?;
-        let (segment, head): (i64, Vec<u8>) = row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let row = "SELECT segment, step_ms, head FROM chunk WHERE id = ?1";
+        let mut statement = self.transaction.prepare_cached(row)?;
+        let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?));
+        let (segment, step_ms, head) = statement.query_row([id], row)?;
         let head = Head::read(&head).map_err(|why| damaged(id, why))?;
-        Ok(Chunk { id, segment: segment.cast_unsigned(), head })
+        Ok(Chunk { id, segment: segment.cast_unsigned(), step_ms, head })
     }
 
     /// Which of these are no series.
@@ -260,8 +366,18 @@ impl View<'_> {
 
     /// A chunk's column of a series.
     pub(super) fn samples(&self, chunk: &Chunk, series: u64) -> Result<Option<Samples>, StoreError> {
-        let Some((column, _)) = chunk.head.column(series) else { return Ok(None) };
-        self.decoded(chunk, &[column]).map(|mut columns| columns.pop().map(|(_, samples)| samples))
+        let mut column = self.columns(chunk, std::iter::once(series))?;
+        Ok(column.pop().map(|(_, samples)| samples))
+    }
+
+    /// Those of a chunk's columns that have these numbers.
+    pub(super) fn columns(
+        &self,
+        chunk: &Chunk,
+        numbers: impl Iterator<Item = u64>,
+    ) -> Result<Vec<(u64, Samples)>, StoreError> {
+        let columns = numbers.filter_map(|number| chunk.head.column(number)).map(|(column, _)| column);
+        self.decoded(chunk, &columns.collect::<Vec<_>>())
     }
 
     fn decoded(&self, chunk: &Chunk, columns: &[&ChunkColumn]) -> Result<Vec<(u64, Samples)>, StoreError> {

@@ -6,14 +6,12 @@ use std::path::Path;
 use picollect_store_format::{Kind, Samples, Values};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
-use super::change::Change;
+use super::change::{BEFORE_ALL_SEGMENTS, Change};
 use super::database::View;
 use crate::store::StoreError;
 
 /// Samples of a series in one piece: what a transaction holds in memory.
 const PIECE_SAMPLES: i64 = 20_000;
-/// No segment of the journal has this number, and all are later.
-const BEFORE_ALL_SEGMENTS: u64 = 0;
 
 /// Puts the old tables aside, for [`convert`] to read.
 pub(super) fn set_aside(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
@@ -88,7 +86,7 @@ fn convert_group(change: &Change<'_>, measurement: &str, tags: &str) -> Result<u
             "DELETE FROM series_1 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM sample_1 WHERE series = ?1)";
         transaction.execute(done, [old.id])?;
     }
-    change.insert(group, BEFORE_ALL_SEGMENTS, &columns)?;
+    change.insert(group, BEFORE_ALL_SEGMENTS, 0, &columns)?;
     Ok(samples)
 }
 

@@ -3,6 +3,7 @@
 use picollect_evaluate::Window;
 use picollect_store_format::{Kind, Samples, Stats};
 
+use super::change::BEFORE_ALL_SEGMENTS;
 use super::database::Chunk;
 use crate::store::{Bucket, StoreError, StoredSample};
 
@@ -23,6 +24,25 @@ enum Content {
     Samples(Samples),
     /// Still in its chunk: what a chunk's head says of the series, how many samples these are, and where they lie.
     Stored(Stats, usize, Box<Chunk>, u64),
+    /// Rolled up.
+    Steps(Vec<Step>),
+}
+
+/// What the samples of a step of time, or one sample, come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// When its last sample was.
+    pub(super) t_ms: i64,
+    pub(super) count: usize,
+    pub(super) stats: Stats,
+}
+
+impl Step {
+    /// One sample.
+    pub(super) fn of(t_ms: i64, number: f64) -> Self {
+        let stats = Stats { sum: number, min: number, max: number, first: number, last: number };
+        Self { t_ms, count: 1, stats }
+    }
 }
 
 impl Piece {
@@ -47,11 +67,17 @@ impl Piece {
         Some(Self { segment, chunk: id, first_ms, last_ms, content })
     }
 
+    /// What was rolled up; it was written before all that was not.
+    pub(super) fn rolled_up(chunk: i64, steps: Vec<Step>) -> Option<Self> {
+        let (first_ms, last_ms) = (steps.first()?.t_ms, steps.last()?.t_ms);
+        Some(Self { segment: BEFORE_ALL_SEGMENTS, chunk, first_ms, last_ms, content: Content::Steps(steps) })
+    }
+
     /// The type of its samples, as far as it matters: what is still in a chunk is a number.
     pub(super) fn kind(&self) -> Kind {
         match &self.content {
             Content::Samples(samples) => samples.values.kind(),
-            Content::Stored(..) => Kind::Float,
+            Content::Stored(..) | Content::Steps(_) => Kind::Float,
         }
     }
 }
@@ -118,20 +144,25 @@ pub(super) fn bucketed(
             add(&mut buckets, start_of(*first_ms), *stats, *count);
             continue;
         }
-        let mut loaded = Vec::with_capacity(cluster.len());
+        let (mut loaded, mut steps) = (Vec::with_capacity(cluster.len()), Vec::new());
         for piece in cluster {
             let Piece { segment, chunk: id, .. } = piece;
             match piece.content {
                 Content::Stored(_, _, chunk, series) => {
                     loaded.extend(load(&chunk, series)?.map(|samples| Piece::of(segment, id, samples)));
                 }
+                Content::Steps(rolled_up) => steps.extend(rolled_up),
                 content @ Content::Samples(_) => loaded.push(Piece { content, ..piece }),
             }
         }
-        for StoredSample { t_ms, value } in merged(loaded).into_iter().filter(|sample| within(sample.t_ms)) {
-            let Some(number) = value.as_f64() else { continue };
-            let one = Stats { sum: number, min: number, max: number, first: number, last: number };
-            add(&mut buckets, start_of(t_ms), one, 1);
+        let number = |sample: StoredSample| Some(Step::of(sample.t_ms, sample.value.as_f64()?));
+        let rolled_up = !steps.is_empty();
+        steps.extend(merged(loaded).into_iter().filter_map(number));
+        if rolled_up {
+            steps.sort_by_key(|step| step.t_ms);
+        }
+        for Step { t_ms, count, stats } in steps.into_iter().filter(|step| within(step.t_ms)) {
+            add(&mut buckets, start_of(t_ms), stats, count);
         }
     }
     Ok(buckets)

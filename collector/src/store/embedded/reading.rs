@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use picollect_evaluate::Window;
 use picollect_store_format::{Kind, Samples, Table};
 
-use super::database::View;
+use super::database::{Chunk, View};
 use super::merging::{Piece, bucketed, merged};
+use super::rolling::Resolution;
 use super::{Shared, lock};
 use crate::store::{Bucket, Selector, SeriesKey, StoreError, StoredSample};
 
@@ -85,8 +86,12 @@ impl Shared {
             let mut pieces = in_memory.next().unwrap_or_default();
             forget_sealed(&view, &mut pieces)?;
             if let Some((group, series)) = view.find(key)? {
-                for chunk in view.chunks(group, start_ms, end_ms)? {
+                for chunk in view.chunks(group, 0, start_ms, end_ms)? {
                     let samples = view.samples(&chunk, series)?;
+                    pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
+                }
+                for chunk in rolled_up(&view, group, start_ms, end_ms)? {
+                    let samples = view.shown(&chunk, key, series)?;
                     pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
                 }
             }
@@ -110,8 +115,11 @@ impl Shared {
         forget_sealed(&view, &mut pieces)?;
         pieces.retain(|piece| piece.kind() != Kind::Text);
         if let Some((group, series)) = view.find(key)? {
-            let chunks = view.chunks(group, window.start_ms, last_ms)?;
+            let chunks = view.chunks(group, 0, window.start_ms, last_ms)?;
             pieces.extend(chunks.into_iter().filter_map(|chunk| Piece::stored(chunk, series)));
+            for chunk in rolled_up(&view, group, window.start_ms, last_ms)? {
+                pieces.extend(Piece::rolled_up(chunk.id, view.steps(&chunk, series)?));
+            }
         }
         let load = |chunk: &_, series| view.samples(chunk, series);
         bucketed(pieces, window, step_ms, load)
@@ -145,6 +153,13 @@ impl Shared {
         }
         Ok(pieces)
     }
+}
+
+/// A group's rolled-up chunks that have something from `start_ms` to `end_ms`.
+fn rolled_up(view: &View<'_>, group: i64, start_ms: i64, end_ms: i64) -> Result<Vec<Chunk>, StoreError> {
+    let of = |resolution: Resolution| view.chunks(group, resolution.step_ms(), start_ms, end_ms);
+    let chunks = Resolution::ALL.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    Ok(chunks.into_iter().flatten().collect())
 }
 
 /// What has become chunks since it was read from memory is read from there.

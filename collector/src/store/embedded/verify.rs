@@ -1,8 +1,6 @@
 //! Reads everything once, to see that it can be read: every chunk's head and columns against their CRCs, and the
 //! journal's frames.
 
-use std::collections::BTreeSet;
-
 use super::database::damaged;
 use super::{EmbeddedStore, lock};
 use crate::store::StoreError;
@@ -66,9 +64,8 @@ impl EmbeddedStore {
             match read {
                 Ok((chunk, columns)) if columns.len() == chunk.head.columns.len() => {
                     verified.chunks += 1;
-                    verified.samples += columns.iter().map(|(_, samples)| samples.len() as u64).sum::<u64>();
-                    let series: BTreeSet<u64> = columns.iter().map(|(series, _)| *series).collect();
-                    for unknown in view.unknown_series(&series)? {
+                    verified.samples += chunk.samples() as u64;
+                    for unknown in view.unknown_series(&chunk.series())? {
                         verified.blame(damaged(
                             *id,
                             format!("it has samples of series {unknown}, which is none"),
