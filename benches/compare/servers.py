@@ -36,7 +36,7 @@ def wait_for(url):
         try:
             return http(url)
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
+            time.sleep(0.02)
 
 
 class Server:
@@ -55,6 +55,9 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -71,12 +74,24 @@ class Server:
         texts = (pathlib.Path(f"/proc/{process.pid}/status").read_text() for process in self.processes)
         return sum(int(re.search(r"VmHWM:\s+(\d+) kB", text).group(1)) for text in texts) / 1024
 
+    def written_bytes(self):
+        """What the processes have had written to a disk."""
+        texts = (pathlib.Path(f"/proc/{process.pid}/io").read_text() for process in self.processes)
+        return sum(int(re.search(r"^write_bytes: (\d+)", text, re.M).group(1)) for text in texts)
+
+
+def serve(binary, data, *more, env=None):
+    """`picollect serve` over a data directory."""
+    server = Server(f"http://127.0.0.1:{free_port()}")
+    command = [binary, "serve", "--listen", server.url.removeprefix("http://"), "--data", str(data), *more]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server.start(command, f"{server.url}/healthz", **quiet, env={**os.environ, **(env or {})})
+    return server
+
 
 def collector(binary, data, *more, env=None):
-    """`picollect serve` over a data directory, and the headers of a client that may write and read."""
-    server = Server(f"http://127.0.0.1:{free_port()}")
-    serve = [binary, "serve", "--listen", server.url.removeprefix("http://"), "--data", str(data), *more]
-    server.start(serve, f"{server.url}/healthz", stdout=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+    """The same, and the headers of a client that may write and read."""
+    server = serve(binary, data, *more, env=env)
     create = [binary, "token", "create", "--data", str(data), "--name", "bench", "--scope", "write"]
     token = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
     return server, {"Authorization": f"Bearer {token}"}
@@ -87,6 +102,7 @@ def victoria_metrics(data):
     serve = [tool("victoria-metrics", "VICTORIA_METRICS_VERSION")]
     serve += [f"-httpListenAddr={server.url.removeprefix('http://')}", f"-storageDataPath={data}"]
     serve += ["-loggerLevel=ERROR", "-retentionPeriod=100y", "-dedup.minScrapeInterval=1ms"]
+    serve += ["-search.latencyOffset=0s"]
     server.start(serve, f"{server.url}/health")
     return server
 

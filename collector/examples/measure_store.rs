@@ -2,11 +2,14 @@
 //!
 //! `load URL TOKEN NODES SETS SECONDS END_S fast|paced` posts line protocol, twelve fields of a node and set each
 //! second, as fast as it is taken or a second in each second. `ask DIR END_S` seals what is in a data directory and asks it.
+//! `roll DIR END_S` makes points a minute of it, and points an hour.
 
 use std::io::{Error, Result};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use picollect_collector::config::Retention;
+use picollect_collector::retention;
 use picollect_collector::store::{Selector, Store as _, open};
 use picollect_evaluate::Window;
 
@@ -32,7 +35,8 @@ fn main() -> Result<()> {
             if *pace == "paced" { load.paced(number(seconds)?) } else { load.fast(from_s, to_s) }
         }
         ["ask", directory, end_s] => ask(Path::new(directory), number(end_s)? * 1000),
-        _ => Err(Error::other("usage: measure_store load …|ask …; see the source")),
+        ["roll", directory, end_s] => roll(Path::new(directory), number(end_s)? * 1000),
+        _ => Err(Error::other("usage: measure_store load …|ask …|roll …; see the source")),
     }
 }
 
@@ -203,5 +207,18 @@ fn ask(directory: &Path, end_ms: i64) -> Result<()> {
         store.size_bytes().map_err(Error::other)?.unwrap_or_default(),
         times[ROUNDS / 2].as_secs_f64() * 1e3,
     );
+    Ok(())
+}
+
+fn roll(directory: &Path, end_ms: i64) -> Result<()> {
+    let store = open(directory).map_err(Error::other)?;
+    let mut said = format!("rolled up: {} bytes in use", store.used_bytes().map_err(Error::other)?);
+    for days in [30, 400] {
+        let begun = Instant::now();
+        retention::apply(&store, &Retention::default(), end_ms + days * DAY_MS).map_err(Error::other)?;
+        let used = store.used_bytes().map_err(Error::other)?;
+        said += &format!(", {used} after {days} days in {:.1} s", begun.elapsed().as_secs_f64());
+    }
+    println!("{said}");
     Ok(())
 }

@@ -175,6 +175,12 @@ impl Database {
         Ok(self.connection.query_row(query, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
+    /// How many series have chunks.
+    pub(super) fn count_series(&self) -> Result<usize, StoreError> {
+        let query = "SELECT count(*) FROM series";
+        Ok(usize::try_from(self.connection.query_row(query, [], |row| row.get::<_, i64>(0))?).unwrap_or(0))
+    }
+
     /// The type of a series.
     pub(super) fn kind(&self, key: &SeriesKey) -> Result<Option<Kind>, StoreError> {
         let query = "SELECT type FROM series WHERE field = ?3 AND point_group =

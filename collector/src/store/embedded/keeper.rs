@@ -151,7 +151,7 @@ impl Shared {
         let change = database.change()?;
         let deleted = change.delete_before(t_ms)?;
         change.commit()?;
-        lock(&self.writing).kinds.clear();
+        lock(&self.writing).series = None;
         Ok(deleted as u64)
     }
 }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use picollect_store_format::{Kind, Samples};
 
 use super::journal::{Journal, Reading};
+use super::reading::kind_in;
 use crate::store::{SeriesKey, StoreError};
 
 /// What has been read of them so far.
@@ -40,10 +41,7 @@ impl Others {
 
     /// The type of a series, as far as they have been read.
     pub(super) fn kind(&self, key: &SeriesKey) -> Option<Kind> {
-        self.segments().find_map(|(_, reading)| {
-            let group = reading.table.find(&key.measurement, &key.tags)?;
-            reading.table.groups()[group].column(&key.field).map(|(_, kind)| kind)
-        })
+        self.segments().find_map(|(_, reading)| kind_in(&reading.table, key))
     }
 
     /// What they hold of a series from `start_ms` to `end_ms`.

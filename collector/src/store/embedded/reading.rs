@@ -14,6 +14,12 @@ use crate::store::{Bucket, Selector, SeriesKey, StoreError, StoredSample};
 /// Series that are read together: what is written waits meanwhile.
 pub(super) const SERIES_AT_ONCE: usize = 256;
 
+/// The type of a series in a table that has it.
+pub(super) fn kind_in(table: &Table, key: &SeriesKey) -> Option<Kind> {
+    let group = table.find(&key.measurement, &key.tags)?;
+    table.groups()[group].column(&key.field).map(|(_, kind)| kind)
+}
+
 /// What a table holds of a series from `start_ms` to `end_ms`, if anything.
 pub(super) fn of_table(
     table: &Table,

@@ -1,6 +1,5 @@
 //! What this process writes: points become rows of its segment, in the journal and in memory alike.
 
-use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::Point;
 
 use super::journal::{Segment, begin_frame};
+use super::reading::kind_in;
 use super::{Durability, Shared, lock};
 use crate::store::{Appended, Conflict, MAX_SERIES, Refusal, SeriesKey, StoreError};
 
@@ -33,8 +33,8 @@ pub(super) struct Writing {
     pub(super) current: Option<Current>,
     /// What is being sealed meanwhile.
     pub(super) sealing: Option<Arc<Sealing>>,
-    /// The types of the series that were written here.
-    pub(super) kinds: HashMap<SeriesKey, Kind>,
+    /// How many series there are, as far as this process knows; counted when it is asked for.
+    pub(super) series: Option<usize>,
     /// Since when something is not on the disk.
     pub(super) dirty_since: Option<Instant>,
     /// Why sealing does not work.
@@ -163,10 +163,11 @@ impl Shared {
         points: &[Point],
         frame: &mut Vec<u8>,
     ) -> Result<Appended, StoreError> {
-        let Writing { current: Some(current), kinds, dirty_since, .. } = writing else {
+        let Writing { current: Some(current), sealing, series, dirty_since, .. } = writing else {
             return Ok(Appended::default());
         };
-        let mut adding = Adding { shared: self, kinds, appended: Appended::default() };
+        let sealing = sealing.as_deref().map(|sealing| &sealing.table);
+        let mut adding = Adding { shared: self, sealing, series, appended: Appended::default() };
         begin_frame(frame);
         for point in points {
             adding.point(&mut current.table, point, frame)?;
@@ -200,7 +201,8 @@ const OUT_OF_RANGE: &str = "the store keeps times from 1677 to 2262";
 /// One append.
 struct Adding<'a> {
     shared: &'a Shared,
-    kinds: &'a mut HashMap<SeriesKey, Kind>,
+    sealing: Option<&'a Table>,
+    series: &'a mut Option<usize>,
     appended: Appended,
 }
 
@@ -219,7 +221,7 @@ impl Adding<'_> {
             self.appended.written += fields.len();
             return Ok(());
         }
-        let accepted = self.accepted(point)?;
+        let accepted = self.accepted(table, point)?;
         self.appended.refused_points += usize::from(accepted.len() < fields.len());
         if accepted.is_empty() {
             return Ok(());
@@ -240,13 +242,19 @@ impl Adding<'_> {
     }
 
     /// The fields that are of their series' types.
-    fn accepted<'p>(&mut self, point: &'p Point) -> Result<Vec<(&'p str, &'p Value)>, StoreError> {
+    fn accepted<'p>(
+        &mut self,
+        table: &Table,
+        point: &'p Point,
+    ) -> Result<Vec<(&'p str, &'p Value)>, StoreError> {
         let mut accepted: Vec<(&str, &Value)> = Vec::with_capacity(point.fields.len());
         for (field, value) in &point.fields {
             let (measurement, tags) = (point.measurement.clone(), point.tags.clone());
             let key = SeriesKey { measurement, field: field.clone(), tags };
             let got = Kind::of(value);
-            match self.kind(key, got)? {
+            let beside = accepted.iter().find(|(name, _)| name == field).map(|(_, value)| Kind::of(value));
+            let holds = beside.map_or_else(|| self.kind(table, &key, got), |kind| Ok(Some(kind)))?;
+            match holds {
                 None => self.appended.over_limit += 1,
                 Some(holds) if holds == got => accepted.push((field, value)),
                 Some(holds) => {
@@ -260,20 +268,22 @@ impl Adding<'_> {
     }
 
     /// The type of a series, which is `new` if the series is; `None` if there are too many.
-    fn kind(&mut self, key: SeriesKey, new: Kind) -> Result<Option<Kind>, StoreError> {
-        if let Some(known) = self.kinds.get(&key) {
-            return Ok(Some(*known));
-        }
-        if self.kinds.len() >= MAX_SERIES {
-            return Ok(None);
-        }
-        let elsewhere = match lock(&self.shared.others).kind(&key) {
+    fn kind(&mut self, table: &Table, key: &SeriesKey, new: Kind) -> Result<Option<Kind>, StoreError> {
+        let own = [Some(table), self.sealing].into_iter().flatten().find_map(|table| kind_in(table, key));
+        let known = match own.or_else(|| lock(&self.shared.others).kind(key)) {
             Some(kind) => Some(kind),
-            None => lock(&self.shared.reader).kind(&key)?,
+            None => lock(&self.shared.reader).kind(key)?,
         };
-        let kind = elsewhere.unwrap_or(new);
-        self.kinds.insert(key, kind);
-        Ok(Some(kind))
+        if known.is_some() {
+            return Ok(known);
+        }
+        let series = match *self.series {
+            Some(series) => series,
+            None => lock(&self.shared.reader).count_series()?,
+        };
+        let is_one_too_many = series >= MAX_SERIES;
+        *self.series = Some(series + usize::from(!is_one_too_many));
+        Ok((!is_one_too_many).then_some(new))
     }
 }
 
