@@ -126,6 +126,38 @@ fn two_boards_under_one_name_are_an_alarm_and_not_a_merge() {
 }
 
 #[test]
+fn a_renamed_node_has_its_history_its_run_and_its_token_under_the_new_name() {
+    let directory = store_with(&small_cluster());
+    record_run(directory.path());
+    let data = text(directory.path());
+    stdout(&["token", "create", "--data", data, "--name", "a", "--scope", "write", "--node", "pi-1"]);
+    let report = || stdout(&[&["report", "--data", data, "--format", "json"], &WINDOW[..]].concat());
+    let before = report();
+    let two = run(&["nodes", "--data", data, "rename", "pi-1", "pi-2"]);
+    assert_eq!(two.status.code(), Some(2));
+    let why = String::from_utf8_lossy(&two.stderr);
+    assert!(why.contains("`pi-1` and `pi-2` are two nodes: both spoke between"), "{why}");
+    stdout(&["nodes", "--data", data, "rename", "pi-1", "renamed"]);
+    // By their names nodes are in another order then; all figures are the same.
+    let renamed = report();
+    let lines = |report: &str| -> Vec<String> {
+        let mut lines: Vec<String> = report
+            .replace("pi-1", "renamed")
+            .lines()
+            .map(|line| line.trim_end_matches(',').to_owned())
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert!(renamed.contains("\"renamed\"") && !renamed.contains("pi-1"), "{renamed}");
+    assert_eq!(lines(&renamed), lines(&before));
+    let tokens = std::fs::read_to_string(directory.path().join("tokens.json")).expect("readable");
+    assert!(tokens.contains("\"node\": \"renamed\""), "{tokens}");
+    let again = run(&["nodes", "--data", data, "rename", "pi-1", "renamed"]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("there is no node `pi-1`"));
+}
+
+#[test]
 fn a_report_on_nothing_knows_nothing_and_says_so() {
     let directory = store_with("");
     let mut arguments = vec!["report", "--data", text(directory.path()), "--format", "json"];

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use picollect_settings::exit::{Failure, usage};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::client::{Client, Target};
 use crate::config::Config;
-use crate::place::StoreOptions;
+use crate::place::{Place, StoreOptions};
 use crate::prometheus_api::ApiError;
 use crate::report::Format;
 use crate::store::{Store, StoreError, remembering};
@@ -101,10 +101,29 @@ impl AskOptions {
         Ok(Source::Here(store, Box::new(config)))
     }
 
+    /// What can only be done where the data is.
+    pub fn here(&self) -> Result<Here, Failure> {
+        if let Some(url) = &self.collector {
+            return Err(usage(anyhow!("this is done where the data is, on the machine of `{url}`")));
+        }
+        let config = self.place.read()?;
+        Ok(Here { data: self.place.directory()?, place: self.place.place(&config)?, config })
+    }
+
     /// The data directory of this machine; of an asked collector's own nothing is known.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
         self.place.directory()
     }
+}
+
+/// The data of this machine, not opened yet.
+pub struct Here {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The store.
+    pub place: Place,
+    /// The configuration.
+    pub config: Config,
 }
 
 /// Where answers come from.

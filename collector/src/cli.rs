@@ -26,7 +26,7 @@ use crate::store::Durability;
 use crate::store::location::Location;
 use crate::time::{millis, parse_rfc3339};
 use crate::tokens::{Scope, Tokens};
-use crate::{demo, retire, run, scaling, up};
+use crate::{demo, rename, retire, run, scaling, up};
 
 pub use serving::{ServeOptions, TlsOptions};
 use serving::{Serving, check, serve};
@@ -249,6 +249,15 @@ pub enum NodesCommand {
         /// Its name
         name: String,
     },
+    /// Give all that is stored of a node another name; stop the collector meanwhile
+    #[command(after_help = "Example:\n  systemctl stop picollect\n  \
+                            sudo -u picollect picollect nodes --data /var/lib/picollect rename raspberrypi pi-1")]
+    Rename {
+        /// Its name so far
+        old: String,
+        /// Its new one
+        new: String,
+    },
 }
 
 /// What can be done with alerts.
@@ -316,6 +325,9 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
         Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {
             retire::retire(&ask.open()?, &name)
+        }
+        Command::Nodes { ask, command: Some(NodesCommand::Rename { old, new }), .. } => {
+            rename::rename(&ask, &old, &new)
         }
         Command::Nodes { ask, command: None, json } => {
             print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)

@@ -24,6 +24,7 @@ mod prometheus_names;
 pub mod published;
 pub mod query;
 pub mod questions;
+pub mod rename;
 pub mod report;
 pub mod retention;
 pub mod retire;

@@ -31,7 +31,7 @@ pub enum Scope {
     Read,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     name: String,
     scope: Scope,
@@ -69,7 +69,7 @@ pub enum JoinError {
 /// Longest name of a node in bytes: that of a host in the DNS.
 const MAX_NODE_NAME: usize = 253;
 
-fn is_node_name(name: &str) -> bool {
+pub(crate) fn is_node_name(name: &str) -> bool {
     (1..=MAX_NODE_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
@@ -123,10 +123,26 @@ impl Tokens {
         }
         let _one = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         self.codes.redeem(code, time::now_ms())?;
-        let name = format!("joined {node}");
+        let name = joined(node);
         let mut entries = self.entries()?;
         entries.retain(|entry| entry.name != name);
         Ok(self.add(entries, &name, Scope::Write, Some(node))?)
+    }
+
+    /// Gives the tokens that are bound to a node to its new name. If that has joined already, what the old name joined
+    /// with ends.
+    pub fn rename_node(&self, old: &str, new: &str) -> anyhow::Result<()> {
+        let (joined_old, joined_new) = (joined(old), joined(new));
+        let mut entries = self.entries()?;
+        let has_joined = entries.iter().any(|entry| entry.name == joined_new);
+        entries.retain(|entry| !(has_joined && entry.name == joined_old));
+        for entry in entries.iter_mut().filter(|entry| entry.node.as_deref() == Some(old)) {
+            entry.node = Some(new.to_owned());
+            if entry.name == joined_old {
+                entry.name.clone_from(&joined_new);
+            }
+        }
+        if entries == self.entries()? { Ok(()) } else { self.write(&entries) }
     }
 
     fn add(
@@ -194,6 +210,11 @@ impl Tokens {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).0 = None;
         Ok(())
     }
+}
+
+/// What the token is called that a node joined with.
+fn joined(node: &str) -> String {
+    format!("joined {node}")
 }
 
 fn hash(token: &str) -> String {

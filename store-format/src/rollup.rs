@@ -73,11 +73,16 @@ pub fn series_of(column: u64) -> (u64, bool) {
     (column >> PARTS_BITS, column & ((1 << PARTS_BITS) - 1) == SAMPLES)
 }
 
+/// The number that such a column has if it is another series'.
+pub fn column_of(column: u64, series: u64) -> u64 {
+    series << PARTS_BITS | column & ((1 << PARTS_BITS) - 1)
+}
+
 /// Rolls up the series of a group to steps of `step_ms`. Counters and states of a group keep their samples at the same
 /// times, so that what belongs together stays together; `exact_at` are times, in order, on both sides of which they
 /// keep a sample as well.
 pub fn roll_up(group: Vec<Series>, step_ms: i64, exact_at: &[i64]) -> Vec<(u64, RolledUp)> {
-    let mut merged: Vec<Series> = group.into_iter().map(Series::merged).collect();
+    let mut merged: Vec<Series> = group.into_iter().map(|series| series.merged(step_ms)).collect();
     let mut together = BTreeSet::new();
     for series in merged.iter().filter(|series| series.keep != Keep::Last) {
         together.extend(series.kept(step_ms, exact_at));
@@ -88,7 +93,7 @@ pub fn roll_up(group: Vec<Series>, step_ms: i64, exact_at: &[i64]) -> Vec<(u64, 
         let kept = |at: &usize| last(at) || (series.keep != Keep::Last && together.contains(&times[*at]));
         let kept: Vec<usize> = (0..times.len()).filter(kept).collect();
         let numbers = series.before.take().map(|before| before.numbers).unwrap_or_default();
-        (series.series, RolledUp { samples: series.samples.picked(&kept), numbers: numbers.stepped(step_ms) })
+        (series.series, RolledUp { samples: series.samples.picked(&kept), numbers })
     });
     rolled.collect()
 }
@@ -103,8 +108,8 @@ fn is_last(times: &[i64], at: usize, step_ms: i64) -> bool {
 }
 
 impl Series {
-    /// With all samples in `samples` and all numbers in `before`.
-    fn merged(self) -> Self {
+    /// With all samples in `samples` and the numbers of all steps in `before`.
+    fn merged(self, step_ms: i64) -> Self {
         let Self { before, samples, numbered, .. } = self;
         let before = before.unwrap_or_else(|| RolledUp {
             samples: Samples::new(samples.values.kind()),
@@ -116,6 +121,7 @@ impl Series {
         }
         all.append(samples);
         all.put_in_order();
+        let numbers = numbers.stepped(step_ms);
         let before = Some(RolledUp { samples: Samples::new(all.values.kind()), numbers });
         Self { before, samples: all, ..self }
     }
@@ -155,11 +161,18 @@ impl Series {
 }
 
 impl Numbers {
-    /// Adds samples, each a step of its own; one that ends a step which is there has come again.
+    /// Adds samples, each a step of its own. One that ends a step which is there has come again: it replaces itself
+    /// where it is known what it was.
     fn add(&mut self, samples: &Samples) {
         let known = self.times.clone();
-        for (t_ms, number) in samples.numbers().filter(|(t_ms, _)| known.binary_search(t_ms).is_err()) {
-            self.push(t_ms, 1, [number; 3]);
+        for (t_ms, number) in samples.numbers() {
+            match known.binary_search(&t_ms) {
+                Err(_) => self.push(t_ms, 1, [number; 3]),
+                Ok(at) if self.count[at] == 1 => {
+                    (self.sum[at], self.min[at], self.max[at]) = (number, number, number);
+                }
+                Ok(_) => {}
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod keeper;
 mod merging;
 mod others;
 mod reading;
+mod renaming;
 mod rolling;
 #[cfg(test)]
 mod tests;

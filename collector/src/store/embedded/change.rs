@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use picollect_store_format::{Kind, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Samples, Table, chunks, encode};
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::database::{Chunk, View, failed, longest_ms};
+use super::database::{Chunk, View, damaged, failed, longest_ms};
 use super::rolling::Resolution;
 use crate::store::{SeriesKey, StoreError};
 
@@ -174,6 +174,39 @@ impl Change<'_> {
 
     pub(super) fn delete(&self, chunk: i64) -> Result<(), StoreError> {
         self.view.transaction.prepare_cached("DELETE FROM chunk WHERE id = ?1")?.execute([chunk])?;
+        Ok(())
+    }
+
+    /// Gives a group other tags. If there is a group that has them, this one's samples become its own.
+    pub(super) fn rename_group(&self, group: i64, measurement: &str, tags: &str) -> Result<(), StoreError> {
+        let transaction = &self.view.transaction;
+        let there = "SELECT id FROM point_group WHERE measurement = ?1 AND tags = ?2";
+        let there: Option<i64> =
+            transaction.query_row(there, [measurement, tags], |row| row.get(0)).optional()?;
+        let Some(there) = there else {
+            transaction.execute("UPDATE point_group SET tags = ?2 WHERE id = ?1", params![group, tags])?;
+            return Ok(());
+        };
+        let mut numbers: BTreeMap<u64, u64> = BTreeMap::new();
+        for (series, _, field, kind) in self.view.series_in(group)? {
+            numbers.insert(series, self.series(there, &field, kind)?);
+        }
+        let mut ids =
+            transaction.prepare_cached("SELECT id FROM chunk WHERE point_group = ?1 ORDER BY id")?;
+        let ids = ids.query_map([group], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+        for id in ids {
+            let chunk = self.view.chunk(id)?;
+            let mut columns = self.view.all(&chunk)?;
+            for (column, _) in &mut columns {
+                let series = numbers.get(&chunk.series_of(*column).0).copied();
+                let series = series.ok_or_else(|| damaged(id, "it has samples of no series"))?;
+                *column = chunk.column_of(*column, series);
+            }
+            self.insert(there, chunk.segment, chunk.step_ms, &columns)?;
+            self.delete(id)?;
+        }
+        transaction.execute("DELETE FROM series WHERE point_group = ?1", [group])?;
+        transaction.execute("DELETE FROM point_group WHERE id = ?1", [group])?;
         Ok(())
     }
 

@@ -87,6 +87,11 @@ impl Chunk {
         if self.step_ms == 0 { (column, true) } else { rollup::series_of(column) }
     }
 
+    /// The number of such a column if it is another series'.
+    pub(super) fn column_of(&self, column: u64, series: u64) -> u64 {
+        if self.step_ms == 0 { series } else { rollup::column_of(column, series) }
+    }
+
     /// The series that have samples here.
     pub(super) fn series(&self) -> BTreeSet<u64> {
         self.head.columns.iter().map(|column| self.series_of(column.series).0).collect()
@@ -264,6 +269,23 @@ impl View<'_> {
         let of = params![key.measurement, SeriesKey::tags_text(&key.tags), key.field];
         let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
         Ok(self.transaction.prepare_cached(query)?.query_row(of, row).optional()?)
+    }
+
+    /// All groups: row, measurement and tags.
+    pub(super) fn named_groups(&self) -> Result<Vec<(i64, String, String)>, StoreError> {
+        let mut groups = self.transaction.prepare_cached("SELECT id, measurement, tags FROM point_group")?;
+        let rows = groups.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// From the first to the last sample of a group, whatever its chunks' steps.
+    pub(super) fn span(&self, group: i64) -> Result<Option<(i64, i64)>, StoreError> {
+        let span = "SELECT min(start_ms), max(end_ms) FROM chunk WHERE point_group = ?1";
+        let span = self
+            .transaction
+            .prepare_cached(span)?
+            .query_row([group], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))?;
+        Ok(span)
     }
 
     /// The rows of all groups.

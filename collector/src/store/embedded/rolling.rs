@@ -422,6 +422,25 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_added_is_and_a_corrected_minute_replaces_itself() {
+        let line = |n: i64, joules: i64| {
+            format!(
+                "energy,boundary=node,host=a,meter=m,source=measured joules={joules},covered_s=60 {}\n",
+                n * 60
+            )
+        };
+        let (_directory, store) = store(&(1..=120).map(|n| line(n, n)).collect::<String>());
+        store.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap();
+        append(&store, &line(60, 100));
+        store.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap();
+        assert_eq!(numbers(&store, "joules")[59], (3_600_000, 100.0));
+        store.roll_up(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
+        let first: i64 = (1..60).sum::<i64>() + 100;
+        let second: i64 = (61..=120).sum();
+        assert_eq!(numbers(&store, "joules"), [(3_600_000, first as f64), (7_200_000, second as f64)]);
+    }
+
+    #[test]
     fn counters_stay_exact_at_the_times_that_matter() {
         let (_directory, store) = store(&lines(DAY_MS / 1000));
         let meter = power_meters(&store, Some("a")).unwrap().remove(0);
