@@ -11,6 +11,11 @@ use super::rolling::Resolution;
 use super::{Shared, lock};
 use crate::store::{Bucket, Selector, SeriesKey, StoreError, StoredSample};
 
+/// So far on either side of a window its neighbours are looked for first: longer than most nodes are silent.
+const NEAR_MS: i64 = 10 * 60 * 1000;
+/// And then so many times farther, again and again.
+const FARTHER: i64 = 6;
+
 /// Series that are read together: what is written waits meanwhile.
 pub(super) const SERIES_AT_ONCE: usize = 256;
 
@@ -76,15 +81,65 @@ impl Shared {
         Ok(found.into_iter().collect())
     }
 
-    /// The samples of each of these series.
+    /// The samples of each of these series. The nearest one on either side is mostly near, so that it is looked for
+    /// there first and not in all of the time in which it may be.
     pub(super) fn read(
         &self,
         keys: &[SeriesKey],
         window: Window,
         around_ms: i64,
     ) -> Result<Vec<Vec<StoredSample>>, StoreError> {
-        let start_ms = window.start_ms.saturating_sub(around_ms);
-        let end_ms = window.end_ms.saturating_add(around_ms);
+        let Window { start_ms, end_ms } = window;
+        let mut near_ms = around_ms.min(NEAR_MS);
+        let mut found =
+            self.between(keys, start_ms.saturating_sub(near_ms), end_ms.saturating_add(near_ms))?;
+        for samples in &mut found {
+            trim(samples, window);
+        }
+        while near_ms < around_ms {
+            let far_ms = near_ms.saturating_mul(FARTHER).min(around_ms);
+            let before = (start_ms.saturating_sub(far_ms), start_ms.saturating_sub(near_ms + 1));
+            let lacks = |samples: &[StoredSample]| samples.first().is_none_or(|first| first.t_ms >= start_ms);
+            self.complete(keys, &mut found, before, lacks, |samples, mut earlier| {
+                samples.splice(..0, earlier.pop());
+            })?;
+            let after = (end_ms.saturating_add(near_ms + 1), end_ms.saturating_add(far_ms));
+            let lacks = |samples: &[StoredSample]| samples.last().is_none_or(|last| last.t_ms <= end_ms);
+            self.complete(keys, &mut found, after, lacks, |samples, later| {
+                samples.extend(later.into_iter().next());
+            })?;
+            near_ms = far_ms;
+        }
+        Ok(found)
+    }
+
+    /// Reads more of the series that lack something.
+    fn complete(
+        &self,
+        keys: &[SeriesKey],
+        found: &mut [Vec<StoredSample>],
+        (start_ms, end_ms): (i64, i64),
+        lacks: impl Fn(&[StoredSample]) -> bool,
+        add: impl Fn(&mut Vec<StoredSample>, Vec<StoredSample>),
+    ) -> Result<(), StoreError> {
+        let lacking: Vec<usize> = (0..keys.len()).filter(|at| lacks(&found[*at])).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<SeriesKey> = lacking.iter().map(|at| keys[*at].clone()).collect();
+        for (at, more) in lacking.into_iter().zip(self.between(&keys, start_ms, end_ms)?) {
+            add(&mut found[at], more);
+        }
+        Ok(())
+    }
+
+    /// The samples of each of these series from a time to another, both included.
+    fn between(
+        &self,
+        keys: &[SeriesKey],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<Vec<StoredSample>>, StoreError> {
         let mut in_memory = self.in_memory(keys, start_ms, end_ms)?.into_iter();
         let mut reader = lock(&self.reader);
         let view = reader.view()?;
@@ -101,7 +156,11 @@ impl Shared {
                     pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
                 }
             }
-            Ok(trimmed(merged(pieces), window, around_ms))
+            let mut samples = merged(pieces);
+            let after = samples.partition_point(|sample| sample.t_ms <= end_ms);
+            samples.truncate(after);
+            samples.drain(..samples.partition_point(|sample| sample.t_ms < start_ms));
+            Ok(samples)
         });
         series.collect()
     }
@@ -180,17 +239,10 @@ fn forget_sealed(view: &View<'_>, pieces: &mut Vec<Piece>) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The window's samples, and the nearest one on either side if it is near enough.
-fn trimmed(mut samples: Vec<StoredSample>, window: Window, around_ms: i64) -> Vec<StoredSample> {
-    let Window { start_ms, end_ms } = window;
-    let first = samples.partition_point(|sample| sample.t_ms < start_ms);
-    let after = samples.partition_point(|sample| sample.t_ms <= end_ms);
-    let near = |at: usize, edge_ms: i64| {
-        samples.get(at).is_some_and(|sample| sample.t_ms.abs_diff(edge_ms) <= around_ms.unsigned_abs())
-    };
-    let before = first.checked_sub(1).filter(|at| near(*at, start_ms));
-    let until = after + usize::from(near(after, end_ms));
-    samples.truncate(until);
-    samples.drain(..before.unwrap_or(first));
-    samples
+/// Leaves the window's samples and the nearest one on either side.
+fn trim(samples: &mut Vec<StoredSample>, window: Window) {
+    let first = samples.partition_point(|sample| sample.t_ms < window.start_ms);
+    let after = samples.partition_point(|sample| sample.t_ms <= window.end_ms);
+    samples.truncate(after.saturating_add(1));
+    samples.drain(..first.saturating_sub(1));
 }
