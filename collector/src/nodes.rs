@@ -15,6 +15,7 @@ use crate::store::{Selector, SeriesKey, Store, StoreError};
 const FORGET_MS: i64 = 30 * 24 * 3600 * 1000;
 /// The interval of a node that does not say its own: Telegraf's default.
 pub const FOREIGN_INTERVAL_S: f64 = 10.0;
+const FOREIGN_INTERVAL_MS: i64 = 10_000;
 
 /// A node as it is now; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -119,6 +120,10 @@ pub fn heard(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, 
     for key in keys.iter().filter(|key| !computed.contains(&key.measurement.as_str())) {
         let samples = store.read(key, moment, FORGET_MS)?;
         heard_ms = heard_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
+        // Later than that makes no difference, and there may be many more series.
+        if heard_ms.is_some_and(|heard_ms| now_ms - heard_ms < FOREIGN_INTERVAL_MS) {
+            break;
+        }
     }
     Ok(heard_ms.map(|heard_ms| (heard_ms, FOREIGN_INTERVAL_S)))
 }

@@ -94,14 +94,21 @@ pub fn energy_points(
 /// meter one key, with the tags that all its series share; the field is [`WATTS`]'s, which an agent's meter
 /// may be without.
 pub fn power_meters(store: &dyn Store, host: Option<&str>) -> Result<Vec<SeriesKey>, StoreError> {
+    if let Some(host) = host {
+        return power_meters_with(store, &[(HOST, host)]);
+    }
     let mut meters = all_power_meters(store)?;
-    meters.retain(|key| key.tag(HOST) == host);
+    meters.retain(|key| key.tag(HOST).is_none());
     Ok(meters)
 }
 
 /// The power meters of all hosts and at the wall, in order; a key of each as [`power_meters`] gives it.
 pub fn all_power_meters(store: &dyn Store) -> Result<Vec<SeriesKey>, StoreError> {
-    let selector = Selector { measurement: Some(WATTS.measurement), ..Selector::default() };
+    power_meters_with(store, &[])
+}
+
+fn power_meters_with(store: &dyn Store, tags: &[(&str, &str)]) -> Result<Vec<SeriesKey>, StoreError> {
+    let selector = Selector { measurement: Some(WATTS.measurement), field: None, tags };
     let keys = store.series(&selector)?.into_iter();
     let energy = keys.filter(|key| key.field == WATTS.field || key.field == JOULES.field);
     let mut meters: Vec<SeriesKey> =
