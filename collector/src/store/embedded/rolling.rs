@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use picollect_store_format::rollup::{self, Keep, RolledUp, Series};
 use picollect_store_format::{Kind, Samples, Stats, Values};
-use picollect_telemetry::catalogue::{self, Metric, NO_DATA, SINCE_MS, WATTS_MAX, WATTS_MIN};
+use picollect_telemetry::catalogue::{self, NO_DATA, SINCE_MS, WATTS_MAX, WATTS_MIN};
 
 use super::change::{BEFORE_ALL_SEGMENTS, Change};
 use super::database::{Chunk, Database, View};
@@ -74,34 +74,46 @@ enum Shown {
     Greatest,
 }
 
+/// A series of integers of which fewer than one sample in so many is less than the one before may be a counter.
+const RISES_MOSTLY: usize = 20;
+
 /// What stays of a series, and whether the numbers of its steps do: not of epochs, which tell the totals beside them
-/// apart, nor of codes. What the catalogue does not know is judged by its
-/// type: integers of other people's agents are mostly counters.
-fn kept(measurement: &str, field: &str, kind: Kind) -> (Keep, bool) {
-    let metric = catalogue::find(measurement, field);
-    match (metric.map(|metric| metric.kind), kind) {
-        _ if field == SINCE_MS.field || field == NO_DATA => (Keep::Changes, false),
+/// apart, nor of codes. What the catalogue does not know is judged by its samples.
+fn kept(measurement: &str, field: &str, samples: &Samples) -> (Keep, bool) {
+    let kind = catalogue::find(measurement, field).map(|metric| metric.kind);
+    match (kind, samples.values.kind()) {
+        _ if is_mark(field) => (Keep::Changes, false),
         (Some(catalogue::Kind::Counter), _) => (Keep::Totals, false),
         (Some(catalogue::Kind::State | catalogue::Kind::Text), _) | (_, Kind::Bool | Kind::Text) => {
             (Keep::Changes, true)
         }
-        (None, Kind::Int | Kind::UInt) => (Keep::Totals, true),
-        (Some(catalogue::Kind::Gauge | catalogue::Kind::Delta), _) | (None, Kind::Float) => {
-            (Keep::Last, true)
-        }
+        (None, Kind::Int | Kind::UInt) if rises_mostly(samples) => (Keep::Totals, true),
+        _ => (Keep::Last, true),
     }
+}
+
+/// An epoch or a code: no number to reckon with.
+fn is_mark(field: &str) -> bool {
+    field == SINCE_MS.field || field == NO_DATA
+}
+
+fn rises_mostly(samples: &Samples) -> bool {
+    let numbers: Vec<f64> = samples.numbers().map(|(_, number)| number).collect();
+    let falls = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    falls * RISES_MOSTLY <= numbers.len()
 }
 
 fn shown(key: &SeriesKey, kind: Kind) -> Shown {
     let metric = catalogue::find(&key.measurement, &key.field);
-    let is = |other: &'static Metric| metric == Some(other);
-    match (kept(&key.measurement, &key.field, kind), metric.map(|metric| metric.kind)) {
-        ((Keep::Last, true), _) if kind != Kind::Float => Shown::Samples,
-        ((Keep::Last, true), Some(catalogue::Kind::Delta)) => Shown::Sum,
-        ((Keep::Last, true), _) if is(&WATTS_MIN) => Shown::Least,
-        ((Keep::Last, true), _) if is(&WATTS_MAX) => Shown::Greatest,
-        ((Keep::Last, true), _) => Shown::Mean,
-        _ => Shown::Samples,
+    if kind != Kind::Float || is_mark(&key.field) {
+        return Shown::Samples;
+    }
+    match metric.map(|metric| metric.kind) {
+        Some(catalogue::Kind::Counter | catalogue::Kind::State | catalogue::Kind::Text) => Shown::Samples,
+        Some(catalogue::Kind::Delta) => Shown::Sum,
+        _ if metric == Some(&WATTS_MIN) => Shown::Least,
+        _ if metric == Some(&WATTS_MAX) => Shown::Greatest,
+        Some(catalogue::Kind::Gauge) | None => Shown::Mean,
     }
 }
 
@@ -236,8 +248,9 @@ impl Change<'_> {
             let samples = raw.remove(&(series, kind));
             let before = rollup::of_columns(series, &before);
             if samples.is_some() || before.is_some() {
-                let (keep, numbered) = kept(&measurement, &field, kind);
                 let samples = samples.unwrap_or_else(|| Samples::new(kind));
+                let known = before.as_ref().map(|before| &before.samples).filter(|_| samples.is_empty());
+                let (keep, numbered) = kept(&measurement, &field, known.unwrap_or(&samples));
                 all.push(Series { series, keep, numbered, before, samples });
             }
         }
