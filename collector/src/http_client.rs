@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use picollect_settings::hex;
 use picollect_telemetry::NoData;
 use serde_json::Value;
 use ureq::Body;
@@ -152,7 +153,7 @@ fn client_nonce() -> Result<String, GetError> {
     let mut bytes = [0; CLIENT_NONCE_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|_| GetError::Unreachable("the system gives no random numbers".into()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }
 
 /// Of the challenges in an answer the one that is hardest to eavesdrop on.

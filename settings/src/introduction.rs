@@ -7,6 +7,8 @@
 use ring::digest::{SHA256, digest};
 use ring::hmac::{self, HMAC_SHA256, Key};
 
+use crate::hex;
+
 /// What is meant by a code, however it was typed: its letters and digits in capitals.
 pub fn letters(code: &str) -> String {
     code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
@@ -40,10 +42,6 @@ fn key(kept: &str) -> Key {
 
 fn vouched(authority: &str) -> Vec<u8> {
     [b"authority\n", authority.as_bytes()].concat()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 
 pub mod duration;
 pub mod exit;
+mod hex;
 pub mod introduction;
 pub mod log;
 pub mod secret;
 pub mod trust;
 
+pub use hex::hex;
 use serde::de::DeserializeOwned;
 
 /// What is wrong in a configuration file and where.

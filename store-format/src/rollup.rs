@@ -193,7 +193,7 @@ impl Numbers {
         let mut stepped = Self::default();
         for rows in steps.into_values() {
             let t_ms = rows.iter().map(|at| self.times[*at]).max().unwrap_or_default();
-            let count = rows.iter().map(|at| self.count[*at]).sum();
+            let count = rows.iter().fold(0u64, |sum, at| sum.saturating_add(self.count[*at]));
             let sum = total(&rows.iter().map(|at| self.sum[*at]).collect::<Vec<_>>());
             let min = rows.iter().map(|at| self.min[*at]).fold(f64::INFINITY, f64::min);
             let max = rows.iter().map(|at| self.max[*at]).fold(f64::NEG_INFINITY, f64::max);

@@ -1,13 +1,13 @@
 //! What receivers are told, in words and in Alertmanager's JSON
 //! (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>).
 
+use picollect_settings::hex;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::active::about;
 use super::rules::{Rule, Severity};
 use crate::time::rfc3339;
-use crate::tokens::hex;
 
 /// Of an alert that has not ended, in Alertmanager's JSON: Go's zero time.
 const NEVER: &str = "0001-01-01T00:00:00Z";

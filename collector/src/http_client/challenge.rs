@@ -4,10 +4,9 @@
 //! A nonce is used again with a higher count. A device that knows each nonce only once (a Shelly before
 //! firmware 2.0) answers with a new challenge, which costs what asking anew each time would cost.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use picollect_settings::hex;
 use sha2::{Digest as _, Sha256};
 
 use super::Credentials;
@@ -94,12 +93,7 @@ impl Challenge {
 }
 
 fn sha256(text: &str) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 fn quoted(text: &str) -> String {

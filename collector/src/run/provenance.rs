@@ -8,9 +8,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use picollect_settings::hex;
 use sha2::{Digest as _, Sha256};
-
-use crate::tokens::hex;
 
 /// Variables that change what parallel programs and their libraries do.
 const ENVIRONMENT: [&str; 9] =

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use picollect_evaluate::Window;
+use picollect_settings::hex;
 use picollect_telemetry::Value;
 use picollect_telemetry::line::Point;
 
@@ -25,7 +26,6 @@ use self::remote_write::Writer;
 use super::location::{Location, Secrets};
 use super::{Appended, Bucket, Selector, SeriesKey, Store, StoreError, StoredSample};
 use crate::time::now_ms;
-use crate::tokens::hex;
 
 /// A series' neighbours outside a window are looked for so far away first: most speak more often.
 const NEAR_MS: i64 = 60 * 1000;

@@ -11,10 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use picollect_settings::hex;
 use picollect_telemetry::line::MAX_LINE_BYTES;
 use sha2::{Digest as _, Sha256};
-
-use crate::tokens::hex;
 
 /// The text itself, or one piece of it.
 const TEXT: &str = "picollect_text";
