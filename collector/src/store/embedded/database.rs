@@ -288,6 +288,17 @@ impl View<'_> {
         Ok(span)
     }
 
+    /// When the last of a group's chunks ends that ends before a time.
+    pub(super) fn last_end(&self, group: i64, before_ms: i64) -> Result<Option<i64>, StoreError> {
+        let last = "SELECT max(end_ms) FROM chunk WHERE point_group = ?1 AND step_ms = ?2 AND end_ms <= ?3";
+        let mut statement = self.transaction.prepare_cached(last)?;
+        let mut latest: Option<i64> = None;
+        for step_ms in [0].into_iter().chain(Resolution::ALL.map(Resolution::step_ms)) {
+            latest = latest.max(statement.query_row([group, step_ms, before_ms], |row| row.get(0))?);
+        }
+        Ok(latest)
+    }
+
     /// The rows of all groups.
     pub(super) fn groups(&self) -> Result<Vec<i64>, StoreError> {
         let mut groups = self.transaction.prepare_cached("SELECT id FROM point_group ORDER BY id")?;

@@ -100,37 +100,44 @@ impl Shared {
             let far_ms = near_ms.saturating_mul(FARTHER).min(around_ms);
             let before = (start_ms.saturating_sub(far_ms), start_ms.saturating_sub(near_ms + 1));
             let lacks = |samples: &[StoredSample]| samples.first().is_none_or(|first| first.t_ms >= start_ms);
-            self.complete(keys, &mut found, before, lacks, |samples, mut earlier| {
-                samples.splice(..0, earlier.pop());
-            })?;
+            for (key, samples) in keys.iter().zip(&mut found).filter(|(_, samples)| lacks(samples)) {
+                samples.splice(..0, self.last_between(key, before.0, before.1)?);
+            }
             let after = (end_ms.saturating_add(near_ms + 1), end_ms.saturating_add(far_ms));
             let lacks = |samples: &[StoredSample]| samples.last().is_none_or(|last| last.t_ms <= end_ms);
-            self.complete(keys, &mut found, after, lacks, |samples, later| {
-                samples.extend(later.into_iter().next());
-            })?;
+            for (key, samples) in keys.iter().zip(&mut found).filter(|(_, samples)| lacks(samples)) {
+                let later = self.between(std::slice::from_ref(key), after.0, after.1)?;
+                samples.extend(later.into_iter().flatten().next());
+            }
             near_ms = far_ms;
         }
         Ok(found)
     }
 
-    /// Reads more of the series that lack something.
-    fn complete(
+    /// The last sample of a series from a time to another. What has fallen silent has it where its last chunk ends, so
+    /// that not all of a long time has to be read.
+    fn last_between(
         &self,
-        keys: &[SeriesKey],
-        found: &mut [Vec<StoredSample>],
-        (start_ms, end_ms): (i64, i64),
-        lacks: impl Fn(&[StoredSample]) -> bool,
-        add: impl Fn(&mut Vec<StoredSample>, Vec<StoredSample>),
-    ) -> Result<(), StoreError> {
-        let lacking: Vec<usize> = (0..keys.len()).filter(|at| lacks(&found[*at])).collect();
-        if lacking.is_empty() {
-            return Ok(());
+        key: &SeriesKey,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Option<StoredSample>, StoreError> {
+        let last_end_ms = {
+            let mut reader = lock(&self.reader);
+            let view = reader.view()?;
+            let group = view.find(key)?.map(|(group, _)| group);
+            group.map(|group| view.last_end(group, end_ms)).transpose()?.flatten()
+        };
+        let from_ms = last_end_ms.map_or(start_ms, |last_ms| start_ms.max(last_ms.saturating_sub(NEAR_MS)));
+        for (from_ms, to_ms) in [(from_ms, end_ms), (start_ms, from_ms.saturating_sub(1))] {
+            if from_ms <= to_ms {
+                let mut samples = self.between(std::slice::from_ref(key), from_ms, to_ms)?;
+                if let Some(last) = samples.pop().and_then(|mut samples| samples.pop()) {
+                    return Ok(Some(last));
+                }
+            }
         }
-        let keys: Vec<SeriesKey> = lacking.iter().map(|at| keys[*at].clone()).collect();
-        for (at, more) in lacking.into_iter().zip(self.between(&keys, start_ms, end_ms)?) {
-            add(&mut found[at], more);
-        }
-        Ok(())
+        Ok(None)
     }
 
     /// The samples of each of these series from a time to another, both included.
