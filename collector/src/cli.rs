@@ -249,7 +249,7 @@ pub enum NodesCommand {
         /// Its name
         name: String,
     },
-    /// Give all that is stored of a node another name; stop the collector meanwhile
+    /// Give all that is stored of a node another name; stop its agent and then the collector before
     #[command(after_help = "Example:\n  systemctl stop picollect\n  \
                             sudo -u picollect picollect nodes --data /var/lib/picollect rename raspberrypi pi-1")]
     Rename {

@@ -43,9 +43,7 @@ pub fn rename(options: &AskOptions, old: &str, new: &str) -> Result<(), Failure>
     println!(
         "`{old}` is `{new}` now, in {groups} sets of series and {runs} runs; its token is the new name's"
     );
-    println!(
-        "on the node: `name = \"{new}\"` in agent.toml, then start the agent anew; then start the collector"
-    );
+    println!("now start the collector, and on the node, with `name = \"{new}\"` in agent.toml, the agent");
     for meter in config.wall.iter().filter(|meter| meter.covers.iter().any(|name| name == old)) {
         println!("in collector.toml: the wall meter `{}` covers `{old}`", meter.name);
     }
