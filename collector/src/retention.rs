@@ -93,10 +93,14 @@ fn edges_of_runs(store: &EmbeddedStore) -> Result<Vec<i64>, StoreError> {
 /// While more is in use than may be: rolls up the oldest samples before their time, then the oldest points a minute,
 /// and deletes the oldest points an hour last.
 fn make_room(store: &EmbeddedStore, max_mib: u64, now_ms: i64) -> Result<(), StoreError> {
-    let mut coarser = None;
     let mut used = store.used_bytes()?;
+    if used <= max_mib * MIB {
+        return Ok(());
+    }
+    let mut coarser = None;
+    let edges = edges_of_runs(store)?;
     while used > max_mib * MIB {
-        let Some(done) = give_up_oldest(store, now_ms)? else {
+        let Some(done) = give_up_oldest(store, &edges, now_ms)? else {
             let used_mib = used / MIB;
             tracing::warn!(max_mib, used_mib, "the store is larger than it may be, and all in it is young");
             break;
@@ -111,7 +115,11 @@ fn make_room(store: &EmbeddedStore, max_mib: u64, now_ms: i64) -> Result<(), Sto
 }
 
 /// Makes the oldest page of what is finest coarser, or deletes it; says what was done, or `None` if all is young.
-fn give_up_oldest(store: &EmbeddedStore, now_ms: i64) -> Result<Option<String>, StoreError> {
+fn give_up_oldest(
+    store: &EmbeddedStore,
+    edges_of_runs: &[i64],
+    now_ms: i64,
+) -> Result<Option<String>, StoreError> {
     let latest_ms = now_ms - YOUNG_MS;
     let oldest_page_end_ms = |oldest_ms: Option<i64>, page: Resolution| {
         let end_ms = page.page_end_ms(oldest_ms?);
@@ -119,7 +127,7 @@ fn give_up_oldest(store: &EmbeddedStore, now_ms: i64) -> Result<Option<String>, 
     };
     for to in Resolution::ALL {
         if let Some(end_ms) = oldest_page_end_ms(store.oldest_finer(to)?, to) {
-            store.roll_up(to, end_ms, &edges_of_runs(store)?)?;
+            store.roll_up(to, end_ms, edges_of_runs)?;
             let step_s = to.step_ms() / 1000;
             return Ok(Some(format!("up to {} it has a point in {step_s} s now", rfc3339(end_ms))));
         }

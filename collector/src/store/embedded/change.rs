@@ -7,7 +7,7 @@ use picollect_store_format::{Kind, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Samples
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::database::{Chunk, View, damaged, failed, longest_ms};
-use super::rolling::Resolution;
+use super::rolling::STEPS_MS;
 use crate::store::{SeriesKey, StoreError};
 
 /// Chunks of fewer points are merged with their neighbours: early ones of a busy store, and those of a slow sender.
@@ -243,7 +243,7 @@ impl Change<'_> {
         )?;
         let row = |row: &Row<'_>| Ok((row.get(5)?, outline(row)?));
         let mut beginning = Vec::new();
-        for step_ms in [0].into_iter().chain(Resolution::ALL.map(Resolution::step_ms)) {
+        for step_ms in STEPS_MS {
             // No chunk that begins before the time ends later than this.
             let latest_ms = t_ms.saturating_add(longest_ms(step_ms));
             let rows = statement.query_map([t_ms, latest_ms, step_ms], row)?;

@@ -14,7 +14,7 @@ use rusqlite::{
 
 use super::change::Change;
 use super::format_1;
-use super::rolling::Resolution;
+use super::rolling::{Resolution, STEPS_MS};
 use crate::store::{Cause, Selector, SeriesKey, StoreError};
 
 /// The file in the data directory.
@@ -293,7 +293,7 @@ impl View<'_> {
         let last = "SELECT max(end_ms) FROM chunk WHERE point_group = ?1 AND step_ms = ?2 AND end_ms <= ?3";
         let mut statement = self.transaction.prepare_cached(last)?;
         let mut latest: Option<i64> = None;
-        for step_ms in [0].into_iter().chain(Resolution::ALL.map(Resolution::step_ms)) {
+        for step_ms in STEPS_MS {
             latest = latest.max(statement.query_row([group, step_ms, before_ms], |row| row.get(0))?);
         }
         Ok(latest)

@@ -23,6 +23,9 @@ pub enum Resolution {
     Hour,
 }
 
+/// The steps of all chunks, the finest first; 0 are samples as they came.
+pub(super) const STEPS_MS: [i64; 3] = [0, 60_000, 3_600_000];
+
 impl Resolution {
     /// All, the finest first.
     pub const ALL: [Self; 2] = [Self::Minute, Self::Hour];
@@ -30,8 +33,8 @@ impl Resolution {
     /// Its steps.
     pub fn step_ms(self) -> i64 {
         match self {
-            Self::Minute => 60_000,
-            Self::Hour => 3_600_000,
+            Self::Minute => STEPS_MS[1],
+            Self::Hour => STEPS_MS[2],
         }
     }
 
@@ -53,11 +56,11 @@ impl Resolution {
         t_ms.div_euclid(self.page_ms()) * self.page_ms()
     }
 
-    /// The steps that are finer; 0 are samples as they came.
+    /// The steps that are finer.
     fn finer(self) -> &'static [i64] {
         match self {
-            Self::Minute => &[0],
-            Self::Hour => &[0, 60_000],
+            Self::Minute => &STEPS_MS[..1],
+            Self::Hour => &STEPS_MS[..2],
         }
     }
 }
@@ -137,7 +140,7 @@ impl Shared {
     pub(super) fn oldest(&self, to: Option<Resolution>) -> Result<Option<i64>, StoreError> {
         let mut database = lock(&self.reader);
         let view = database.view()?;
-        let steps = to.map_or(&[0, 60_000, 3_600_000][..], Resolution::finer);
+        let steps = to.map_or(&STEPS_MS[..], Resolution::finer);
         let mut oldest: Option<i64> = None;
         for group in view.groups()? {
             oldest = oldest.into_iter().chain(view.first_of(group, steps, i64::MAX)?).min();
