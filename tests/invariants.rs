@@ -101,12 +101,12 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
 }
 
 const ROOMS: [&str; 10] = [
-    "telemetry/src",
-    "settings/src",
+    "crates/telemetry/src",
+    "crates/settings/src",
     "lcd/src",
-    "evaluate/src",
-    "promql/src",
-    "store-format/src",
+    "crates/evaluate/src",
+    "crates/promql/src",
+    "crates/store-format/src",
     "node-agent/src",
     "collector/src",
     "dashboards/src",
@@ -152,7 +152,7 @@ fn the_pure_crates_do_no_io_and_read_no_clock() {
     let words = ["std::fs", "std::net", "std::env", "std::io::std", "SystemTime", "Instant::now", "println!"];
     assert_eq!(
         naming(
-            &["telemetry/src", "evaluate/src", "promql/src", "store-format/src", "dashboards/src"],
+            &["crates/telemetry/src", "crates/evaluate/src", "crates/promql/src", "crates/store-format/src", "dashboards/src"],
             &words,
             &[]
         ),
@@ -222,7 +222,7 @@ fn the_agent_is_built_without_the_engines() {
 
 #[test]
 fn no_source_file_is_too_long() {
-    for room in ROOMS.iter().chain(&["tests", "evaluate/tests", "promql/tests"]) {
+    for room in ROOMS.iter().chain(&["tests", "crates/evaluate/tests", "crates/promql/tests"]) {
         for (path, _) in sources(room) {
             let lines = fs::read_to_string(&path).expect("a source").lines().count();
             assert!(lines <= MAX_FILE_LINES, "{} has {lines} lines", path.display());

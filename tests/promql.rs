@@ -1,10 +1,10 @@
 //! What the evaluator's own tests ask, so that a collector is asked the same.
 
-#[path = "../promql/tests/data.rs"]
+#[path = "../crates/promql/tests/data.rs"]
 pub(crate) mod data;
-#[path = "../promql/tests/differential.rs"]
+#[path = "../crates/promql/tests/differential.rs"]
 pub(crate) mod differential;
-#[path = "../promql/tests/grammar.rs"]
+#[path = "../crates/promql/tests/grammar.rs"]
 pub(crate) mod grammar;
-#[path = "../promql/tests/oracle.rs"]
+#[path = "../crates/promql/tests/oracle.rs"]
 pub(crate) mod oracle;

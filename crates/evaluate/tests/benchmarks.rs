@@ -25,7 +25,7 @@ const FILES: [&str; 15] = [
 ];
 
 fn output(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/benchmark-outputs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/benchmark-outputs");
     fs::read_to_string(folder.join(name)).expect("the output is there")
 }
 
@@ -53,7 +53,7 @@ fn hpl(label: &str, gflops: f64, seconds: f64, core_phase: CorePhase, line: usiz
 
 #[test]
 fn the_list_of_outputs_is_complete() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/benchmark-outputs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/benchmark-outputs");
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.filter(|name| name != "README.md").collect();
     let mut listed = FILES;

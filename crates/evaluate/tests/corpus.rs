@@ -51,7 +51,7 @@ struct ExpectedEpisode {
 }
 
 fn traces<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus").join(folder);
     let files = fs::read_dir(&folder).expect("the corpus is there").map(|entry| entry.unwrap().path());
     let parse = |path: std::path::PathBuf| {
         let text = fs::read_to_string(&path).unwrap();

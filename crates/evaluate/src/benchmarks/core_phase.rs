@@ -161,11 +161,11 @@ mod tests {
 
     fn output(name: &str) -> Vec<Outcome> {
         let outputs = [
-            ("plain", include_str!("../../../tests/benchmark-outputs/hpl-2.3-plain.txt")),
-            ("six", include_str!("../../../tests/benchmark-outputs/hpl-2.3-progress-six-results.txt")),
-            ("hpcc", include_str!("../../../tests/benchmark-outputs/hpcc-1.5.0-hpccoutf.txt")),
-            ("hpcg", include_str!("../../../tests/benchmark-outputs/hpcg-3.1-report.txt")),
-            ("stream", include_str!("../../../tests/benchmark-outputs/stream-5.10-one-thread.txt")),
+            ("plain", include_str!("../../../../tests/benchmark-outputs/hpl-2.3-plain.txt")),
+            ("six", include_str!("../../../../tests/benchmark-outputs/hpl-2.3-progress-six-results.txt")),
+            ("hpcc", include_str!("../../../../tests/benchmark-outputs/hpcc-1.5.0-hpccoutf.txt")),
+            ("hpcg", include_str!("../../../../tests/benchmark-outputs/hpcg-3.1-report.txt")),
+            ("stream", include_str!("../../../../tests/benchmark-outputs/stream-5.10-one-thread.txt")),
         ];
         recognise(outputs.iter().find(|(known, _)| *known == name).unwrap().1)
     }

@@ -223,7 +223,7 @@ pub fn find(measurement: &str, field: &str) -> Option<&'static Metric> {
 /// The documentation page: one table row per metric, in Markdown.
 pub fn markdown() -> String {
     let mut page = String::from(
-        "# Metric catalogue\n\nMade from `telemetry/src/catalogue.rs`; every series also carries `host` and \
+        "# Metric catalogue\n\nMade from `crates/telemetry/src/catalogue.rs`; every series also carries `host` and \
          `cluster`; the collector's own wall meters have no `host`.\n\n| measurement | field | unit | kind | tags | meaning |\n|---|---|---|---|---|---|\n",
     );
     for metric in METRICS {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_documentation_page_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(path, markdown()).expect("the page is writable");
         }
