@@ -152,7 +152,13 @@ fn the_pure_crates_do_no_io_and_read_no_clock() {
     let words = ["std::fs", "std::net", "std::env", "std::io::std", "SystemTime", "Instant::now", "println!"];
     assert_eq!(
         naming(
-            &["crates/telemetry/src", "crates/evaluate/src", "crates/promql/src", "crates/store-format/src", "dashboards/src"],
+            &[
+                "crates/telemetry/src",
+                "crates/evaluate/src",
+                "crates/promql/src",
+                "crates/store-format/src",
+                "dashboards/src"
+            ],
             &words,
             &[]
         ),
