@@ -45,7 +45,7 @@ fn prose(text: &str) -> Vec<(usize, &str)> {
         let begun = line.trim_start();
         if begun.starts_with("```") || begun.starts_with("~~~") {
             fence = !fence;
-        } else if !fence && !(after_blank && line.starts_with("    ")) {
+        } else if !(fence || after_blank && line.starts_with("    ")) {
             lines.push((number, line));
             after_blank = line.is_empty();
         }
@@ -95,12 +95,12 @@ fn targets(text: &str) -> Vec<String> {
     let lines: Vec<&str> = prose(text).into_iter().map(|(_, line)| line).collect();
     let text = lines.join("\n");
     let code = code_spans(&text);
-    let links = text.match_indices("](").filter(|(at, _)| !code.iter().any(|span| span.contains(at)));
+    let found = text.match_indices("](").filter(|(at, _)| !code.iter().any(|span| span.contains(at)));
     let target = |(at, _): (usize, &str)| {
         let rest = &text[at + 2..];
         rest.split_once(')').map_or(rest, |(target, _)| target).to_owned()
     };
-    links.map(target).collect()
+    found.map(target).collect()
 }
 
 /// The anchor that GitHub makes of a heading: lower case, hyphens for blanks, no punctuation.
