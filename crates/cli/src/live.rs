@@ -17,7 +17,7 @@ use picollect_lcd::{Frame, Size};
 use picollect_telemetry::summary::Summary;
 
 use picollect_analysis::nodes::{self, Node};
-use picollect_collector::web::Collector;
+use picollect_collector::Collector;
 use picollect_settings::time::now_ms;
 use picollect_store::remembering;
 

@@ -83,14 +83,14 @@ pub(super) struct RibbonRow {
     /// Whether its throttle flags are known at all.
     pub(super) known: bool,
     /// When it was throttled.
-    pub(super) throttled: Vec<Stretch>,
+    pub(super) throttled: Vec<ThrottledRange>,
     /// When nothing was heard of it, Unix milliseconds.
     pub(super) silent: Vec<(i64, i64)>,
 }
 
 /// A stretch of throttling.
 #[derive(Debug)]
-pub(super) struct Stretch {
+pub(super) struct ThrottledRange {
     /// Unix milliseconds.
     pub(super) start_ms: i64,
     /// Unix milliseconds.
@@ -161,7 +161,7 @@ impl Ribbon {
 
 impl RibbonRow {
     fn state(&self, from: f64, to: f64) -> State {
-        let overlaps = |stretch: &&Stretch| {
+        let overlaps = |stretch: &&ThrottledRange| {
             let (start, end) = (stretch.start_ms as f64, stretch.end_ms as f64);
             start < to && (end > from || start >= from)
         };
@@ -224,8 +224,8 @@ mod tests {
 
     fn row(known: bool) -> RibbonRow {
         let throttled = vec![
-            Stretch { start_ms: 2_000, end_ms: 4_000, cause: Cause::UnderVoltage },
-            Stretch { start_ms: 8_500, end_ms: 8_500, cause: Cause::ThermalHard },
+            ThrottledRange { start_ms: 2_000, end_ms: 4_000, cause: Cause::UnderVoltage },
+            ThrottledRange { start_ms: 8_500, end_ms: 8_500, cause: Cause::ThermalHard },
         ];
         RibbonRow { host: "n".into(), known, throttled, silent: vec![(5_000, 7_000)] }
     }
