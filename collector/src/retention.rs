@@ -143,8 +143,7 @@ fn mark(store: &EmbeddedStore) -> Result<(), StoreError> {
         let Some(last_ms) = store.last_of(resolution)? else { continue };
         let step_s = resolution.step_ms() as f64 / 1000.0;
         let end_ms = resolution.page_end_ms(last_ms);
-        let moment = Window { start_ms: end_ms - 1, end_ms };
-        if resolution_s(store, moment)?.is_none_or(|known| known < step_s) {
+        if resolution_s(store, end_ms - 1, end_ms)?.is_none_or(|known| known < step_s) {
             let mut writer = LineWriter::new(&[]);
             writer.point(end_ms, &[], &[(&RESOLUTION, step_s.into())]);
             store.append(&decode(&writer.take().0, Precision::Nanoseconds, end_ms).points)?;
@@ -182,7 +181,7 @@ mod tests {
 
     fn resolution(store: &EmbeddedStore, days_ago: i64) -> Option<f64> {
         let t_ms = NOW_MS - days_ago * DAY_MS;
-        resolution_s(store, Window { start_ms: t_ms, end_ms: t_ms + DAY_MS / 4 }).unwrap()
+        resolution_s(store, t_ms, NOW_MS).unwrap()
     }
 
     #[test]
@@ -207,7 +206,8 @@ mod tests {
         let t_ms = NOW_MS - 390 * DAY_MS + 10 * 3_600_000 - 60_000;
         let ask = || {
             let query = Query::parse("m_f").unwrap();
-            evaluate(&store, QueryConfig::default(), t_ms, |context| query.instant(context, t_ms)).unwrap()
+            evaluate(&store, QueryConfig::default(), (t_ms, NOW_MS), |context| query.instant(context, t_ms))
+                .unwrap()
         };
         let Answer::Vector(before) = ask() else { panic!("no vector") };
         assert_eq!(before[0].samples[0].value, 1198.0);

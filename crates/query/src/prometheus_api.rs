@@ -132,7 +132,7 @@ impl Api {
         start_ms: i64,
         ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
     ) -> Result<Answer, ApiError> {
-        evaluate(self.store.as_ref(), self.limits, start_ms, ask)
+        evaluate(self.store.as_ref(), self.limits, (start_ms, self.now_ms), ask)
     }
 
     /// `series`: the labels of all series that any `match[]` finds. They are those that the store has, whatever `start`
@@ -176,11 +176,11 @@ impl Api {
     }
 }
 
-/// Asks a query of a store, from a time on and within these limits.
+/// Asks a query of a store, from a time on and within these limits; both times are Unix milliseconds.
 pub fn evaluate(
     store: &dyn Store,
     limits: QueryConfig,
-    start_ms: i64,
+    (start_ms, now_ms): (i64, i64),
     ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
 ) -> Result<Answer, ApiError> {
     let deadline = Instant::now() + limits.timeout;
@@ -193,7 +193,7 @@ pub fn evaluate(
         memory_bytes: limits.max_memory_mib.saturating_mul(1024 * 1024),
     };
     // A point an hour stands for longer than a sample does.
-    let step_s = resolution_s(store, Window { start_ms, end_ms: start_ms })?.unwrap_or(0.0);
+    let step_s = resolution_s(store, start_ms, now_ms)?.unwrap_or(0.0);
     let (lookback_ms, subquery_step_ms) = (LOOKBACK_MS + whole(step_s * 1000.0), SUBQUERY_STEP_MS);
     let out_of_time = &out_of_time;
     Ok(ask(&Context { source: &source, limits, lookback_ms, subquery_step_ms, out_of_time })?)

@@ -75,7 +75,7 @@ pub fn active(
     let length_ms = i64::from(rule.for_s) * 1000;
     let times = Times { start_ms: now_ms - length_ms, end_ms: now_ms, step_ms: (length_ms / STEPS).max(1) };
     let Answer::Matrix(found) =
-        evaluate(store, limits, times.start_ms, |context| query.range(context, times))?
+        evaluate(store, limits, (times.start_ms, now_ms), |context| query.range(context, times))?
     else {
         return Ok(Vec::new());
     };

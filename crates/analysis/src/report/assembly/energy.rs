@@ -102,7 +102,7 @@ impl Metered {
         wall.retain(|meter| in_front_of(from, &meter.name, nodes, scope));
         let mut part = Self {
             window,
-            resolution_s: resolution_s(from.store, window)?,
+            resolution_s: resolution_s(from.store, window.start_ms, from.now_ms)?,
             nodes: nodes.len(),
             metered,
             wall,
