@@ -20,7 +20,8 @@ use serde::Deserialize;
 pub(crate) use self::button::Press;
 use self::button::button;
 use self::fan_tacho::FanTacho;
-use crate::sensors::{Sensor, Status};
+use picollect_sensors::status::Status;
+use picollect_sensors::tick::Sensor;
 
 /// The pins of the 40-pin header. Board revisions differ in what lies beyond.
 const LAST_PIN: u8 = 27;
@@ -260,7 +261,7 @@ impl From<rppal::gpio::Error> for PinError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensors::tests::lines;
+    use picollect_sensors::fixtures::lines;
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
 

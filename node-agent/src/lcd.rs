@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use picollect_telemetry::summary::Summary;
 
-use crate::sensors::Status;
+use picollect_sensors::status::Status;
 
 /// What the sampler and the push say and the panel's thread reads: only the latest of each is kept, so that
 /// nobody waits and nothing grows.

@@ -16,9 +16,9 @@ use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::line::count_lines;
 
 use crate::client::{Answer, Client};
-use crate::clock::{Authority, Clock, alone, choose};
 use crate::lcd::Told;
 use crate::queue::{Batch, Queue};
+use picollect_board::clock::{Authority, Clock, alone, choose};
 
 /// Lines posted together, before compression: many samples when catching up, well under any collector's
 /// limit.

@@ -3,19 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use picollect_agent::attr::Root;
 use picollect_agent::config::lcd::LcdSettings;
-use picollect_agent::config::meters::MeterSettings;
-use picollect_agent::energy::Integrator;
 use picollect_agent::lcd::Told;
 use picollect_agent::lcd::face::{Face, Node};
 use picollect_agent::lcd::frames::Frames;
 use picollect_agent::lcd::panel::Panel;
-use picollect_agent::metering::bus::{BusMeters, Open, attach, group};
-use picollect_agent::sensors::Status;
-use picollect_agent::simulated::i2c_bus::{Faults, SimulatedBus};
-use picollect_agent::simulated::ina219_model::{Ina219Model, Supply};
+use picollect_board::attr::Root;
+use picollect_i2c_model::i2c_bus::{Faults, SimulatedBus};
+use picollect_i2c_model::ina219_model::{Ina219Model, Supply};
 use picollect_lcd::panel_model;
+use picollect_metering::bus::{BusMeters, Open, attach, group};
+use picollect_metering::energy::Integrator;
+use picollect_metering::settings::MeterSettings;
+use picollect_sensors::status::Status;
 
 const METER: u8 = 0x40;
 const PANEL: u8 = 0x27;
@@ -60,7 +60,7 @@ impl Bench {
         let mut threads = group(&file.meter, None, |_| open());
         let frames = Frames::new(face, None, Box::new(|| None), None);
         let (number, wiring) = file.lcd.on_bus().unwrap();
-        attach(&mut threads, number, Panel::new(wiring, frames), open);
+        attach(&mut threads, number, Box::new(Panel::new(wiring, frames)), open);
         assert_eq!(threads.len(), 1, "one thread owns the bus");
         let thread = threads.remove(0);
         let meter = thread.meters().into_iter().map(|(_, meter)| meter).next();
@@ -76,7 +76,7 @@ impl Bench {
                 self.next_sample += SECOND;
             }
             self.thread.read_due(&|| clock.now());
-            self.thread.serve_panel(&|| clock.now());
+            self.thread.serve_guest(&|| clock.now());
             let due = self.thread.next_due(clock.now());
             clock.pass_until(due.min(end).min(self.next_sample));
             // A thread never wakes up at once.

@@ -7,7 +7,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use picollect_agent::attr::Root;
 use picollect_agent::config::lcd::LcdSettings;
 use picollect_agent::config::{Options, TargetOptions, settings};
 use picollect_agent::lcd::Told;
@@ -15,9 +14,10 @@ use picollect_agent::lcd::char_device::DevicePanel;
 use picollect_agent::lcd::face::{Face, Node};
 use picollect_agent::lcd::frames::Frames;
 use picollect_agent::run::Agent;
-use picollect_agent::sensors::Status;
+use picollect_board::attr::Root;
 use picollect_lcd::Size;
 use picollect_lcd::panel_model::DrivenPanel;
+use picollect_sensors::status::Status;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 const SECOND: Duration = Duration::from_secs(1);

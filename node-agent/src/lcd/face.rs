@@ -14,9 +14,9 @@ use picollect_telemetry::summary::Summary;
 use super::addresses::Addresses;
 use super::local_time::LocalTime;
 use super::{Latest, Told};
-use crate::attr::Root;
 use crate::config::lcd::LcdSettings;
-use crate::sensors::Status;
+use picollect_board::attr::Root;
+use picollect_sensors::status::Status;
 
 /// A frame is made this often,
 const PERIOD: Duration = Duration::from_secs(1);
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn the_network_page_names_the_interface_and_its_address() {
         let line = "fd000000000000000000000000000002 02 40 00 80 eth0\n";
-        let (_dir, root) = crate::sensors::tests::tree(&[("proc/net/if_inet6", line)]);
+        let (_dir, root) = picollect_board::fixtures::tree(&[("proc/net/if_inet6", line)]);
         let told = Told::default();
         let mut face = face_with(&told, LcdSettings::at(0x27).unwrap(), &root);
         let page = face.all_pages(at(0), None).remove(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use picollect_lcd::display::{Display, Wiring};
 use picollect_lcd::{Frame, Size};
 
-use crate::i2c::{AnyBus, BusError, EBUSY};
+use picollect_board::i2c::{AnyBus, BusError, EBUSY};
 
 /// A panel that answers has its text long before.
 const TIME: Duration = Duration::from_secs(1);
@@ -77,8 +77,8 @@ pub fn run(
 mod tests {
     use super::*;
     use crate::config::lcd;
-    use crate::i2c::EREMOTEIO;
-    use crate::simulated::i2c_bus::SimulatedBus;
+    use picollect_board::i2c::EREMOTEIO;
+    use picollect_i2c_model::i2c_bus::SimulatedBus;
     use picollect_lcd::backpack::PinMap;
     use picollect_lcd::panel_model::Panel;
 
