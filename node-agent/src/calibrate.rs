@@ -13,7 +13,6 @@ use picollect_metering::settings::MeterSettings;
 
 /// What the dialogue needs of the world.
 pub(crate) struct World<'a> {
-    /// The person's answers.
     pub input: &'a mut dyn BufRead,
     /// What is said to them.
     pub output: &'a mut dyn Write,
@@ -21,7 +20,6 @@ pub(crate) struct World<'a> {
     pub bus: &'a mut AnyBus,
     /// Time since some moment.
     pub now: &'a dyn Fn() -> Duration,
-    /// Waits.
     pub wait: &'a dyn Fn(Duration),
 }
 

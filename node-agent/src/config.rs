@@ -95,7 +95,6 @@ struct AmbientSection {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SimulateSection {
-    /// Thermal resistance, K/W.
     cooling_k_per_w: f64,
     /// Full load from and until these Unix milliseconds.
     #[serde(default)]
@@ -179,9 +178,9 @@ pub struct Settings {
 pub struct SpoolSettings {
     /// The directory; `None` means that nothing is spooled.
     pub directory: Option<PathBuf>,
-    /// Most bytes.
+    /// The most bytes that its files may have together.
     pub max_bytes: u64,
-    /// Longest time.
+    /// What is older is given up.
     pub max_age: Duration,
 }
 

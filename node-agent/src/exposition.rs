@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The last sample, and who asks for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Exposition {
-    /// Where it listens.
+    /// Where it listens; its port is known also where 0 was asked for.
     pub address: SocketAddr,
     last: Arc<Mutex<Vec<u8>>>,
 }

@@ -89,14 +89,14 @@ pub(crate) struct Edge {
 pub(crate) enum Wanted {
     /// From high to low.
     Falling,
-    /// Both.
+    /// Both, for what is held down.
     Both,
 }
 
 /// What is done at each edge, on a thread of the pin's own.
 pub(crate) type OnEdge = Box<dyn FnMut(Edge) + Send>;
 
-/// A board's pins.
+/// The pins of a board by their BCM numbers.
 pub(crate) trait Pins {
     /// Calls back at each wanted edge until what it returns is dropped.
     fn watch(&mut self, pin: u8, wanted: Wanted, on_edge: OnEdge) -> Result<Box<dyn Any>, PinError>;
@@ -105,9 +105,7 @@ pub(crate) trait Pins {
     fn led(&mut self, pin: u8) -> Result<Box<dyn Led>, PinError>;
 }
 
-/// A lamp.
 pub(crate) trait Led {
-    /// On or off.
     fn set(&mut self, on: bool);
 }
 

@@ -99,7 +99,6 @@ fn read_code(input: &mut dyn BufRead) -> anyhow::Result<String> {
     Ok(code.to_owned())
 }
 
-/// What joining writes.
 #[derive(Debug)]
 struct Files {
     config: PathBuf,

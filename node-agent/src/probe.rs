@@ -29,13 +29,13 @@ const BETWEEN: Duration = Duration::from_millis(50);
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Finding {
-    /// What it is.
+    /// Two or three words, or the meter's name.
     pub sensor: String,
     /// Whether the configuration names it: then it has to work.
     pub configured: bool,
     /// `ok`, `nothing found`, or the reason why it has no value.
     pub state: String,
-    /// Its values now.
+    /// Its values now with their units; empty where there are none.
     pub value: String,
     /// Median time of a reading, microseconds.
     pub cost_us: f64,

@@ -48,7 +48,7 @@ enum Outcome {
 /// Asks the kernel whether it calls this node's clock synchronised.
 pub(crate) type Synchronised = fn() -> bool;
 
-/// Delivers one queue.
+/// Delivers one queue to the first of its collectors that takes it.
 pub(crate) struct Push {
     clients: Vec<Client>,
     /// The one in use.

@@ -49,7 +49,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Both together.
+    /// The counts of several queues as one.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {

@@ -33,7 +33,7 @@ pub struct Sampler {
     pub meters: Vec<Metered>,
     /// The power model, where nothing measures.
     pub model: Option<PowerModel>,
-    /// All other sensors.
+    /// All that is no meter, in the order in which it is sampled.
     pub sensors: Vec<Box<dyn Sensor>>,
     samples: i64,
     /// From when on the meters' errors are to be said again.

@@ -50,7 +50,7 @@ pub struct Scenario {
     pub cooling_k_per_w: f64,
     /// Full load from here, milliseconds after the board's start (may lie before it).
     pub busy_from_ms: i64,
-    /// To here.
+    /// Until here, in the same milliseconds.
     pub busy_until_ms: i64,
 }
 
@@ -67,7 +67,6 @@ struct Conversion {
     flop: f64,
 }
 
-/// The board's state.
 #[derive(Debug)]
 struct SimulatedBoard {
     scenario: Scenario,

@@ -65,7 +65,7 @@ pub struct Content {
     pub header: Option<Header>,
     /// Line protocol, each line ended.
     pub bytes: Vec<u8>,
-    /// How many lines.
+    /// How many lines that is.
     pub count: usize,
 }
 

@@ -23,7 +23,7 @@ pub enum AttrError {
     /// The file could not be opened or read.
     #[error("could not read `{path}`")]
     Read {
-        /// The file.
+        /// Root and path together, as it was opened.
         path: Arc<Path>,
         /// What the kernel said.
         source: io::Error,
@@ -31,11 +31,11 @@ pub enum AttrError {
     /// The file holds something else than expected.
     #[error("`{path}` holds {text:?}, which is not {wanted}")]
     Parse {
-        /// The file.
+        /// Root and path together, as it was opened.
         path: Arc<Path>,
         /// What it holds, shortened.
         text: String,
-        /// What was expected.
+        /// What was expected, as a phrase for people: `millidegrees Celsius`.
         wanted: &'static str,
     },
 }
@@ -70,7 +70,7 @@ impl Root {
         Self(directory.into())
     }
 
-    /// The directory itself.
+    /// The directory as it was given: `/` is this machine, all else a fixture.
     pub fn directory(&self) -> &Path {
         &self.0
     }

@@ -22,7 +22,7 @@ const STEER_SHARE: i64 = 100;
 /// Whose clock the stamps follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority {
-    /// The node's own.
+    /// The node's own clock.
     Node,
     /// The collector's, because the node's cannot be trusted.
     Collector,

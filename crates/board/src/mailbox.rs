@@ -39,7 +39,7 @@ const GET_THROTTLED: u32 = 0x0003_0046;
 const GET_CLOCK_MEASURED: u32 = 0x0003_0047;
 const GENCMD: u32 = 0x0003_0080;
 
-/// The only thermometer.
+/// Number of the processor's thermometer, the only one there is.
 const PROCESSOR: u32 = 0;
 /// Number of the Arm cores' clock.
 const ARM: u32 = 3;
@@ -77,7 +77,7 @@ pub enum MailboxError {
     Refused {
         /// What was asked for.
         tag: u32,
-        /// Its code.
+        /// The code of the answer, which is not that of a whole one.
         code: u32,
     },
     /// This firmware does not have the tag, or this board not the thing.
@@ -101,17 +101,17 @@ pub enum MailboxError {
     Garbled {
         /// What was asked for.
         tag: u32,
-        /// What came instead.
+        /// The bytes that came instead.
         what: &'static str,
     },
     /// A text command failed or is not known.
     #[error("the firmware refused the command `{command}` with code {code}: {answer}")]
     Command {
-        /// The command.
+        /// The command as it was sent.
         command: &'static str,
-        /// Its code.
+        /// The code of the answer, which is not that of a whole one.
         code: i32,
-        /// Its text.
+        /// What the firmware says beside the code; may be empty.
         answer: String,
     },
 }

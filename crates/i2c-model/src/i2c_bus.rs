@@ -26,7 +26,7 @@ impl VirtualTime {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 
-    /// Lets time pass.
+    /// Lets so much time pass.
     pub fn pass(&self, time: Duration) {
         self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(0), Ordering::Relaxed);
     }
@@ -66,7 +66,7 @@ struct Wires {
 /// A handle on the bus; all handles are the same bus.
 #[derive(Debug, Clone)]
 pub struct SimulatedBus {
-    /// The bus' time.
+    /// Virtual time, which each transfer moves on.
     pub time: VirtualTime,
     wires: Arc<Mutex<Wires>>,
 }
@@ -158,7 +158,7 @@ impl SimulatedBus {
         self.wires().written.clone()
     }
 
-    /// Transfers so far.
+    /// Transfers so far, failed ones included.
     pub fn transfers(&self) -> u64 {
         self.wires().transfers
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Supply {
     /// At the load's side.
     pub volts: f64,
-    /// To the load.
+    /// To the load; negative from it.
     pub amps: f64,
 }
 
@@ -26,7 +26,7 @@ const SHUNT_LSB_VOLTS: f64 = 10e-6;
 const SHUNT_LIMIT: f64 = 32_000.0;
 const BUS_LSB_VOLTS: f64 = 4e-3;
 
-/// The chip.
+/// The chip: its registers as they would be read now.
 pub struct Ina219Model {
     supply: Trace,
     shunt_ohm: f64,

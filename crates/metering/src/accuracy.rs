@@ -44,7 +44,7 @@ impl Accuracy {
     }
 }
 
-/// A datasheet's maxima.
+/// The greatest errors at 25 °C that a datasheet admits.
 struct Limits {
     /// Share of the current, without an external shunt.
     current: f64,

@@ -66,7 +66,7 @@ struct Device {
 }
 
 struct Channel {
-    /// From 0.
+    /// Counted from 0, unlike in the configuration.
     number: usize,
     name: MeterName,
     shunt_ohm: f64,
@@ -109,7 +109,7 @@ pub fn attach(buses: &mut Vec<BusMeters>, number: u8, guest: Box<dyn Guest>, ope
 }
 
 impl BusMeters {
-    /// The bus' number.
+    /// Which of the kernel's buses: 1 is on a Pi's header.
     pub fn number(&self) -> u8 {
         self.number
     }

@@ -11,7 +11,7 @@ const LEAST_DIFFERENCE_AMPS: f64 = 0.05;
 pub struct Calibration {
     /// Factor; 1 is none.
     pub gain: f64,
-    /// Amperes.
+    /// Amperes, added after the factor.
     pub offset_a: f64,
     /// Watts: a current at the voltage of the moment.
     pub offset_w: f64,
@@ -51,7 +51,7 @@ pub enum CalibrationError {
          that is configured"
     )]
     WrongShunt {
-        /// What came out.
+        /// The factor that came out, outside of 0.5 to 2.
         gain: f64,
         /// The shunt that would explain it.
         shunt_ohm: f64,

@@ -12,7 +12,7 @@ pub enum Sense {
     ShuntVolts(f64),
     /// Amperes, measured with a shunt inside the chip, and what that drops.
     Amps {
-        /// The current.
+        /// The current to the load; negative from it.
         amps: f64,
         /// The drop across the chip's own shunt, volts.
         drop_volts: f64,
@@ -24,7 +24,7 @@ pub enum Sense {
 pub struct Conversion {
     /// Volts at the load's side of the shunt.
     pub bus_volts: f64,
-    /// The current.
+    /// The current, as the chip senses it.
     pub sense: Sense,
 }
 

@@ -32,9 +32,9 @@ pub struct EnergyPoint {
 pub struct PowerRange {
     /// Energy by metered time.
     pub mean_w: f64,
-    /// The least reading.
+    /// The least reading of that time.
     pub least_w: f64,
-    /// The greatest reading.
+    /// The greatest reading of that time.
     pub greatest_w: f64,
 }
 

@@ -46,7 +46,7 @@ impl Chip {
         }
     }
 
-    /// Number of channels.
+    /// How many currents it measures.
     pub fn channels(self) -> u8 {
         if self == Self::Ina3221 { 3 } else { 1 }
     }

@@ -15,7 +15,7 @@ const PUBLISHED: &str = include_str!("power_models.toml");
 /// What a board takes, watts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UsualPower {
-    /// With nothing running.
+    /// With nothing but the system running.
     pub idle_w: f64,
     /// With all cores busy.
     pub busy_w: f64,
@@ -68,7 +68,7 @@ pub struct PowerModel {
     pub name: MeterName,
     usual: UsualPower,
     integrator: Integrator,
-    /// The tick before.
+    /// When the tick before was; `None` before the first.
     before: Option<Duration>,
 }
 

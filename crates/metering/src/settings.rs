@@ -16,13 +16,13 @@ const USUAL_BUS: u8 = 1;
 /// One meter: a chip, or one channel of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeterSettings {
-    /// Which chip.
+    /// Which chip answers there; it is not guessed.
     pub chip: Chip,
     /// Number of the I2C bus.
     pub bus: u8,
     /// The chip's address on it.
     pub address: u8,
-    /// Channel, from 1.
+    /// Channel, from 1; 1 where there is only one.
     pub channel: u8,
     /// The shunt's resistance; nothing to a chip with a shunt inside.
     pub shunt_ohm: f64,
@@ -52,7 +52,7 @@ impl MeterSettings {
         }
     }
 
-    /// The configured name.
+    /// The configured name; `None` where [`key`](Self::key) is made of chip, bus and address.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }

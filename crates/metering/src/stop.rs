@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
-    /// Gives the order.
+    /// Gives the order, which wakes every thread that waits.
     pub fn order(&self) {
         let (ordered, changed) = &*self.0;
         *ordered.lock().unwrap_or_else(PoisonError::into_inner) = true;

@@ -7,11 +7,11 @@ pub struct Status {
     pub temp_c: Option<f64>,
     /// Share of all cores that worked.
     pub busy: Option<f64>,
-    /// Number of cores.
+    /// How many cores are online.
     pub cores: Option<f64>,
     /// The processor's clock: the real one where it is known, else the requested one.
     pub clock_hz: Option<f64>,
-    /// Power, watts.
+    /// Mean power since the tick before, watts.
     pub watts: Option<f64>,
     /// Whether the power comes from a model.
     pub estimated: bool,

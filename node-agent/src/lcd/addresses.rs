@@ -24,7 +24,7 @@ const LINK: u8 = 0x20;
 /// What was found; `None` is unknown or not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses {
-    /// Of version 4.
+    /// The address of the interface that has the default route of IPv4.
     pub v4: Option<Ipv4Addr>,
     /// Of version 6; one that is good on its own cable only, where there is no other address at all.
     pub v6: Option<Ipv6Addr>,

@@ -34,7 +34,7 @@ const TURN: Duration = Duration::from_secs(2);
 /// Whose panel it is.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The node's name.
+    /// The name that the collector knows it by.
     pub name: String,
     /// Whether it is simulated.
     pub simulated: bool,

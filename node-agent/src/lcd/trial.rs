@@ -18,10 +18,10 @@ pub enum TrialError {
         "a driver of the kernel owns {0:#04x}: in [lcd], write device = '/dev/lcd' in place of the address, or remove the driver's overlay"
     )]
     OwnedByKernel(u8),
-    /// The bus refused.
+    /// The bus could not be opened, or refused a transfer.
     #[error("nothing takes a text at {address:#04x}; {}", source.remedy())]
     Bus {
-        /// The panel's address.
+        /// Where the panel was looked for, seven bits.
         address: u8,
         /// What the kernel said.
         source: BusError,

@@ -25,13 +25,13 @@ pub enum Failure {
 /// What the board would measure.
 #[derive(Debug)]
 pub struct State {
-    /// Of the processor.
+    /// The processor's temperature.
     pub temperature_millicelsius: i32,
     /// The Arm cores' real clock.
     pub arm_hz: u32,
     /// The highest clock that is configured.
     pub arm_max_hz: u32,
-    /// The core's supply.
+    /// The core's supply voltage.
     pub core_microvolts: u32,
     /// The bits of GET_THROTTLED.
     pub throttled: u32,
@@ -79,7 +79,7 @@ impl FakeFirmware {
         change(&mut self.0.lock().unwrap());
     }
 
-    /// Looks at it.
+    /// Looks at what it would measure.
     ///
     /// # Panics
     ///

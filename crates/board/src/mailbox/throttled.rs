@@ -2,7 +2,7 @@
 //! holds (<https://www.raspberrypi.com/documentation/computers/os.html#get_throttled>). They are the same on
 //! every model. A table that is widely copied swaps bits 1 and 2.
 
-/// The throttle flags.
+/// The throttle flags: bits 0 to 3 are of now, 16 to 19 of the time since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttled(pub u32);
 

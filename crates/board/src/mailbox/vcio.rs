@@ -20,7 +20,7 @@ const COMMANDS: &str = "dev/vcio_gencmd";
 /// and 64 bits. The kernel takes each program's own.
 const PROPERTY: libc::Ioctl = libc::_IOWR::<*mut libc::c_char>(100, 0);
 
-/// The real mailbox.
+/// The mailbox of this machine's firmware, a character device that is opened at the first call.
 #[derive(Debug)]
 pub struct Vcio {
     /// The first that can be opened is used.
