@@ -22,7 +22,7 @@ use crate::config::lcd::{Connection, LcdSettings};
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::exposition::Exposition;
 use crate::gpio::{Gpio, PinSettings, Press};
-use crate::lcd::Told;
+use crate::lcd::PanelFeed;
 use crate::lcd::backlight::Dimmer;
 use crate::lcd::char_device::DevicePanel;
 use crate::lcd::face::{Face, Node, node_facts};
@@ -115,7 +115,7 @@ pub struct Agent {
     clock: Clock,
     sampler: Sampler,
     gpio: Option<Gpio>,
-    told: Told,
+    feed: PanelFeed,
     exposition: Option<Exposition>,
     writer: LineWriter,
     stop: Stop,
@@ -143,7 +143,7 @@ impl Agent {
             clock,
             sampler,
             gpio: None,
-            told: Told::default(),
+            feed: PanelFeed::default(),
             exposition: None,
             writer,
             stop: Stop::default(),
@@ -177,7 +177,7 @@ impl Agent {
         let model = if measured { None } else { choose() };
         let meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
             .context("cannot start a meter's thread")?;
-        self.sampler.hear(meters, model, sensors);
+        self.sampler.take_over(meters, model, sensors);
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl Agent {
         let (name, simulated) = (self.name.clone(), self.sources.simulate.is_some());
         let root = self.sources.root.clone();
         let node = Node { name, simulated, interval: self.sampler.interval, root };
-        Face::new(node, lcd.clone(), self.told.clone())
+        Face::new(node, lcd.clone(), self.feed.clone())
     }
 
     /// Known once the times are settled.
@@ -233,7 +233,7 @@ impl Agent {
         let stamps = self.clock.stamps();
         let now = self.clock.now();
         let status = self.sampler.sample(now, stamps, counts, &mut self.writer);
-        self.told.sampled(now, &status);
+        self.feed.sampled(now, &status);
         if let Some(gpio) = &mut self.gpio {
             gpio.show_alarm(&status);
         }
@@ -383,7 +383,7 @@ fn start_pushes(settings: &Settings, agent: &Agent) -> Result<Vec<Pushing>, Fail
         let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES, spool, digest(&boot)));
         let clients = targets.iter().cloned().map(Client::new).collect::<anyhow::Result<Vec<_>>>()?;
         let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), synchronised);
-        let push = if settings.lcd.is_some() { push.telling(agent.told.clone()) } else { push };
+        let push = if settings.lcd.is_some() { push.telling(agent.feed.clone()) } else { push };
         let thread = thread::Builder::new().name("push".into()).spawn(move || push.run())?;
         Ok((queue, thread))
     };

@@ -48,7 +48,12 @@ impl Sampler {
     }
 
     /// From now on these speak, and the meters' errors are said with the next tick.
-    pub fn hear(&mut self, meters: Vec<Metered>, model: Option<PowerModel>, sensors: Vec<Box<dyn Sensor>>) {
+    pub fn take_over(
+        &mut self,
+        meters: Vec<Metered>,
+        model: Option<PowerModel>,
+        sensors: Vec<Box<dyn Sensor>>,
+    ) {
         (self.meters, self.model, self.sensors) = (meters, model, sensors);
         self.accuracy_due = Duration::ZERO;
     }
@@ -208,7 +213,7 @@ mod tests {
         let meters = vec![Metered::start(Box::new(Known), clock.clone(), stop.clone()).unwrap()];
         let (interval, board) = (Duration::from_secs(1), Board::read(&root));
         let mut sampler = Sampler::new(interval, board);
-        sampler.hear(meters, None, Vec::new());
+        sampler.take_over(meters, None, Vec::new());
         let mut writer = LineWriter::new(&[]);
         for second in 0..61 {
             sampler.sample(Duration::from_secs(second), clock.stamps(), Counts::default(), &mut writer);
@@ -226,7 +231,7 @@ mod tests {
         let stamps = picollect_board::clock::Clock::start().stamps();
         let (interval, sensors) = (Duration::from_secs(1), discover(root));
         let mut sampler = Sampler::new(interval, board);
-        sampler.hear(Vec::new(), model, sensors);
+        sampler.take_over(Vec::new(), model, sensors);
         let mut writer = LineWriter::new(&[("host", "n")]);
         sampler.sample(Duration::ZERO, stamps, Counts::default(), &mut writer);
         between(root.directory());
