@@ -3,6 +3,11 @@
 //! Reads the device tree (`proc/device-tree/model`, `serial-number`). Containers hide it: a Pi then says
 //! both in `proc/cpuinfo` (`Model`, `Serial`, Raspberry Pi's kernel) or by its firmware's mailbox. Other
 //! machines have the table of their firmware (`sys/class/dmi/id/product_name`) and `etc/machine-id`.
+//!
+//! A Pi has one name, whoever says it: that of its revision code (`proc/cpuinfo`), else what the device tree
+//! says in the spelling of Raspberry Pi's own (`Model B Plus`, upstream `Model B+`).
+//!
+//! Invariant: what a vendor gives to every board is no serial number.
 
 use crate::attr::Root;
 use crate::mailbox::{self, Mailbox, Vcio};
@@ -34,13 +39,18 @@ impl Board {
         let processor = root.text("proc/cpuinfo").unwrap_or_default();
         let dmi = || root.text("sys/class/dmi/id/product_name");
         let machine_id = || root.text("etc/machine-id").map(|id| digest(&id));
-        let model = tree("model")
-            .or_else(|| of_processor(&processor, "Model"))
+        let model = tree("model").or_else(|| of_processor(&processor, "Model"));
+        let model = by_revision(model.as_deref(), &processor)
+            .or_else(|| model.map(|name| spelled_alike(&name)))
             .or_else(|| revision_code::model(mailbox::board_revision(mailbox).ok()?))
             .or_else(dmi);
+        let own = |serial: &String| is_own(serial);
         let serial = tree("serial-number")
-            .or_else(|| of_processor(&processor, "Serial").filter(|serial| serial.bytes().any(|b| b != b'0')))
-            .or_else(|| mailbox::board_serial(mailbox).ok().map(|serial| format!("{serial:016x}")))
+            .filter(own)
+            .or_else(|| of_processor(&processor, "Serial").filter(own))
+            .or_else(|| {
+                mailbox::board_serial(mailbox).ok().map(|serial| format!("{serial:016x}")).filter(own)
+            })
             .or_else(machine_id);
         Self {
             host_name: root.text("proc/sys/kernel/hostname").unwrap_or_else(|| "unnamed".into()),
@@ -69,6 +79,43 @@ pub fn cores(root: &Root) -> usize {
         line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
     };
     stat.lines().filter(numbered).count().max(1)
+}
+
+/// The model that the revision code stands for. Boards of other makers have numbers in its place, which mean
+/// something else: it counts only where the board is a Pi by name, or has no name and a Pi's processor.
+fn by_revision(model: Option<&str>, processor: &str) -> Option<String> {
+    let is_pi = match model {
+        Some(model) => model.starts_with("Raspberry Pi"),
+        None => of_processor(processor, "Hardware").is_some_and(|hardware| hardware.starts_with("BCM2")),
+    };
+    let code = of_processor(processor, "Revision").filter(|_| is_pi)?;
+    revision_code::model(u32::from_str_radix(&code, 16).ok()?)
+}
+
+/// Upstream device trees write `3 Model B+` where Raspberry Pi's own write `3 Model B Plus`.
+fn spelled_alike(model: &str) -> String {
+    if model.starts_with("Raspberry Pi") { model.replace('+', " Plus") } else { model.to_owned() }
+}
+
+/// Serial numbers that many boards have: placeholders of firmwares, and one that every PX30 was given
+/// (<https://github.com/JeffyCN/meta-rockchip/issues/72>).
+const EVERYBODYS: [&str; 9] = [
+    "0123456789",
+    "0123456789abcdef",
+    "123456789",
+    "1234567890",
+    "c3d9b8674f4b94f6",
+    "default string",
+    "none",
+    "system serial number",
+    "to be filled by o.e.m.",
+];
+
+/// Whether it is the board's own. A number of one digit repeated is none either.
+fn is_own(serial: &str) -> bool {
+    let lower = serial.trim().to_lowercase();
+    let repeated = lower.chars().skip(1).all(|letter| lower.starts_with(letter));
+    !repeated && !EVERYBODYS.contains(&lower.as_str())
 }
 
 /// A line `Key : value` of `proc/cpuinfo`.
@@ -134,6 +181,53 @@ mod tests {
         firmware.set(|state| state.failure = Some(Failure::Errno(13)));
         let board = Board::read_asking(&root, &mut firmware);
         assert_eq!((board.model.as_str(), board.serial.as_str()), ("", ""));
+    }
+
+    #[test]
+    fn both_spellings_of_a_3_b_plus_are_the_same_board_and_the_revision_code_comes_first() {
+        let model = |files: &[(&str, &str)]| Board::read(&tree(files).1).model;
+        let upstream = ("proc/device-tree/model", "Raspberry Pi 3 Model B+\0");
+        let cpuinfo = ("proc/cpuinfo", "Hardware : BCM2835\nRevision : a020d3\n");
+        assert_eq!(model(&[upstream]), "Raspberry Pi 3 Model B Plus");
+        assert_eq!(model(&[upstream, cpuinfo]), "Raspberry Pi 3 Model B Plus Rev 1.3");
+        assert_eq!(model(&[cpuinfo]), "Raspberry Pi 3 Model B Plus Rev 1.3");
+        // On a board of another maker the number means something else.
+        let other = ("proc/cpuinfo", "Hardware : SAMSUNG EXYNOS\nRevision : 0010\n");
+        assert_eq!(model(&[other]), "");
+        assert_eq!(
+            model(&[("proc/device-tree/model", "Hardkernel ODROID-XU4+\0"), other]),
+            "Hardkernel ODROID-XU4+"
+        );
+        let unknown = ("proc/cpuinfo", "Hardware : BCM2835\nRevision : c0ffff\n");
+        assert_eq!(
+            model(&[("proc/device-tree/model", "Raspberry Pi 9 Rev 1.0\0"), unknown]),
+            "Raspberry Pi 9 Rev 1.0"
+        );
+        let sees =
+            |model: &str| Board::read(&tree(&[("proc/device-tree/model", model)]).1).sees_under_voltage();
+        assert!(
+            sees("Raspberry Pi Model B+") && sees("Raspberry Pi Model A+") && !sees("Raspberry Pi Model B")
+        );
+    }
+
+    #[test]
+    fn a_serial_that_every_board_has_is_none() {
+        let serial = |files: &[(&str, &str)]| Board::read(&tree(files).1).serial;
+        let own = ("proc/cpuinfo", "Serial : 5e1f0b3c8d2a4417\n");
+        for common in [
+            "0000000000000000",
+            "ffffffff",
+            "0",
+            "c3d9b8674f4b94f6",
+            "To be filled by O.E.M.",
+            "Default string",
+        ] {
+            let tree = ("proc/device-tree/serial-number", common);
+            assert_eq!(serial(&[tree]), "", "{common}");
+            assert_eq!(serial(&[tree, own]), "5e1f0b3c8d2a4417", "{common}");
+            let machine = serial(&[tree, ("etc/machine-id", "a\n")]);
+            assert_eq!(machine, "af63dc4c8601ec8c", "the machine-id, as a digest");
+        }
     }
 
     #[test]

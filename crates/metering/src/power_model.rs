@@ -41,8 +41,9 @@ struct Entry {
 
 /// The figures for this board, with the model's name. `None` where nothing is published.
 fn published(board: &Board, cores: usize) -> Option<(String, UsualPower)> {
+    let without_revision = board.model.split(" Rev ").next().unwrap_or_default();
     let table: Published = toml::from_str(PUBLISHED).expect("the built-in table is valid");
-    if let Some(entry) = table.board.iter().find(|entry| board.model.starts_with(&entry.model)) {
+    if let Some(entry) = table.board.iter().find(|entry| entry.model == without_revision) {
         let name = format!("model-{}", entry.model.to_lowercase().replace(' ', "-"));
         return Some((name, UsualPower { idle_w: entry.idle_w, busy_w: entry.busy_w }));
     }
@@ -104,11 +105,18 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_known_name_is_found_first_and_the_unknown_board_has_no_model() {
+    fn a_board_is_known_by_its_name_with_and_without_a_revision_and_an_unknown_one_has_no_model() {
         let known = |model| published(&board(model, false), 4).map(|(name, usual)| (name, usual.idle_w));
         assert_eq!(known("Raspberry Pi 3 Model B Plus Rev 1.3").unwrap().1, 1.9);
         assert_eq!(known("Raspberry Pi 3 Model B Rev 1.2").unwrap().1, 1.4);
         assert_eq!(known("Raspberry Pi 4 Model B Rev 1.4").unwrap().0, "model-raspberry-pi-4-model-b");
+        assert_eq!(
+            known("Raspberry Pi 3 Model B Plus").unwrap().1,
+            1.9,
+            "an upstream device tree has no revision"
+        );
+        assert_eq!(known("Raspberry Pi Zero").unwrap().1, 0.4);
+        assert_eq!(known("Raspberry Pi Zero W Rev 1.1"), None, "nobody published its figures here");
         assert_eq!(known("Orange Pi 5"), None);
         assert_eq!(known(""), None);
         assert_eq!(published(&board("KVM", true), 2).unwrap().1, UsualPower { idle_w: 1.48, busy_w: 7.0 });
