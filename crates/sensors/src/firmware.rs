@@ -13,7 +13,7 @@ use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{MAX_HZ, MEASURED_HZ, TEMP, THROTTLED, VOLTS};
 
 use crate::throttle_fallback::ThrottleFallback;
-use crate::throttle_flags::{FLAGS, note};
+use crate::throttle_flags::{Detector, FLAGS, note};
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::Root;
 use picollect_board::identity::Board;
@@ -23,7 +23,7 @@ pub(super) struct Firmware {
     /// `None` where there was none at the start.
     mailbox: Option<Box<dyn Mailbox>>,
     fallback: ThrottleFallback,
-    sees_under_voltage: bool,
+    detector: Detector,
     /// It does not change before the next boot.
     max_hz: Option<u32>,
 }
@@ -42,7 +42,7 @@ impl Firmware {
     }
 
     fn new(mailbox: Option<Box<dyn Mailbox>>, fallback: ThrottleFallback, board: &Board) -> Self {
-        Self { mailbox, fallback, sees_under_voltage: board.sees_under_voltage(), max_hz: None }
+        Self { mailbox, fallback, detector: Detector::new(board.sees_under_voltage()), max_hz: None }
     }
 }
 
@@ -72,7 +72,7 @@ impl Sensor for Firmware {
         clock(mailbox, &mut self.max_hz, tick);
         voltage(mailbox, tick);
         match mailbox::throttled(mailbox) {
-            Ok(flags) => throttle(flags, self.sees_under_voltage, tick),
+            Ok(flags) => throttle(flags, &mut self.detector, tick),
             Err(error) => {
                 let why = error.no_data();
                 let elsewhere = matches!(why, NoData::Absent | NoData::Denied) && self.fallback.sample(tick);
@@ -120,7 +120,7 @@ fn voltage(mailbox: &mut dyn Mailbox, tick: &mut Tick<'_>) {
     }
 }
 
-fn throttle(flags: Throttled, sees_under_voltage: bool, tick: &mut Tick<'_>) {
+fn throttle(flags: Throttled, detector: &mut Detector, tick: &mut Tick<'_>) {
     let fields: [_; 2 * FLAGS.len()] = std::array::from_fn(|index| {
         let (bit, live, sticky) = FLAGS[index / 2];
         match index % 2 {
@@ -128,15 +128,16 @@ fn throttle(flags: Throttled, sees_under_voltage: bool, tick: &mut Tick<'_>) {
             _ => (sticky, i64::from(flags.since_boot(bit)).into()),
         }
     });
-    let first = usize::from(!sees_under_voltage);
-    note(&mut tick.status, flags, first..FLAGS.len());
-    tick.point(&[("origin", "firmware")], &fields[2 * first..]);
+    let known = detector.known(flags);
+    let first = 2 * known.start;
+    note(&mut tick.status, flags, known);
+    tick.point(&[("origin", "firmware")], &fields[first..]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::lines;
+    use crate::fixtures::{lines, lines_and_status};
     use picollect_board::fixtures::tree;
     use picollect_board::mailbox::double::{Failure, FakeFirmware};
 
@@ -178,6 +179,7 @@ mod tests {
     #[test]
     fn a_board_without_the_circuit_says_nothing_of_its_supply_voltage() {
         let firmware = FakeFirmware::pi4();
+        firmware.set(|state| state.throttled = 0x4_0000);
         for model in ["Raspberry Pi Zero W Rev 1.1", "Raspberry Pi Compute Module 4 Rev 1.0", ""] {
             let (_dir, mut sensor) = sensor(model, &firmware, &[]);
             assert_eq!(
@@ -186,6 +188,25 @@ mod tests {
                  throttled_since_boot=1i,soft_limit=0i,soft_limit_since_boot=0i"
             );
         }
+    }
+
+    #[test]
+    fn a_cm5_that_says_under_voltage_is_believed_and_from_then_on_also_that_it_is_over() {
+        let firmware = FakeFirmware::pi4();
+        firmware.set(|state| state.throttled = 0);
+        let (_dir, mut sensor) = sensor("Raspberry Pi Compute Module 5 Rev 1.0", &firmware, &[]);
+        let mut flags = |bits| {
+            firmware.set(|state| state.throttled = bits);
+            let said = lines_and_status(&mut sensor);
+            (
+                said.0[3].contains("under_voltage=1i"),
+                said.0[3].contains("under_voltage=0i"),
+                said.1.under_voltage,
+            )
+        };
+        assert_eq!(flags(0), (false, false, None));
+        assert_eq!(flags(0x5_0005), (true, false, Some(true)));
+        assert_eq!(flags(0x5_0000), (false, true, Some(false)));
     }
 
     #[test]

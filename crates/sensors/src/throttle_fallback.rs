@@ -13,7 +13,7 @@
 
 use picollect_telemetry::catalogue::{Metric, THROTTLED, UNDER_VOLTAGE};
 
-use crate::throttle_flags::{FLAGS, note};
+use crate::throttle_flags::{Detector, FLAGS, note};
 use crate::tick::Tick;
 use picollect_board::attr::{Attr, Root};
 use picollect_board::mailbox::Throttled;
@@ -31,12 +31,12 @@ enum Source {
 
 pub(super) struct ThrottleFallback {
     source: Option<Source>,
-    sees_under_voltage: bool,
+    detector: Detector,
 }
 
 impl ThrottleFallback {
-    /// Finds what there is. A board that cannot see under-voltage has the chip all the same, and its
-    /// alarm is never raised: it says nothing, but it is the one that keeps the other file fresh.
+    /// Finds what there is. A board that cannot see under-voltage has the chip all the same: it keeps the other
+    /// file fresh, which says more.
     pub(super) fn discover(root: &Root, sees_under_voltage: bool) -> Self {
         let there = |path: &str| root.directory().join(path).exists();
         let mut chips = root.names(CLASS, "hwmon").into_iter();
@@ -47,24 +47,29 @@ impl ThrottleFallback {
                 Some(Source::Hwmon(root.attr(format!("{CLASS}/{chip}/in0_lcrit_alarm"))))
             }
             _ if fresh && there(FLAGS_FILE) => Some(Source::Sysfs(root.attr(FLAGS_FILE))),
-            _ => None,
+            Some(chip) => Some(Source::Hwmon(root.attr(format!("{CLASS}/{chip}/in0_lcrit_alarm")))),
+            None => None,
         };
-        Self { source, sees_under_voltage }
+        Self { source, detector: Detector::new(sees_under_voltage) }
     }
 
     /// Says the flags that can be known, or why they cannot; `false` if there is nothing to read.
     pub(super) fn sample(&mut self, tick: &mut Tick<'_>) -> bool {
-        let (origin, metric, known, read): (_, &'static Metric, _, _) = match &mut self.source {
+        // The chip has the first flag only.
+        let (origin, metric, last, read): (_, &'static Metric, _, _) = match &mut self.source {
             None => return false,
-            Some(Source::Hwmon(alarm)) => ("hwmon", &UNDER_VOLTAGE, 0..1, alarm.parse("0 or 1", alarm_bits)),
+            Some(Source::Hwmon(alarm)) => ("hwmon", &UNDER_VOLTAGE, 1, alarm.parse("0 or 1", alarm_bits)),
             Some(Source::Sysfs(file)) => {
-                let known = usize::from(!self.sees_under_voltage)..FLAGS.len();
-                ("sysfs", &THROTTLED, known, file.parse("flags in hexadecimal", flag_bits))
+                ("sysfs", &THROTTLED, FLAGS.len(), file.parse("flags in hexadecimal", flag_bits))
             }
         };
         let tags = [("origin", origin)];
         match read {
             Ok(flags) => {
+                let known = self.detector.known(flags).start..last;
+                if known.is_empty() {
+                    return false;
+                }
                 note(&mut tick.status, flags, known.clone());
                 let live = FLAGS.map(|(bit, live, _)| (live, i64::from(flags.now(bit)).into()));
                 tick.point(&tags, &live[known]);
@@ -150,9 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn a_board_that_cannot_see_a_low_voltage_has_an_alarm_that_means_nothing() {
+    fn a_board_that_cannot_see_a_low_voltage_has_an_alarm_that_means_nothing_until_it_is_raised() {
         let chip = [ZERO_W, NAME, (ALARM, "0\n"), DRIVABLE];
         assert_eq!(said(&chip), [""; 0]);
+        assert_eq!(
+            said(&[ZERO_W, NAME, (ALARM, "1\n")]),
+            ["throttle,origin=hwmon under_voltage=1i"],
+            "a raised alarm came from a detector"
+        );
         assert_eq!(
             said(&[&chip[..], &[(FLAGS_FILE, "2\n")]].concat()),
             ["throttle,origin=sysfs freq_capped=1i,throttled=0i,soft_limit=0i"]
