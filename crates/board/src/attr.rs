@@ -3,12 +3,15 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use picollect_telemetry::NoData;
+
+use crate::bounds::celsius_of_milli;
 
 /// Longest attribute: `/proc/stat` of a machine with some hundred cores and many interrupts.
 const MAX_ATTR_BYTES: usize = 256 * 1024;
@@ -77,7 +80,13 @@ impl Root {
 
     /// An attribute, by its path from the root; nothing is opened yet.
     pub fn attr(&self, path: impl AsRef<Path>) -> Attr {
-        Attr { path: self.0.join(path).into(), file: None, buffer: Vec::new(), length: 0 }
+        Attr {
+            path: self.0.join(path).into(),
+            file: None,
+            garbled_said: false,
+            buffer: Vec::new(),
+            length: 0,
+        }
     }
 
     /// A file's whole text without the line feeds and NUL bytes around it, if it can be read.
@@ -104,6 +113,8 @@ pub struct Attr {
     /// Shared with the errors: a file that is missing is missing at every tick.
     path: Arc<Path>,
     file: Option<File>,
+    /// Whether the log has been told that the file holds no value.
+    garbled_said: bool,
     /// As long as the file has ever needed; what it holds now is its first `length` bytes.
     buffer: Vec<u8>,
     length: usize,
@@ -113,7 +124,10 @@ impl Attr {
     /// The file's text as it is now.
     pub fn read(&mut self) -> Result<&str, AttrError> {
         self.refill()?;
-        std::str::from_utf8(self.bytes()).map_err(|_| self.garbled("UTF-8 text"))
+        if std::str::from_utf8(self.bytes()).is_err() {
+            return Err(self.garbled("UTF-8 text"));
+        }
+        Ok(std::str::from_utf8(self.bytes()).unwrap_or_default())
     }
 
     /// What `parse` makes of the file's text; `wanted` says what that is.
@@ -123,8 +137,26 @@ impl Attr {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, AttrError> {
         self.refill()?;
-        let text = std::str::from_utf8(self.bytes()).ok();
-        text.and_then(parse).ok_or_else(|| self.garbled(wanted))
+        let value = std::str::from_utf8(self.bytes()).ok().and_then(parse);
+        value.ok_or_else(|| self.garbled(wanted))
+    }
+
+    /// The file's temperature, °C, of a number of thousandths that can be one.
+    pub fn celsius(&mut self) -> Result<f64, AttrError> {
+        let wanted = "a temperature in millidegrees Celsius that can be";
+        self.parse(wanted, |text| celsius_of_milli(text.trim().parse().ok()?))
+    }
+
+    /// The file's one whole number in the unit that `unit` makes of it, if that lies within these bounds.
+    pub fn within(
+        &mut self,
+        wanted: &'static str,
+        bounds: &RangeInclusive<f64>,
+        unit: impl Fn(f64) -> f64,
+    ) -> Result<f64, AttrError> {
+        // Not `f64`: that would also take `inf` and exponents.
+        let value = |text: &str| Some(unit(text.trim().parse::<i64>().ok()? as f64));
+        self.parse(wanted, |text| value(text).filter(|value| bounds.contains(value)))
     }
 
     /// The file's one number.
@@ -136,9 +168,14 @@ impl Attr {
         &self.buffer[..self.length]
     }
 
-    fn garbled(&self, wanted: &'static str) -> AttrError {
+    /// The log is told once of each file, with what it holds.
+    fn garbled(&mut self, wanted: &'static str) -> AttrError {
         let text = String::from_utf8_lossy(self.bytes()).chars().take(40).collect();
-        AttrError::Parse { path: Arc::clone(&self.path), text, wanted }
+        let error = AttrError::Parse { path: Arc::clone(&self.path), text, wanted };
+        if !std::mem::replace(&mut self.garbled_said, true) {
+            tracing::warn!("{error}; it counts as garbled");
+        }
+        error
     }
 
     fn refill(&mut self) -> Result<(), AttrError> {
@@ -204,6 +241,46 @@ mod tests {
         let root = Root::new(dir.path());
         assert_eq!(root.attr("long").read().unwrap().len(), 20_000);
         assert_eq!(root.attr("monster").read().unwrap_err().no_data(), NoData::Garbled);
+    }
+
+    /// What is logged meanwhile.
+    fn logged(work: impl FnOnce()) -> String {
+        let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let writer = tracing_subscriber::fmt::writer::BoxMakeWriter::new({
+            let said = Arc::clone(&said);
+            move || Said(Arc::clone(&said))
+        });
+        let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, work);
+        String::from_utf8(said.lock().unwrap().clone()).unwrap()
+    }
+
+    struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_is_logged_once_with_what_the_file_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("temp");
+        let mut attr = Root::new(dir.path()).attr("temp");
+        let text = logged(|| {
+            for text in ["-650788984\n", "-650788984\n", "48312\n", "hot\n"] {
+                fs::write(&path, text).unwrap();
+                let _ = attr.celsius();
+            }
+        });
+        assert_eq!(text.matches("counts as garbled").count(), 1, "{text}");
+        assert!(text.contains("\"-650788984\\n\""), "{text}");
     }
 
     #[test]

@@ -18,6 +18,7 @@
 //! ```
 
 pub mod attr;
+pub mod bounds;
 pub mod clock;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;

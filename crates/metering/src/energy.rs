@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use picollect_board::bounds;
 use picollect_telemetry::{NoData, Reading};
 
 use crate::meter::MeterValue;
@@ -165,7 +166,7 @@ impl Integrator {
             return None;
         }
         let watts = match watts {
-            Ok(watts) if watts.is_finite() => watts,
+            Ok(watts) if bounds::WATTS.contains(&watts) => watts,
             Ok(_) => return self.fail(NoData::Garbled),
             Err(why) => return self.fail(why),
         };
@@ -248,6 +249,8 @@ mod tests {
         let mut nan = Integrator::new(ms(100));
         nan.watts(ms(0), Ok(f64::NAN));
         assert_eq!(nan.take(), Err(NoData::Garbled));
+        nan.watts(ms(1), Ok(4.2e6));
+        assert_eq!(nan.take(), Err(NoData::Garbled), "no board takes megawatts");
     }
 
     #[test]

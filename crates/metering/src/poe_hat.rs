@@ -6,6 +6,7 @@
 //!
 //! Invariant: `health` is never read. Reading it clears the over-current flag.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use picollect_board::attr::{Attr, Root};
@@ -17,6 +18,8 @@ const CLASS: &str = "sys/class/power_supply";
 const POE_HAT: &str = "rpi-poe";
 /// What the HAT makes of the 48 V on the cable.
 const NOMINAL_VOLTS: f64 = 5.0;
+/// A HAT gives 5 A at most.
+const CURRENT_A: RangeInclusive<f64> = 0.0..=10.0;
 /// The firmware measures about this often.
 const PERIOD: Duration = Duration::from_millis(250);
 
@@ -40,8 +43,9 @@ impl PowerMeter for PoeHat {
     }
 
     fn read(&mut self, now: Duration) -> (Duration, Reading<MeterValue>) {
-        let microamps = self.microamps.number::<u32>("microamperes");
-        let watts = microamps.map(|microamps| MeterValue::Watts(f64::from(microamps) / 1e6 * NOMINAL_VOLTS));
+        let wanted = "the current of a PoE HAT in µA";
+        let amps = self.microamps.within(wanted, &CURRENT_A, |microamps| microamps / 1e6);
+        let watts = amps.map(|amps| MeterValue::Watts(amps * NOMINAL_VOLTS));
         (now, watts.map_err(|error| error.no_data()))
     }
 }

@@ -9,6 +9,7 @@ use picollect_telemetry::catalogue::{MAX_HZ, MAX_LIMIT_HZ, MIN_LIMIT_HZ, Metric,
 
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, AttrError, Root};
+use picollect_board::bounds;
 
 const CPUFREQ: &str = "sys/devices/system/cpu/cpufreq";
 
@@ -71,7 +72,7 @@ impl Sensor for CpuClock {
 }
 
 fn hertz(attr: &mut Attr) -> Result<f64, AttrError> {
-    attr.number::<u32>("a clock in kHz").map(|khz| f64::from(khz) * 1000.0)
+    attr.within("the clock of a processor in kHz", &bounds::CLOCK_HZ, |khz| khz * 1000.0)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use picollect_telemetry::catalogue::FAN_RPM;
 
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
+use picollect_board::bounds;
 
 const CLASS: &str = "sys/class/hwmon";
 
@@ -40,8 +41,8 @@ impl Sensor for Fans {
     fn sample(&mut self, tick: &mut Tick<'_>) {
         for (fan, attr) in &mut self.0 {
             let tags = [("fan", fan.as_str())];
-            match attr.number::<u32>("revolutions per minute") {
-                Ok(rpm) => tick.point(&tags, &[(&FAN_RPM, f64::from(rpm).into())]),
+            match attr.within("the speed of a fan in revolutions per minute", &bounds::RPM, |rpm| rpm) {
+                Ok(rpm) => tick.point(&tags, &[(&FAN_RPM, rpm.into())]),
                 Err(error) => tick.no_data(&tags, &FAN_RPM, error.no_data()),
             }
         }
@@ -62,6 +63,7 @@ mod tests {
             ("sys/class/hwmon/hwmon1/fan1_label", "cpu\n"),
             ("sys/class/hwmon/hwmon2/fan1_input", "0\n"),
             ("sys/class/hwmon/hwmon2/fan2_input", "-3\n"),
+            ("sys/class/hwmon/hwmon2/fan3_input", "65535\n"),
             ("sys/class/hwmon/hwmon3/fan1_input", "9\n"),
         ]);
         let mut fans = Fans::discover(&root);
@@ -72,6 +74,7 @@ mod tests {
                 "fan,fan=hwmon1-fan1 rpm=3120",
                 "fan,fan=hwmon2-fan1 rpm=0",
                 "fan,fan=hwmon2-fan2 no_data=3i",
+                "fan,fan=hwmon2-fan3 no_data=3i",
                 "fan,fan=hwmon3-fan1 no_data=1i",
             ]
         );

@@ -8,16 +8,18 @@
 //! there for once. An unreadable flag is unknown, and so is the flag of a circuit that the board lacks.
 
 use std::io;
+use std::ops::RangeInclusive;
 
-use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{MAX_HZ, MEASURED_HZ, TEMP, THROTTLED, VOLTS};
+use picollect_telemetry::{NoData, Reading};
 
 use crate::throttle_fallback::ThrottleFallback;
 use crate::throttle_flags::{Detector, FLAGS, note};
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::Root;
+use picollect_board::bounds;
 use picollect_board::identity::Board;
-use picollect_board::mailbox::{self, Mailbox, Throttled, Vcio};
+use picollect_board::mailbox::{self, Mailbox, MailboxError, Throttled, Vcio};
 
 pub(super) struct Firmware {
     /// `None` where there was none at the start.
@@ -25,7 +27,9 @@ pub(super) struct Firmware {
     fallback: ThrottleFallback,
     detector: Detector,
     /// It does not change before the next boot.
-    max_hz: Option<u32>,
+    max_hz: Option<f64>,
+    /// Whether the log has been told that a value of the firmware cannot be.
+    impossible_said: bool,
 }
 
 impl Firmware {
@@ -42,7 +46,13 @@ impl Firmware {
     }
 
     fn new(mailbox: Option<Box<dyn Mailbox>>, fallback: ThrottleFallback, board: &Board) -> Self {
-        Self { mailbox, fallback, detector: Detector::new(board.sees_under_voltage()), max_hz: None }
+        Self {
+            mailbox,
+            fallback,
+            detector: Detector::new(board.sees_under_voltage()),
+            max_hz: None,
+            impossible_said: false,
+        }
     }
 }
 
@@ -68,9 +78,10 @@ impl Sensor for Firmware {
             self.fallback.sample(tick);
             return;
         };
-        temperature(mailbox, tick);
-        clock(mailbox, &mut self.max_hz, tick);
-        voltage(mailbox, tick);
+        let mut reader = Reader { mailbox, impossible_said: &mut self.impossible_said };
+        temperature(&mut reader, tick);
+        clock(&mut reader, &mut self.max_hz, tick);
+        voltage(&mut reader, tick);
         match mailbox::throttled(mailbox) {
             Ok(flags) => throttle(flags, &mut self.detector, tick),
             Err(error) => {
@@ -84,39 +95,64 @@ impl Sensor for Firmware {
     }
 }
 
-fn temperature(mailbox: &mut dyn Mailbox, tick: &mut Tick<'_>) {
+/// Asks the firmware for what can be.
+struct Reader<'a> {
+    mailbox: &'a mut dyn Mailbox,
+    impossible_said: &'a mut bool,
+}
+
+impl Reader<'_> {
+    fn read(
+        &mut self,
+        what: &str,
+        ask: impl Fn(&mut dyn Mailbox) -> Result<f64, MailboxError>,
+        bounds: &RangeInclusive<f64>,
+    ) -> Reading<f64> {
+        let value = ask(self.mailbox).map_err(|error| error.no_data())?;
+        if bounds.contains(&value) {
+            return Ok(value);
+        }
+        if !std::mem::replace(self.impossible_said, true) {
+            tracing::warn!("the firmware says {value} for {what}, which cannot be; it counts as garbled");
+        }
+        Err(NoData::Garbled)
+    }
+}
+
+fn temperature(reader: &mut Reader<'_>, tick: &mut Tick<'_>) {
     let tags = [("zone", "firmware")];
-    match mailbox::temperature_millicelsius(mailbox) {
-        Ok(millidegrees) => {
-            let temp_c = f64::from(millidegrees) / 1000.0;
+    let ask = |mailbox: &mut dyn Mailbox| Ok(f64::from(mailbox::temperature_millicelsius(mailbox)?) / 1000.0);
+    match reader.read("the temperature in °C", ask, &bounds::CELSIUS) {
+        Ok(temp_c) => {
             tick.status.temp_c.get_or_insert(temp_c);
             tick.point(&tags, &[(&TEMP, temp_c.into())]);
         }
-        Err(error) => tick.no_data(&tags, &TEMP, error.no_data()),
+        Err(why) => tick.no_data(&tags, &TEMP, why),
     }
 }
 
-fn clock(mailbox: &mut dyn Mailbox, max_hz: &mut Option<u32>, tick: &mut Tick<'_>) {
+fn clock(reader: &mut Reader<'_>, max_hz: &mut Option<f64>, tick: &mut Tick<'_>) {
     let tags = [("core", "arm")];
-    let measured = match mailbox::arm_measured_hz(mailbox) {
-        Ok(hz) => {
-            tick.status.clock_hz = Some(f64::from(hz));
-            (&MEASURED_HZ, f64::from(hz).into())
-        }
-        Err(error) => return tick.no_data(&tags, &MEASURED_HZ, error.no_data()),
+    let measured = |mailbox: &mut dyn Mailbox| mailbox::arm_measured_hz(mailbox).map(f64::from);
+    let highest = |mailbox: &mut dyn Mailbox| mailbox::arm_max_hz(mailbox).map(f64::from);
+    let hz = match reader.read("the Arm cores' clock in Hz", measured, &bounds::CLOCK_HZ) {
+        Ok(hz) => hz,
+        Err(why) => return tick.no_data(&tags, &MEASURED_HZ, why),
     };
-    *max_hz = max_hz.or_else(|| mailbox::arm_max_hz(mailbox).ok());
+    tick.status.clock_hz = Some(hz);
+    *max_hz = max_hz.or_else(|| reader.read("the highest clock in Hz", highest, &bounds::CLOCK_HZ).ok());
     match *max_hz {
-        Some(max) => tick.point(&tags, &[measured, (&MAX_HZ, f64::from(max).into())]),
-        None => tick.point(&tags, &[measured]),
+        Some(max) => tick.point(&tags, &[(&MEASURED_HZ, hz.into()), (&MAX_HZ, max.into())]),
+        None => tick.point(&tags, &[(&MEASURED_HZ, hz.into())]),
     }
 }
 
-fn voltage(mailbox: &mut dyn Mailbox, tick: &mut Tick<'_>) {
+fn voltage(reader: &mut Reader<'_>, tick: &mut Tick<'_>) {
     let tags = [("rail", "core")];
-    match mailbox::core_microvolts(mailbox) {
-        Ok(microvolts) => tick.point(&tags, &[(&VOLTS, (f64::from(microvolts) / 1e6).into())]),
-        Err(error) => tick.no_data(&tags, &VOLTS, error.no_data()),
+    let ask = |mailbox: &mut dyn Mailbox| Ok(f64::from(mailbox::core_microvolts(mailbox)?) / 1e6);
+    match reader.read("the core's supply in V", ask, &bounds::VOLTS) {
+        Ok(volts) => tick.point(&tags, &[(&VOLTS, volts.into())]),
+        Err(why) => tick.no_data(&tags, &VOLTS, why),
     }
 }
 
@@ -240,6 +276,15 @@ mod tests {
         }
         firmware.set(|state| state.failure = None);
         assert_eq!(lines(&mut sensor)[0], "thermal,zone=firmware temp_c=48.312", "and it recovers");
+    }
+
+    #[test]
+    fn what_a_firmware_says_and_cannot_be_is_garbled() {
+        let firmware = FakeFirmware::pi4();
+        let (_dir, mut sensor) = pi4(&firmware, &[]);
+        firmware.set(|state| (state.temperature_millicelsius, state.arm_hz) = (-650_788_984, 1));
+        let said = lines(&mut sensor);
+        assert_eq!(said[..2], ["thermal,zone=firmware no_data=3i", "clock,core=arm no_data=3i"]);
     }
 
     #[test]

@@ -33,9 +33,8 @@ impl Sensor for ThermalZones {
     fn sample(&mut self, tick: &mut Tick<'_>) {
         for (zone, attr) in &mut self.0 {
             let tags = [("zone", zone.as_str())];
-            match attr.number::<i32>("signed millidegrees Celsius") {
-                Ok(millidegrees) => {
-                    let temp_c = f64::from(millidegrees) / 1000.0;
+            match attr.celsius() {
+                Ok(temp_c) => {
                     tick.status.temp_c.get_or_insert(temp_c);
                     tick.point(&tags, &[(&TEMP, temp_c.into())]);
                 }
@@ -48,7 +47,7 @@ impl Sensor for ThermalZones {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::lines;
+    use crate::fixtures::{lines, lines_and_status};
     use picollect_board::fixtures::tree;
 
     #[test]
@@ -71,6 +70,17 @@ mod tests {
                 "thermal,zone=thermal_zone10 no_data=1i",
             ]
         );
+    }
+
+    #[test]
+    fn a_temperature_that_cannot_be_is_garbled_and_not_the_nodes() {
+        let zone = "sys/class/thermal/thermal_zone0/temp";
+        for text in ["-650788984\n", "-256000\n", "2147483647\n", "45\n", "99999999999999999999\n"] {
+            let (_dir, root) = tree(&[(zone, text)]);
+            let (said, status) = lines_and_status(&mut ThermalZones::discover(&root));
+            assert_eq!(said, ["thermal,zone=thermal_zone0 no_data=3i"], "{text}");
+            assert_eq!(status.temp_c, None);
+        }
     }
 
     #[test]
