@@ -53,20 +53,20 @@ impl Sensor for CpuClock {
     fn sample(&mut self, tick: &mut Tick<'_>) {
         for Policy { name, current, others } in &mut self.0 {
             let tags = [("core", name.as_str())];
-            let requested = match hertz(current) {
+            let requested_hz = match hertz(current) {
                 Ok(hz) => {
                     tick.status.clock_hz.get_or_insert(hz);
-                    (&REQUESTED_HZ, hz.into())
+                    hz
                 }
                 Err(error) => {
                     tick.no_data(&tags, &REQUESTED_HZ, error.no_data());
-                    continue;
+                    f64::NAN
                 }
             };
             // What is no number is left out.
             let [max, min_limit, max_limit] =
                 others.each_mut().map(|(metric, attr)| (*metric, hertz(attr).unwrap_or(f64::NAN).into()));
-            tick.point(&tags, &[requested, max, min_limit, max_limit]);
+            tick.point(&tags, &[(&REQUESTED_HZ, requested_hz.into()), max, min_limit, max_limit]);
         }
     }
 }
@@ -89,13 +89,16 @@ mod tests {
             ("sys/devices/system/cpu/cpufreq/policy0/scaling_min_freq", "600000\n"),
             ("sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq", "1200000\n"),
             ("sys/devices/system/cpu/cpufreq/policy4/scaling_cur_freq", "<unknown>\n"),
+            ("sys/devices/system/cpu/cpufreq/policy8/cpuinfo_max_freq", "2400000\n"),
         ]);
         assert_eq!(
             lines(&mut CpuClock::discover(&root)),
             [
                 "clock,core=policy0 requested_hz=600000000,max_hz=1500000000,min_limit_hz=600000000,\
                  max_limit_hz=1200000000",
-                "clock,core=policy4 no_data=3i"
+                "clock,core=policy4 no_data=3i",
+                "clock,core=policy8 no_data=1i",
+                "clock,core=policy8 max_hz=2400000000"
             ]
         );
     }
