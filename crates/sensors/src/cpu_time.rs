@@ -12,6 +12,7 @@ use picollect_telemetry::catalogue::{
     BUSY, CORES, CPU_IOWAIT, CPU_IRQ, CPU_STEAL, CPU_SYSTEM, CPU_USER, Metric,
 };
 
+use crate::left_out::LeftOut;
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
 
@@ -39,11 +40,17 @@ pub(super) struct CpuTime {
     /// `cpu` first, then the cores by their number.
     before: Vec<Option<Ticks>>,
     names: Vec<String>,
+    left_out: LeftOut,
 }
 
 impl CpuTime {
     pub(super) fn new(root: &Root) -> Self {
-        Self { stat: root.attr("proc/stat"), before: Vec::new(), names: Vec::new() }
+        Self {
+            stat: root.attr("proc/stat"),
+            before: Vec::new(),
+            names: Vec::new(),
+            left_out: LeftOut::new("core"),
+        }
     }
 }
 
@@ -61,12 +68,15 @@ impl Sensor for CpuTime {
             Ok(text) => text,
             Err(error) => return tick.no_data(&[("core", "all")], &BUSY, error.no_data()),
         };
-        let mut cores = 0i64;
+        let (mut cores, mut left_out) = (0i64, 0);
         let mut all = None;
         for (name, ticks) in text.lines().map_while(parse) {
             let slot = match name.parse::<usize>() {
                 Ok(core) if core < MAX_CORES => core + 1,
-                Ok(_) => continue,
+                Ok(_) => {
+                    left_out += 1;
+                    continue;
+                }
                 Err(_) => 0,
             };
             while self.before.len() <= slot {
@@ -82,6 +92,7 @@ impl Sensor for CpuTime {
             }
             cores += i64::from(slot > 0);
         }
+        self.left_out.say(left_out, tick);
         tick.status.busy = all.map(|(busy, _)| busy);
         tick.status.cores = (cores > 0).then_some(cores as f64);
         let tags = [("core", "all")];

@@ -10,6 +10,7 @@ use picollect_telemetry::catalogue::{
     DISK_BUSY, DISK_READ_BYTES, DISK_READS, DISK_WRITES, DISK_WRITTEN_BYTES,
 };
 
+use crate::left_out::LeftOut;
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
 
@@ -18,11 +19,14 @@ const MAX_DISKS: usize = 16;
 /// Columns after the name that are looked at.
 const COLUMNS: usize = 10;
 
-pub(super) struct DiskIo(Attr);
+pub(super) struct DiskIo {
+    diskstats: Attr,
+    left_out: LeftOut,
+}
 
 impl DiskIo {
     pub(super) fn new(root: &Root) -> Self {
-        Self(root.attr("proc/diskstats"))
+        Self { diskstats: root.attr("proc/diskstats"), left_out: LeftOut::new("disk") }
     }
 }
 
@@ -36,12 +40,12 @@ impl Sensor for DiskIo {
     }
 
     fn sample(&mut self, tick: &mut Tick<'_>) {
-        let text = match self.0.read() {
+        let text = match self.diskstats.read() {
             Ok(text) => text,
             Err(error) => return tick.no_data(&[("disk", "all")], &DISK_READ_BYTES, error.no_data()),
         };
-        let disks = text.lines().filter_map(name_and_columns).filter(|(name, _)| is_whole_disk(name));
-        for (name, columns) in disks.take(MAX_DISKS) {
+        let disks = || text.lines().filter_map(name_and_columns).filter(|(name, _)| is_whole_disk(name));
+        for (name, columns) in disks().take(MAX_DISKS) {
             let tags = [("disk", name)];
             let Some([reads, _, read_sectors, _, writes, _, written_sectors, _, _, busy_ms]) = parse(columns)
             else {
@@ -59,6 +63,7 @@ impl Sensor for DiskIo {
                 ],
             );
         }
+        self.left_out.say(disks().count().saturating_sub(MAX_DISKS), tick);
     }
 }
 
@@ -126,6 +131,16 @@ mod tests {
         );
         write(dir.path(), "proc/diskstats", "");
         assert!(lines(&mut sensor).is_empty(), "a node that boots from the network has no disk");
+    }
+
+    #[test]
+    fn more_disks_than_the_bound_are_counted() {
+        let disks: String =
+            ('a'..='r').map(|letter| format!("8 0 sd{letter} 0 0 0 0 0 0 0 0 0 0 0\n")).collect();
+        let (_dir, root) = tree(&[("proc/diskstats", &disks)]);
+        let said = lines(&mut DiskIo::new(&root));
+        assert_eq!(said.last().map(String::as_str), Some("left_out,kind=disk count=2i"));
+        assert_eq!(said.len(), MAX_DISKS + 1);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod fan;
 mod firmware;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+mod left_out;
 mod load_average;
 mod memory;
 mod network;

@@ -5,6 +5,9 @@
 //! `sys/class/net/NAME/operstate`, a state of RFC 2863 in a word, and `speed`, Mbit/s, where -1 and an
 //! error mean unknown (<https://docs.kernel.org/networking/operstates.html>, sysfs-class-net). A driver
 //! that does not keep the state says `unknown`, and then nothing is said of the link.
+//!
+//! Of more interfaces than the bound those with a device behind them (`sys/class/net/NAME/device`) come
+//! first, and how many are left out is said.
 
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
@@ -12,11 +15,14 @@ use picollect_telemetry::catalogue::{
     NET_TX_ERRORS,
 };
 
+use crate::left_out::LeftOut;
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
 
 /// A container host makes interfaces without end; a node has a handful.
 const MAX_INTERFACES: usize = 16;
+/// Beyond this nobody looks whether there is a device behind an interface.
+const MAX_LISTED: usize = 512;
 /// The speed of a link is fixed while it lasts, and asking an adapter on USB for it takes milliseconds:
 /// it is asked for when the link comes up, and again after this many ticks in case the link went down
 /// and up between two of them.
@@ -26,11 +32,17 @@ pub(super) struct Network {
     root: Root,
     dev: Attr,
     links: Vec<Link>,
+    left_out: LeftOut,
 }
 
 impl Network {
     pub(super) fn new(root: &Root) -> Self {
-        Self { root: root.clone(), dev: root.attr("proc/net/dev"), links: Vec::new() }
+        Self {
+            root: root.clone(),
+            dev: root.attr("proc/net/dev"),
+            links: Vec::new(),
+            left_out: LeftOut::new("interface"),
+        }
     }
 }
 
@@ -48,29 +60,45 @@ impl Sensor for Network {
             Ok(text) => text,
             Err(error) => return tick.no_data(&[("interface", "all")], &NET_RX_BYTES, error.no_data()),
         };
-        let interfaces = text.lines().skip(2).filter_map(|line| line.split_once(':'));
-        let interfaces = interfaces.map(|(name, columns)| (name.trim(), columns));
-        for (name, columns) in interfaces.filter(|(name, _)| *name != "lo").take(MAX_INTERFACES) {
-            let tags = [("interface", name)];
-            let Some(columns) = parse(columns) else {
-                tick.no_data(&tags, &NET_RX_BYTES, NoData::Garbled);
-                continue;
-            };
-            tick.point(
-                &tags,
-                &[
-                    (&NET_RX_BYTES, columns[0].into()),
-                    (&NET_RX_ERRORS, columns[2].into()),
-                    (&NET_RX_DROPPED, columns[3].into()),
-                    (&NET_TX_BYTES, columns[8].into()),
-                    (&NET_TX_ERRORS, columns[10].into()),
-                    (&NET_TX_DROPPED, columns[11].into()),
-                ],
-            );
-            link_of(&mut self.links, &self.root, name).sample(tick);
+        let mut places = MAX_INTERFACES;
+        for with_device in [true, false] {
+            for (name, columns) in interfaces(text).take(MAX_LISTED) {
+                let link = link_of(&mut self.links, &self.root, name);
+                if places == 0 || link.has_device != with_device {
+                    continue;
+                }
+                places -= 1;
+                traffic(name, columns, tick);
+                link.sample(tick);
+            }
         }
         self.links.retain_mut(|link| std::mem::take(&mut link.seen));
+        self.left_out.say(interfaces(text).count().saturating_sub(MAX_INTERFACES), tick);
     }
+}
+
+/// Name and columns of each interface but the loopback.
+fn interfaces(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().skip(2).filter_map(|line| line.split_once(':'));
+    lines.map(|(name, columns)| (name.trim(), columns)).filter(|(name, _)| *name != "lo")
+}
+
+fn traffic(name: &str, columns: &str, tick: &mut Tick<'_>) {
+    let tags = [("interface", name)];
+    let Some(columns) = parse(columns) else {
+        return tick.no_data(&tags, &NET_RX_BYTES, NoData::Garbled);
+    };
+    tick.point(
+        &tags,
+        &[
+            (&NET_RX_BYTES, columns[0].into()),
+            (&NET_RX_ERRORS, columns[2].into()),
+            (&NET_RX_DROPPED, columns[3].into()),
+            (&NET_TX_BYTES, columns[8].into()),
+            (&NET_TX_ERRORS, columns[10].into()),
+            (&NET_TX_DROPPED, columns[11].into()),
+        ],
+    );
 }
 
 /// The link of this interface; interfaces come and go, and a link lives as long as its interface is
@@ -80,6 +108,7 @@ fn link_of<'a>(links: &'a mut Vec<Link>, root: &Root, name: &str) -> &'a mut Lin
         links.push(Link::new(root, name));
         links.len() - 1
     });
+    links[index].seen = true;
     &mut links[index]
 }
 
@@ -89,6 +118,8 @@ struct Link {
     speed: Attr,
     bit_per_s: Option<f64>,
     ticks_to_speed: u32,
+    /// Whether a device is behind it, and not only the kernel.
+    has_device: bool,
     seen: bool,
 }
 
@@ -96,7 +127,9 @@ impl Link {
     fn new(root: &Root, interface: &str) -> Self {
         let attr = |file: &str| root.attr(format!("sys/class/net/{interface}/{file}"));
         let (state, speed) = (attr("operstate"), attr("speed"));
+        let device = root.directory().join(format!("sys/class/net/{interface}/device"));
         Self {
+            has_device: device.exists(),
             interface: interface.to_owned(),
             state,
             speed,
@@ -107,7 +140,6 @@ impl Link {
     }
 
     fn sample(&mut self, tick: &mut Tick<'_>) {
-        self.seen = true;
         let Some(up) = self.state.read().ok().and_then(is_up) else { return };
         if !up {
             (self.bit_per_s, self.ticks_to_speed) = (None, 0);
@@ -207,6 +239,19 @@ mod tests {
         write(dir.path(), "proc/net/dev", HEAD);
         assert!(lines(&mut sensor).is_empty());
         assert!(sensor.links.is_empty());
+    }
+
+    #[test]
+    fn of_too_many_interfaces_those_with_a_device_come_first_and_the_rest_is_counted() {
+        let veth: String = (0..MAX_INTERFACES + 4).map(|number| format!("veth{number}{SILENT}")).collect();
+        let (_dir, root) = tree(&[
+            ("proc/net/dev", &format!("{HEAD}{veth}eth1{SILENT}")),
+            ("sys/class/net/eth1/device/vendor", "0x0424\n"),
+        ]);
+        let said = lines(&mut Network::new(&root));
+        assert!(said[0].starts_with("network,interface=eth1 rx_bytes="), "{said:?}");
+        assert_eq!(said.len(), MAX_INTERFACES + 1);
+        assert_eq!(said[MAX_INTERFACES], "left_out,kind=interface count=5i");
     }
 
     #[test]
