@@ -22,6 +22,7 @@ pub mod bounds;
 pub mod clock;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+pub mod hwmon;
 pub mod i2c;
 pub mod identity;
 pub mod mailbox;

@@ -2,26 +2,24 @@
 //!
 //! Reads `sys/class/hwmon/hwmon*/fan*_input`: revolutions per minute
 //! (<https://docs.kernel.org/hwmon/sysfs-interface.html>). On a Pi 5 that is chip `pwmfan`, channel
-//! `fan1`. A fan whose tachometer hangs on a pin is read in `gpio.rs`.
+//! `fan1`: fan `pwmfan-fan1` at each boot, whatever number the kernel gives the chip. A fan whose tachometer hangs on a pin is read in `gpio.rs`.
 
 use picollect_telemetry::catalogue::FAN_RPM;
 
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
 use picollect_board::bounds;
-
-const CLASS: &str = "sys/class/hwmon";
+use picollect_board::hwmon::{self, Chip};
 
 pub(super) struct Fans(Vec<(String, Attr)>);
 
 impl Fans {
     pub(super) fn discover(root: &Root) -> Self {
         let mut fans = Vec::new();
-        for chip in root.names(CLASS, "hwmon") {
-            for file in root.names(&format!("{CLASS}/{chip}"), "fan") {
+        for Chip { directory, key, .. } in hwmon::chips(root) {
+            for file in root.names(&directory, "fan") {
                 if let Some(channel) = file.strip_suffix("_input") {
-                    let attr = root.attr(format!("{CLASS}/{chip}/{file}"));
-                    fans.push((format!("{chip}-{channel}"), attr));
+                    fans.push((format!("{key}-{channel}"), root.attr(format!("{directory}/{file}"))));
                 }
             }
         }
@@ -71,7 +69,7 @@ mod tests {
         assert_eq!(
             lines(&mut fans),
             [
-                "fan,fan=hwmon1-fan1 rpm=3120",
+                "fan,fan=pwmfan-fan1 rpm=3120",
                 "fan,fan=hwmon2-fan1 rpm=0",
                 "fan,fan=hwmon2-fan2 no_data=3i",
                 "fan,fan=hwmon2-fan3 no_data=3i",
