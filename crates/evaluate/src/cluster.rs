@@ -19,10 +19,11 @@ pub struct Figure {
 }
 
 /// The figure that speaks for a node: the widest boundary, there the strongest source, there the best
-/// covered. Gives its index.
+/// covered. One rail of several never does. Gives its index.
 pub fn speaking_for_node(figures: &[Figure]) -> Option<usize> {
     let rank = |figure: &Figure| (figure.boundary, std::cmp::Reverse(figure.source));
-    (0..figures.len()).max_by(|&a, &b| {
+    let whole = |&index: &usize| figures[index].boundary != Boundary::Rail;
+    (0..figures.len()).filter(whole).max_by(|&a, &b| {
         let (a, b) = (&figures[a], &figures[b]);
         rank(a).cmp(&rank(b)).then(a.energy.covered_s.total_cmp(&b.energy.covered_s))
     })
@@ -88,6 +89,9 @@ mod tests {
         assert_eq!(speaking_for_node(&[rails, model, meter]), Some(2));
         assert_eq!(speaking_for_node(&[rails, model]), Some(1));
         assert_eq!(speaking_for_node(&[]), None);
+        let rail = figure(Source::Measured, Boundary::Rail, 2.0);
+        assert_eq!(speaking_for_node(&[rail, rail]), None, "a part is not the node");
+        assert_eq!(speaking_for_node(&[rail, model]), Some(1));
     }
 
     #[test]
