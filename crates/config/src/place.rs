@@ -45,17 +45,17 @@ pub struct StoreOptions {
 /// A store that is not opened yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
-    /// Where it is.
+    /// The data directory of an embedded store, or the address of an engine.
     pub location: Location,
-    /// What opens it.
+    /// Token or password of an engine elsewhere; the embedded store needs none.
     pub secrets: Secrets,
     /// When the embedded store has on the disk what it acknowledged.
     pub durability: Durability,
 }
 
-/// An open store.
+/// A store that was opened, for whoever may have to look after it.
 pub struct Opened {
-    /// Whatever it is.
+    /// The store behind the trait, whatever back end it is.
     pub store: Arc<dyn Store>,
     /// The same, if it is the embedded one.
     pub embedded: Option<Arc<EmbeddedStore>>,
@@ -103,7 +103,7 @@ impl StoreOptions {
         self.data.path()
     }
 
-    /// The configuration.
+    /// Reads the configuration that the options name. Fails as [`ConfigOptions::read`] does.
     pub fn read(&self) -> Result<Config, Failure> {
         self.config.read(&self.directory()?)
     }
