@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::evaluator::Evaluator;
 use crate::grid::{Grid, Stepped, Value, merge, same_labels};
 use crate::labels::Labels;
+use crate::matching::signature;
 use crate::set::set;
 
 /// An operator that computes.
@@ -276,15 +277,6 @@ fn with_number(
         series
     });
     merge(computed.collect())
-}
-
-/// The labels by which series find each other.
-pub(crate) fn signature(labels: &Labels, modifier: Option<&BinModifier>) -> Labels {
-    match modifier.and_then(|modifier| modifier.matching.as_ref()) {
-        Some(LabelModifier::Include(names)) => labels.clone().only(&names.labels),
-        Some(LabelModifier::Exclude(names)) => labels.clone().without(&names.labels).nameless(),
-        None => labels.clone().nameless(),
-    }
 }
 
 fn shown(labels: &Labels) -> String {

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::error::Error;
 use crate::grid::{Grid, Stepped, Value, merge};
 use crate::labels::Labels;
-use crate::range_functions::Stretch;
+use crate::range_functions::SampleRange;
 use crate::selection::{Selection, matchers};
 use crate::source::{Sample, Series};
 use crate::{Answer, Context, Times};
@@ -28,27 +28,27 @@ pub(crate) struct Evaluator<'a> {
 
 /// Which moment a selector looks at: its `offset` and `@`.
 #[derive(Debug, Clone, Copy)]
-struct Reach {
+struct TimeModifiers {
     fixed_ms: Option<i64>,
     offset_ms: i64,
 }
 
-impl Reach {
+impl TimeModifiers {
     fn from(self, t_ms: i64) -> i64 {
         self.fixed_ms.unwrap_or(t_ms) - self.offset_ms
     }
 }
 
-/// What a range selector or a subquery found, and the stretches of it that belong to the moments of a grid.
-pub(crate) struct Ranged {
+/// What a range selector or a subquery found, and the ranges of it that belong to the moments of a grid.
+pub(crate) struct RangeVector {
     pub(crate) series: Vec<Series>,
     range_ms: i64,
-    reach: Reach,
+    reach: TimeModifiers,
 }
 
-impl Ranged {
-    /// The stretch of a series at each moment; moments only go forward, and so do the stretches' ends.
-    pub(crate) fn stretches<'s>(&self, series: &'s Series, grid: Grid) -> impl Iterator<Item = Stretch<'s>> {
+impl RangeVector {
+    /// The range of a series at each moment; moments only go forward, and so do the ranges' ends.
+    pub(crate) fn ranges<'s>(&self, series: &'s Series, grid: Grid) -> impl Iterator<Item = SampleRange<'s>> {
         let (mut first, mut end) = (0, 0);
         let (range_ms, reach, samples) = (self.range_ms, self.reach, &series.samples);
         grid.times().map(move |t_ms| {
@@ -56,7 +56,7 @@ impl Ranged {
             let from_ms = to_ms - range_ms;
             end += samples[end..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
             first += samples[first..end].iter().take_while(|sample| sample.t_ms <= from_ms).count();
-            Stretch { samples: &samples[first..end], from_ms, to_ms }
+            SampleRange { samples: &samples[first..end], from_ms, to_ms }
         })
     }
 }
@@ -83,8 +83,8 @@ impl<'a> Evaluator<'a> {
             ValueType::Matrix => {
                 let ranged = self.ranged(expression, grid)?;
                 let cut = |series: &Series| {
-                    let stretch = ranged.stretches(series, grid).next()?;
-                    let samples = stretch.samples.to_vec();
+                    let range = ranged.ranges(series, grid).next()?;
+                    let samples = range.samples.to_vec();
                     (!samples.is_empty()).then(|| Series { labels: series.labels.clone(), samples })
                 };
                 Ok(in_order(ranged.series.iter().filter_map(cut).collect()))
@@ -196,7 +196,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What a range function is given.
-    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid) -> Result<Ranged, Error> {
+    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid) -> Result<RangeVector, Error> {
         match expression {
             Expr::Paren(parenthesis) => self.ranged(&parenthesis.expr, grid),
             Expr::MatrixSelector(selector) => self.samples(selector, grid),
@@ -205,18 +205,18 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn samples(&self, selector: &MatrixSelector, grid: Grid) -> Result<Ranged, Error> {
+    fn samples(&self, selector: &MatrixSelector, grid: Grid) -> Result<RangeVector, Error> {
         let reach = self.reach(selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let range_ms = milliseconds(selector.range);
         let mut series = self.fetch(&selector.vs, reach, range_ms, grid)?;
         for series in &mut series {
             series.samples.retain(|sample| !sample.is_stale());
         }
-        Ok(Ranged { series, range_ms, reach })
+        Ok(RangeVector { series, range_ms, reach })
     }
 
     /// A subquery is evaluated at whole multiples of its own step, wherever the outer grid lies.
-    fn subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<Ranged, Error> {
+    fn subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<RangeVector, Error> {
         let reach = self.reach(subquery.at.as_ref(), subquery.offset.as_ref());
         let range_ms = milliseconds(subquery.range);
         let step_ms = subquery.step.map_or(self.context.subquery_step_ms, milliseconds).max(1);
@@ -225,19 +225,19 @@ impl<'a> Evaluator<'a> {
         let start_ms = if multiple <= from_ms { multiple + step_ms } else { multiple };
         let inner = Grid::of(Times { start_ms, end_ms: reach.from(grid.end_ms()), step_ms });
         if inner.count == 0 || grid.count == 0 {
-            return Ok(Ranged { series: Vec::new(), range_ms, reach });
+            return Ok(RangeVector { series: Vec::new(), range_ms, reach });
         }
         let found = self.vector(&subquery.expr, inner)?;
         self.charge_memory(inner.count.saturating_mul(found.len()).saturating_mul(size_of::<Sample>()))?;
         let series = found.into_iter().map(|series| series.into_series(inner)).collect();
-        Ok(Ranged { series, range_ms, reach })
+        Ok(RangeVector { series, range_ms, reach })
     }
 
     /// The series of a selector with all samples that any moment of the grid looks back at.
     fn fetch(
         &self,
         selector: &VectorSelector,
-        reach: Reach,
+        reach: TimeModifiers,
         back_ms: i64,
         grid: Grid,
     ) -> Result<Vec<Series>, Error> {
@@ -265,7 +265,7 @@ impl<'a> Evaluator<'a> {
         charge(&self.memory_bytes, bytes, self.context.limits.memory_bytes, Error::TooMuchMemory)
     }
 
-    fn reach(&self, at: Option<&AtModifier>, offset: Option<&Offset>) -> Reach {
+    fn reach(&self, at: Option<&AtModifier>, offset: Option<&Offset>) -> TimeModifiers {
         let fixed_ms = at.map(|at| match at {
             AtModifier::Start => self.times.start_ms,
             AtModifier::End => self.times.end_ms,
@@ -279,7 +279,7 @@ impl<'a> Evaluator<'a> {
             Some(Offset::Pos(duration)) => milliseconds(*duration),
             Some(Offset::Neg(duration)) => -milliseconds(*duration),
         };
-        Reach { fixed_ms, offset_ms }
+        TimeModifiers { fixed_ms, offset_ms }
     }
 }
 

@@ -86,15 +86,15 @@ impl Evaluator<'_> {
             Some(parameter) => self.scalar(parameter, grid)?,
             None => self.constant(0.0, grid)?,
         };
-        let ranged = self.ranged(range, grid)?;
+        let vector = self.ranged(range, grid)?;
         let mut all = Vec::new();
-        for series in &ranged.series {
+        for series in &vector.series {
             let labels = series.labels.clone();
             let labels = if name == KEEPS_THE_NAME { labels } else { labels.nameless() };
             let mut stepped = self.stepped(labels, grid)?;
-            let stretches = ranged.stretches(series, grid).zip(&parameters);
-            for (value, (stretch, parameter)) in stepped.values.iter_mut().zip(stretches) {
-                *value = if stretch.samples.is_empty() { None } else { function(stretch, *parameter) };
+            let ranges = vector.ranges(series, grid).zip(&parameters);
+            for (value, (range, parameter)) in stepped.values.iter_mut().zip(ranges) {
+                *value = if range.samples.is_empty() { None } else { function(range, *parameter) };
             }
             all.push(stepped);
         }

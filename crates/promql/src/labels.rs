@@ -44,13 +44,13 @@ impl Labels {
         }
     }
 
-    /// Without these labels.
+    /// What remains without the labels of these names.
     pub(crate) fn without<S: AsRef<str>>(mut self, names: &[S]) -> Self {
         self.0.retain(|(label, _)| !names.iter().any(|name| name.as_ref() == label));
         self
     }
 
-    /// Only these labels.
+    /// What remains of the labels of these names.
     pub(crate) fn only<S: AsRef<str>>(mut self, names: &[S]) -> Self {
         self.0.retain(|(label, _)| names.iter().any(|name| name.as_ref() == label));
         self

@@ -1,5 +1,34 @@
 //! PromQL over series of one's own: a query and a source of series in, series out.
 //!
+//! ```
+//! use picollect_promql::{
+//!     Answer, Context, LOOKBACK_MS, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError,
+//! };
+//!
+//! struct Memory(Vec<Series>);
+//!
+//! impl Source for Memory {
+//!     fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError> {
+//!         Ok(self.0.iter().filter(|series| wanted.matches(&series.labels)).cloned().collect())
+//!     }
+//! }
+//!
+//! let watts = |host: &str, value| Series {
+//!     labels: Labels::new([("__name__".to_owned(), "watts".to_owned()), ("host".to_owned(), host.to_owned())]),
+//!     samples: vec![Sample { t_ms: 0, value }],
+//! };
+//! let context = Context {
+//!     source: &Memory(vec![watts("pi-1", 3.5), watts("pi-2", 4.0)]),
+//!     limits: Limits { steps: 11_000, series: 100, samples: 10_000, memory_bytes: 1 << 20 },
+//!     lookback_ms: LOOKBACK_MS,
+//!     subquery_step_ms: 60_000,
+//!     out_of_time: &|| false,
+//! };
+//! let Answer::Vector(sum) = Query::parse("sum(watts)")?.instant(&context, 1000)? else { unreachable!() };
+//! assert_eq!(sum[0].samples, [Sample { t_ms: 1000, value: 7.5 }]);
+//! # Ok::<(), picollect_promql::Error>(())
+//! ```
+//!
 //! Text becomes a syntax tree in the crate `promql-parser`; this crate says what of it is understood
 //! (`check.rs`) and evaluates it as Prometheus 3 does (`evaluator.rs`). Prometheus' own documentation says what
 //! each function means (<https://prometheus.io/docs/prometheus/latest/querying/functions/>); where it is silent,
@@ -16,6 +45,7 @@ mod evaluator;
 mod functions;
 mod grid;
 mod labels;
+mod matching;
 mod numeric;
 mod position;
 mod range_functions;
@@ -64,11 +94,11 @@ pub struct Query {
 /// When a query is asked: `start_ms`, `start_ms + step_ms`, … up to `end_ms`, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
-    /// The first moment.
+    /// The first step's time.
     pub start_ms: i64,
-    /// No moment is after this.
+    /// No step is after this.
     pub end_ms: i64,
-    /// From one moment to the next; more than zero.
+    /// From one step to the next; more than zero.
     pub step_ms: i64,
 }
 
@@ -86,12 +116,12 @@ pub struct Context<'a> {
     pub out_of_time: &'a dyn Fn() -> bool,
 }
 
-/// An answer.
+/// What a query is: Prometheus' four types of results.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// One number.
+    /// A number, at the time that was asked about.
     Scalar(f64),
-    /// A text.
+    /// A text that stood in the query.
     Text(String),
     /// Of each series one sample, at the moment that was asked about; in order where the query sorts.
     Vector(Vec<Series>),
@@ -100,7 +130,10 @@ pub enum Answer {
 }
 
 impl Query {
-    /// Reads a query.
+    /// Reads a query and refuses what is not understood here.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] and [`Error::Query`], the latter with line and column.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_QUERY_BYTES {
             return Err(Error::TooLong { bytes: text.len(), most: MAX_QUERY_BYTES });
@@ -113,14 +146,21 @@ impl Query {
         Ok(Self { text: text.to_owned(), expression })
     }
 
-    /// Answers for one moment, Unix milliseconds.
+    /// Answers for one time, Unix milliseconds.
+    ///
+    /// # Errors
+    /// When a limit is reached, the source fails, or the query has no answer over these series ([`Error::kind`]).
     pub fn instant(&self, context: &Context<'_>, t_ms: i64) -> Result<Answer, Error> {
         let times = Times { start_ms: t_ms, end_ms: t_ms, step_ms: 1 };
         let evaluator = Evaluator::new(context, times);
         evaluator.instant(&self.expression)
     }
 
-    /// Answers for each moment of a range.
+    /// Answers for each step of a range.
+    ///
+    /// # Errors
+    /// As [`Query::instant`]; [`Error::NoStep`] for a step that is not above zero and [`Error::NoRange`] for an expression
+    /// that is a text or a range of samples.
     pub fn range(&self, context: &Context<'_>, times: Times) -> Result<Answer, Error> {
         if times.step_ms <= 0 {
             return Err(Error::NoStep);
@@ -142,7 +182,7 @@ impl Query {
 enum Unread {
     /// It panicked, as it does at a duration that none can hold, such as `x[1e99]`.
     TooLong,
-    /// What it says.
+    /// What it says is wrong.
     Syntax(String),
 }
 

@@ -11,9 +11,9 @@ const MAX_BEGINNINGS: usize = 400;
 /// Line and column, both counted from one; columns are characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The line.
+    /// The line, the first one is 1.
     pub line: usize,
-    /// The column.
+    /// The column in characters, the first one is 1.
     pub column: usize,
 }
 

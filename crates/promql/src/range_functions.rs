@@ -1,17 +1,17 @@
-//! Functions of a series' samples in a stretch of time.
+//! Functions of a series' samples in a range of time.
 
 use crate::numeric::{Sum, mean, quantile, sum};
 use crate::source::Sample;
 
-/// A stretch of a series: after `from_ms`, up to and with `to_ms`.
+/// A range of a series: after `from_ms`, up to and with `to_ms`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct SampleRange<'a> {
     pub(crate) samples: &'a [Sample],
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> SampleRange<'a> {
     fn values(self) -> impl Iterator<Item = f64> + 'a {
         self.samples.iter().map(|sample| sample.value)
     }
@@ -25,26 +25,26 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// What a function makes of a stretch that has at least one sample; the number is its parameter, where it has one.
-pub(crate) type RangeFunction = fn(Stretch<'_>, f64) -> Option<f64>;
+/// What a function makes of a range that has at least one sample; the number is its parameter, where it has one.
+pub(crate) type RangeFunction = fn(SampleRange<'_>, f64) -> Option<f64>;
 
-/// Every function of a stretch.
+/// Every function of a range.
 pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 15] = [
-    ("rate", |stretch, _| extrapolated(stretch, true, stretch.seconds())),
-    ("increase", |stretch, _| extrapolated(stretch, true, 1.0)),
-    ("delta", |stretch, _| extrapolated(stretch, false, 1.0)),
-    ("irate", |stretch, _| rate_of_the_last_two(stretch.samples)),
-    ("deriv", |stretch, _| slope(stretch.samples)),
-    ("resets", |stretch, _| Some(count(stretch.pairs().filter(|(before, after)| after < before)))),
-    ("changes", |stretch, _| Some(count(stretch.pairs().filter(|&(before, after)| differ(before, after))))),
-    ("avg_over_time", |stretch, _| mean(stretch.values())),
-    ("sum_over_time", |stretch, _| Some(sum(stretch.values()))),
-    ("count_over_time", |stretch, _| Some(stretch.samples.len() as f64)),
-    ("min_over_time", |stretch, _| stretch.values().reduce(|a, b| if b < a || a.is_nan() { b } else { a })),
-    ("max_over_time", |stretch, _| stretch.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
-    ("last_over_time", |stretch, _| stretch.samples.last().map(|sample| sample.value)),
+    ("rate", |range, _| extrapolated(range, true, range.seconds())),
+    ("increase", |range, _| extrapolated(range, true, 1.0)),
+    ("delta", |range, _| extrapolated(range, false, 1.0)),
+    ("irate", |range, _| rate_of_the_last_two(range.samples)),
+    ("deriv", |range, _| slope(range.samples)),
+    ("resets", |range, _| Some(count(range.pairs().filter(|(before, after)| after < before)))),
+    ("changes", |range, _| Some(count(range.pairs().filter(|&(before, after)| differ(before, after))))),
+    ("avg_over_time", |range, _| mean(range.values())),
+    ("sum_over_time", |range, _| Some(sum(range.values()))),
+    ("count_over_time", |range, _| Some(range.samples.len() as f64)),
+    ("min_over_time", |range, _| range.values().reduce(|a, b| if b < a || a.is_nan() { b } else { a })),
+    ("max_over_time", |range, _| range.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
+    ("last_over_time", |range, _| range.samples.last().map(|sample| sample.value)),
     ("present_over_time", |_, _| Some(1.0)),
-    ("quantile_over_time", |stretch, share| Some(quantile(share, stretch.values().collect()))),
+    ("quantile_over_time", |range, share| Some(quantile(share, range.values().collect()))),
 ];
 
 /// The only function that leaves a series its name, because it is a value of the series itself.
@@ -58,28 +58,28 @@ fn differ(a: f64, b: f64) -> bool {
     a != b && !(a.is_nan() && b.is_nan())
 }
 
-/// How much the series went up in the stretch, guessed beyond its first and last sample. A series that comes close
-/// to an end of the stretch, by 1.1 of its mean interval, is thought to reach it, else to reach half an interval
+/// How much the series went up in the range, guessed beyond its first and last sample. A series that comes close
+/// to an end of the range, by 1.1 of its mean interval, is thought to reach it, else to reach half an interval
 /// further; and no counter is thought to have been below zero. The result is for so many `seconds` one.
-fn extrapolated(stretch: Stretch<'_>, counter: bool, seconds: f64) -> Option<f64> {
-    let (first, last) = (stretch.samples.first()?, stretch.samples.last()?);
-    if stretch.samples.len() < 2 {
+fn extrapolated(range: SampleRange<'_>, counter: bool, seconds: f64) -> Option<f64> {
+    let (first, last) = (range.samples.first()?, range.samples.last()?);
+    if range.samples.len() < 2 {
         return None;
     }
     let mut rise = last.value - first.value;
     if counter {
-        let resets = stretch.pairs().filter(|(before, after)| after < before);
+        let resets = range.pairs().filter(|(before, after)| after < before);
         rise = resets.fold(rise, |rise, (before, _)| rise + before);
     }
     let between = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
     let sampled = between(first.t_ms, last.t_ms);
-    let interval = sampled / (stretch.samples.len() - 1) as f64;
+    let interval = sampled / (range.samples.len() - 1) as f64;
     let beyond = |gap: f64| if gap >= interval * 1.1 { interval / 2.0 } else { gap };
-    let mut before = beyond(between(stretch.from_ms, first.t_ms));
+    let mut before = beyond(between(range.from_ms, first.t_ms));
     if counter && rise > 0.0 && first.value >= 0.0 {
         before = before.min(sampled * (first.value / rise));
     }
-    let after = beyond(between(last.t_ms, stretch.to_ms));
+    let after = beyond(between(last.t_ms, range.to_ms));
     Some(rise * ((sampled + before + after) / sampled / seconds))
 }
 
@@ -116,7 +116,7 @@ mod tests {
     fn apply(name: &str, samples: &[(i64, f64)], parameter: f64) -> Option<f64> {
         let samples: Vec<Sample> = samples.iter().map(|&(t_ms, value)| Sample { t_ms, value }).collect();
         let (_, function) = RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name).unwrap();
-        function(Stretch { samples: &samples, from_ms: 0, to_ms: 60_000 }, parameter)
+        function(SampleRange { samples: &samples, from_ms: 0, to_ms: 60_000 }, parameter)
     }
 
     #[test]

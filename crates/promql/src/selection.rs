@@ -10,7 +10,7 @@ use crate::position;
 /// One condition on a label.
 #[derive(Debug, Clone)]
 pub struct Matcher {
-    /// The label's name.
+    /// The name of the label that is compared.
     pub name: String,
     /// The value or the regular expression.
     pub value: String,
@@ -22,13 +22,13 @@ pub struct Matcher {
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatcherKind {
-    /// `=`
+    /// `=`: the value is this.
     Equal,
-    /// `!=`
+    /// `!=`: the value is not this.
     NotEqual,
-    /// `=~`, the whole value
+    /// `=~`: the whole value matches this expression.
     Matches,
-    /// `!~`, the whole value
+    /// `!~`: the whole value does not match this expression.
     NotMatches,
 }
 
@@ -62,7 +62,7 @@ pub struct Selection<'a> {
     pub matchers: &'a [Matcher],
     /// The first time of interest, Unix milliseconds.
     pub from_ms: i64,
-    /// The last one.
+    /// The last time of interest, Unix milliseconds, included.
     pub to_ms: i64,
     /// More series are an error.
     pub most_series: usize,
@@ -85,6 +85,9 @@ pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, Error>
 }
 
 /// Reads a selector that stands alone, such as `match[]` of Prometheus' API takes.
+///
+/// # Errors
+/// When the text is no PromQL, is another expression than a selector, or has a regular expression that cannot be used.
 pub fn selections(text: &str) -> Result<Vec<Matcher>, Error> {
     let query = crate::Query::parse(text)?;
     match &query.expression {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use promql_parser::parser::BinModifier;
 
-use crate::binary::signature;
 use crate::error::Error;
 use crate::grid::{Stepped, merge};
 use crate::labels::Labels;
+use crate::matching::signature;
 
 /// What remains of both sides, in the order in which it stood.
 pub(crate) fn set(
