@@ -38,23 +38,28 @@
 //! its [`Limits`].
 
 mod aggregate;
+mod annotations;
 mod binary;
+mod budget;
 mod check;
 mod error;
 mod evaluator;
 mod functions;
 mod grid;
 mod labels;
+mod literals;
 mod matching;
 mod numeric;
 mod position;
 mod range_functions;
+mod regex;
 mod selection;
 mod set;
 mod source;
 
 use promql_parser::parser::Expr;
 
+pub use annotations::Annotations;
 pub use error::{Error, Kind};
 pub use labels::Labels;
 pub use position::Position;
@@ -80,7 +85,8 @@ pub struct Limits {
     pub series: usize,
     /// Samples that all its selectors read together.
     pub samples: usize,
-    /// Bytes of samples read and of values computed, all together and none given back.
+    /// Bytes of everything that it reads and builds: samples, values, labels, groups. What a function needs for itself
+    /// only is given back at the function's end, the rest at the query's.
     pub memory_bytes: usize,
 }
 
@@ -89,6 +95,8 @@ pub struct Limits {
 pub struct Query {
     text: String,
     expression: Expr,
+    /// The regular expressions, by the numbers that stand in the tree for them.
+    regexes: Vec<String>,
 }
 
 /// When a query is asked: `start_ms`, `start_ms + step_ms`, … up to `end_ms`, Unix milliseconds.
@@ -129,6 +137,17 @@ pub enum Answer {
     Matrix(Vec<Series>),
 }
 
+/// An answer with what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// What the query is.
+    pub answer: Answer,
+    /// What is to be said beside it.
+    pub annotations: Annotations,
+    /// How many samples were read for it.
+    pub samples: usize,
+}
+
 impl Query {
     /// Reads a query and refuses what is not understood here.
     ///
@@ -138,12 +157,13 @@ impl Query {
         if text.len() > MAX_QUERY_BYTES {
             return Err(Error::TooLong { bytes: text.len(), most: MAX_QUERY_BYTES });
         }
-        let expression = read(text).map_err(|unread| match unread {
+        let (expression, regexes) = read(text).map_err(|unread| match unread {
+            Unread::Literal((at, message)) => position::refusal(text, at, message),
             Unread::TooLong => position::refusal(text, 0, "a duration in the query is too long"),
             Unread::Syntax(message) => position::syntax_error(text, message),
         })?;
-        check::check(text, &expression)?;
-        Ok(Self { text: text.to_owned(), expression })
+        check::check(text, &expression, &regexes)?;
+        Ok(Self { text: text.to_owned(), expression, regexes })
     }
 
     /// Answers for one time, Unix milliseconds.
@@ -151,9 +171,16 @@ impl Query {
     /// # Errors
     /// When a limit is reached, the source fails, or the query has no answer over these series ([`Error::kind`]).
     pub fn instant(&self, context: &Context<'_>, t_ms: i64) -> Result<Answer, Error> {
+        self.answered_instant(context, t_ms).map(|answered| answered.answer)
+    }
+
+    /// Answers for one time and says what belongs to the answer.
+    ///
+    /// # Errors
+    /// As [`Query::instant`].
+    pub fn answered_instant(&self, context: &Context<'_>, t_ms: i64) -> Result<Answered, Error> {
         let times = Times { start_ms: t_ms, end_ms: t_ms, step_ms: 1 };
-        let evaluator = Evaluator::new(context, times);
-        evaluator.instant(&self.expression)
+        Evaluator::new(context, times, &self.regexes).instant(&self.expression)
     }
 
     /// Answers for each step of a range.
@@ -162,6 +189,14 @@ impl Query {
     /// As [`Query::instant`]; [`Error::NoStep`] for a step that is not above zero and [`Error::NoRange`] for an expression
     /// that is a text or a range of samples.
     pub fn range(&self, context: &Context<'_>, times: Times) -> Result<Answer, Error> {
+        self.answered_range(context, times).map(|answered| answered.answer)
+    }
+
+    /// Answers for each step of a range and says what belongs to the answer.
+    ///
+    /// # Errors
+    /// As [`Query::range`].
+    pub fn answered_range(&self, context: &Context<'_>, times: Times) -> Result<Answered, Error> {
         if times.step_ms <= 0 {
             return Err(Error::NoStep);
         }
@@ -169,7 +204,7 @@ impl Query {
         if wanted > context.limits.steps {
             return Err(Error::TooManySteps { wanted, most: context.limits.steps });
         }
-        Evaluator::new(context, times).range(&self.expression)
+        Evaluator::new(context, times, &self.regexes).range(&self.expression)
     }
 
     /// The query as it was given.
@@ -180,16 +215,20 @@ impl Query {
 
 /// Why the parser made no tree of a text.
 enum Unread {
+    /// A literal that cannot be.
+    Literal(literals::Wrong),
     /// It panicked, as it does at a duration that none can hold, such as `x[1e99]`.
     TooLong,
     /// What it says is wrong.
     Syntax(String),
 }
 
-/// The only call of the parser.
-fn read(text: &str) -> Result<Expr, Unread> {
-    let read = std::panic::catch_unwind(|| promql_parser::parser::parse(text));
-    read.map_err(|_| Unread::TooLong)?.map_err(Unread::Syntax)
+/// The only call of the parser: the tree, and the regular expressions that stand in it as numbers.
+fn read(text: &str) -> Result<(Expr, Vec<String>), Unread> {
+    let rewritten = literals::rewrite(text).map_err(Unread::Literal)?;
+    let read = std::panic::catch_unwind(|| promql_parser::parser::parse(&rewritten.text));
+    let expression = read.map_err(|_| Unread::TooLong)?.map_err(Unread::Syntax)?;
+    Ok((expression, rewritten.regexes))
 }
 
 /// A duration as PromQL writes it, such as `1m30s`, in milliseconds; `None` if it is none. The parser also reads
