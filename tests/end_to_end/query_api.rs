@@ -95,7 +95,13 @@ fn what_cannot_be_answered_is_said_in_prometheus_form() {
     let (status, answer) = get(&collector, "/api/v1/query_range?query=up&start=0&end=600&step=10s", &token);
     assert_eq!(status, 400);
     assert!(answer["error"].as_str().expect("a text").contains("61 steps, the most is 10"), "{answer}");
-    for path in ["query", "query_range?query=1&start=0&step=1", "series", "query?query=1&time=noon", "query?query=1&limit=-1"] {
+    for path in [
+        "query",
+        "query_range?query=1&start=0&step=1",
+        "series",
+        "query?query=1&time=noon",
+        "query?query=1&limit=-1",
+    ] {
         let (status, answer) = get(&collector, &format!("/api/v1/{path}"), &token);
         assert_eq!((status, &answer["errorType"]), (400, &json!("bad_data")), "{path}");
     }
@@ -129,6 +135,11 @@ fn grafana_finds_names_labels_values_and_their_meaning() {
     );
     assert!(data("status/buildinfo")["version"].as_str().expect("a version").starts_with("3."));
     assert_eq!(data("query?query=1%2B1")["result"][1], "2");
+    let rules = data("rules")["groups"][0]["rules"].as_array().map(Vec::len);
+    assert!(rules.is_some_and(|count| count > 0));
+    assert_eq!(data("alerts"), json!({ "alerts": [] }));
+    assert_eq!(data("format_query?query=1%2B1"), "1 + 1");
+    assert_eq!(data("query_exemplars?query=up&start=0&end=1"), json!([]));
     let answer = ask(&collector.url, Some(&token), "picollect_power_watts * 2", When::Instant(START_MS));
     assert!(!answer.expect("an answer to a form").is_empty());
 }
@@ -146,8 +157,10 @@ fn a_limit_cuts_off_and_says_so_and_what_a_query_took_is_told_on_demand() {
     let (_, all) = ask(&format!("query?query={raw}&time={at}"));
     assert_eq!((all["data"]["result"].as_array().map(Vec::len), &all["warnings"]), (Some(3), &Json::Null));
     let truncated = json!(["results truncated due to limit"]);
-    for path in [format!("query?query={raw}&time={at}"), format!("query_range?query={raw}&start={at}&end={at}&step=1")]
-    {
+    for path in [
+        format!("query?query={raw}&time={at}"),
+        format!("query_range?query={raw}&start={at}&end={at}&step=1"),
+    ] {
         let (status, two) = ask(&format!("{path}&limit=2&stats=all"));
         assert_eq!((status, two["data"]["result"].as_array().map(Vec::len)), (200, Some(2)), "{path}");
         assert_eq!(two["warnings"], truncated, "{path}");

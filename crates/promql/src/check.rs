@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn a_formatted_query_is_the_same_query() {
+        let text = "sum by(host)(rate(x{a=~`\\d`,b!=\"c\"}[5m]))/ on(host) group_left(model) y>bool 1";
+        let formatted = Query::parse(text).unwrap().formatted();
+        let want =
+            "sum by (host) (rate(x{a=~\"\\\\d\",b!=\"c\"}[5m])) / on (host) group_left (model) y > bool 1";
+        assert_eq!(formatted, want);
+        assert_eq!(Query::parse(&formatted).unwrap().formatted(), want);
+    }
+
+    #[test]
     fn a_duration_that_none_can_hold_is_an_error() {
         for text in ["x[1e99]", "x offset 1e99", "x offset NaN"] {
             let message = Query::parse(text).unwrap_err().to_string();

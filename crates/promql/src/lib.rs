@@ -207,6 +207,11 @@ impl Query {
         Evaluator::new(context, times, &self.regexes).range(&self.expression)
     }
 
+    /// The query in the usual form: spaces where they belong, and lines where it is long.
+    pub fn formatted(&self) -> String {
+        literals::restore(&self.expression.prettify(), &self.regexes)
+    }
+
     /// The query as it was given.
     pub fn text(&self) -> &str {
         &self.text

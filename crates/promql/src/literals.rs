@@ -40,6 +40,24 @@ pub(crate) fn rewrite(text: &str) -> Result<Rewritten, Wrong> {
     Ok(rewritten)
 }
 
+/// A text of the parser's with the regular expressions in the place of their numbers.
+pub(crate) fn restore(text: &str, regexes: &[String]) -> String {
+    let pieces = pieces(text);
+    let mut restored = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (at, piece) in pieces.iter().enumerate() {
+        let before = &pieces[at.saturating_sub(2)..at];
+        let number = text[piece.start..piece.end].trim_matches('"').parse().ok();
+        let regex = number.and_then(|number: usize| regexes.get(number));
+        if let Some(regex) = regex.filter(|_| is_regex_operator(text, before)) {
+            restored += &text[copied..piece.start];
+            restored += &quoted(regex);
+            copied = piece.end;
+        }
+    }
+    restored + &text[copied..]
+}
+
 /// What stands in the place of a piece, if something does.
 fn replaced(
     text: &str,
@@ -80,6 +98,8 @@ fn quoted(raw: &str) -> String {
             '\\' => quoted += "\\\\",
             '"' => quoted += "\\\"",
             '\n' => quoted += "\\n",
+            '\r' => quoted += "\\r",
+            '\t' => quoted += "\\t",
             other => quoted.push(other),
         }
     }
@@ -153,6 +173,13 @@ mod tests {
         let got = rewrite(r#"x{a=~"a.*",b!~ `\d`,c="=~"}"#).unwrap();
         assert_eq!(got.text, r#"x{a=~"0",b!~ "1",c="=~"}"#);
         assert_eq!(got.regexes, ["a.*", r"\d"]);
+    }
+
+    #[test]
+    fn the_numbers_become_regular_expressions_again() {
+        let query = r#"x{a=~"\\d\"",b="0"} + y{c!~"b"}"#;
+        let rewritten = rewrite(query).unwrap();
+        assert_eq!(restore(&rewritten.text, &rewritten.regexes), query);
     }
 
     #[test]

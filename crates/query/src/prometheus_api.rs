@@ -75,6 +75,11 @@ impl ApiError {
     }
 }
 
+/// An answer in Prometheus' form with this data.
+pub fn success(data: &Json) -> String {
+    json::success(&data.to_string())
+}
+
 /// An error in Prometheus' form.
 pub fn error_json(kind: &str, message: &str) -> String {
     json!({ "status": "error", "errorType": kind, "error": message }).to_string()
@@ -230,6 +235,18 @@ fn cut<T>(all: &mut Vec<T>, limit: Option<usize>) -> bool {
 
 fn matches(parameters: &Parameters) -> Result<Vec<Vec<Matcher>>, ApiError> {
     parameters.all("match[]").map(|text| Ok(selections(text)?)).collect()
+}
+
+/// `format_query`: a query in the usual form.
+pub fn format_query(parameters: &Parameters) -> Result<String, ApiError> {
+    let query = Query::parse(parameters.required("query")?)?;
+    Ok(json::success(&json!(query.formatted()).to_string()))
+}
+
+/// `query_exemplars`: there are none, of any query.
+pub fn query_exemplars(parameters: &Parameters) -> Result<String, ApiError> {
+    Query::parse(parameters.required("query")?)?;
+    Ok(json::success("[]"))
 }
 
 /// `metadata`: what the catalogue knows of its metrics.
