@@ -49,7 +49,7 @@ const ONLY_IN: [(&str, &[&str]); 18] = [
     ("rppal", &["picollect-agent", "picollect-emulated-pi"]),
     ("hd44780-driver", &["picollect-lcd"]),
     ("promql-parser", &["picollect-promql"]),
-    ("jiff", &["picollect-agent"]),
+    ("jiff", &["picollect-agent", "picollect-evaluate"]),
     ("pco", &["picollect-store-format"]),
     ("crc32fast", &["picollect-store-format"]),
 ];

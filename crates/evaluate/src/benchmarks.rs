@@ -6,9 +6,9 @@
 //! Invariant: a failed or interrupted run never has a rate, and only complete lines count, so that an
 //! output that was cut never says more than the whole one.
 
-mod civil_time;
 pub mod core_phase;
 mod coremark;
+mod ctime;
 mod graph500;
 mod hpcc;
 mod hpcg;
@@ -19,7 +19,8 @@ mod stream;
 mod sysbench;
 mod unit;
 
-pub use civil_time::CivilTime;
+use jiff::civil::DateTime;
+
 pub use pattern::{Pattern, PatternError};
 pub use unit::Unit;
 
@@ -69,10 +70,10 @@ pub enum CorePhase {
     /// From `start` to `end` on the clock of the node that printed, in its own zone; each cut to a whole
     /// second, so ± 1 s. `seconds` is the exact length.
     Stated {
-        /// When it began.
-        start: CivilTime,
-        /// When it ended.
-        end: CivilTime,
+        /// The stamp before the work.
+        start: DateTime,
+        /// The stamp after it. Smaller than `start` where summer time ended between them.
+        end: DateTime,
     },
     /// From `start_ms` to `end_ms`, Unix milliseconds by the clock of the node that printed; of several nodes
     /// the earliest and the latest.

@@ -7,7 +7,6 @@
 
 mod price_series;
 
-pub(crate) use price_series::rfc3339_s;
 pub use price_series::{MAX_STEPS, PriceError, PriceSeries};
 
 use crate::Window;

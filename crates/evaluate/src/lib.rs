@@ -19,6 +19,7 @@ pub mod series;
 mod statistics;
 pub mod thermal;
 pub mod throttle;
+mod timestamp;
 pub mod wall_log;
 
 /// A time interval that an answer is about: from `start_ms` to `end_ms`, Unix milliseconds.

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use picollect_evaluate::benchmarks::{CivilTime, CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
+use jiff::civil::{DateTime, date};
+use picollect_evaluate::benchmarks::{CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
 use proptest::prelude::*;
 
 const FILES: [&str; 15] = [
@@ -30,11 +31,11 @@ fn output(name: &str) -> String {
 }
 
 /// The time of day on the day of the HPL runs.
-fn at(hour: u8, minute: u8, second: u8) -> CivilTime {
-    CivilTime { year: 2026, month: 11, day: 23, hour, minute, second }
+fn at(hour: i8, minute: i8, second: i8) -> DateTime {
+    date(2026, 11, 23).at(hour, minute, second, 0)
 }
 
-fn stated(start: CivilTime, end: CivilTime) -> CorePhase {
+fn stated(start: DateTime, end: DateTime) -> CorePhase {
     CorePhase::Stated { start, end }
 }
 

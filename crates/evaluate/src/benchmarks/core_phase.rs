@@ -5,7 +5,9 @@
 //! Invariant: a window that is given lies in the run. What the clocks of the node and of the run cannot
 //! agree on has no window.
 
-use super::{CivilTime, CorePhase, Outcome};
+use jiff::civil::DateTime;
+
+use super::{CorePhase, Outcome, ctime};
 use crate::Window;
 
 /// Every zone's offset is a multiple of this.
@@ -80,8 +82,8 @@ struct Ends {
 impl Ends {
     /// From the printed times, as if the zone were UTC. Both are cut to whole seconds, so each leaves a
     /// second for the end; it lies in both. Summer time may begin or end between them.
-    fn stated(start: CivilTime, end: CivilTime, seconds: f64) -> Option<Self> {
-        let (start_s, end_s) = (start.as_if_utc_s() as f64, end.as_if_utc_s() as f64);
+    fn stated(start: DateTime, end: DateTime, seconds: f64) -> Option<Self> {
+        let (start_s, end_s) = (ctime::as_if_utc_s(start)? as f64, ctime::as_if_utc_s(end)? as f64);
         let zone_changed_s = ((end_s - start_s - seconds) / ZONE_STEP_S).round() * ZONE_STEP_S;
         let by_start_s = start_s + zone_changed_s + seconds;
         let from_s = end_s.max(by_start_s - STAMP_SLACK_S);
@@ -235,14 +237,13 @@ mod tests {
     #[test]
     fn summer_time_may_end_while_it_computes() {
         let text = "Sun Oct 25 02:59:58 2026";
-        let (start, end) =
-            (CivilTime::parse(text).unwrap(), CivilTime::parse("Sun Oct 25 02:00:08 2026").unwrap());
+        let (start, end) = (ctime::parse(text).unwrap(), ctime::parse("Sun Oct 25 02:00:08 2026").unwrap());
         let outcome = Outcome {
             seconds: Some(10.0),
             core_phase: CorePhase::Stated { start, end },
             ..output("plain")[0].clone()
         };
-        let end_s = end.as_if_utc_s() - 3600;
+        let end_s = ctime::as_if_utc_s(end).unwrap() - 3600;
         let placed = place(&outcome, seconds_from(end_s, -20.0, 20.0), Some(end_s * 1000 + 900)).unwrap();
         assert_eq!(placed.window, seconds_from(end_s, -9.5, 0.5));
         let impossible = Outcome { seconds: Some(13.0), ..outcome };

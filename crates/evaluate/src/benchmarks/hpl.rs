@@ -6,9 +6,9 @@
 //!
 //! Invariant: a result is `Passed` only if every residual of it is.
 
-use super::{
-    CivilTime, CorePhase, Line, MAX_OUTCOMES, Outcome, Unit, Verdict, clip, number, scaled, value_of,
-};
+use jiff::civil::DateTime;
+
+use super::{CorePhase, Line, MAX_OUTCOMES, Outcome, Unit, Verdict, clip, ctime, number, scaled, value_of};
 
 /// Order of the matrix, block size, rows and columns of processes: as in the result, so among the parameters.
 const PARAMETERS: [&str; 4] = ["N", "NB", "P", "Q"];
@@ -39,7 +39,7 @@ pub(super) struct Reader {
 
 struct Open {
     outcome: Outcome,
-    start: Option<CivilTime>,
+    start: Option<DateTime>,
     passed: usize,
     wanted: usize,
     failed: Option<String>,
@@ -105,9 +105,9 @@ impl Reader {
 impl Open {
     fn take(&mut self, text: &str) {
         if let Some(time) = text.strip_prefix("HPL_pdgesv() start time") {
-            self.start = CivilTime::parse(time);
+            self.start = ctime::parse(time);
         } else if let Some(time) = text.strip_prefix("HPL_pdgesv() end time") {
-            if let (Some(start), Some(end)) = (self.start, CivilTime::parse(time)) {
+            if let (Some(start), Some(end)) = (self.start, ctime::parse(time)) {
                 self.outcome.core_phase = CorePhase::Stated { start, end };
             }
         } else if text.starts_with("||Ax-b||_oo") {
