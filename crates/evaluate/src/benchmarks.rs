@@ -78,7 +78,7 @@ pub enum CorePhase {
     /// From `start_ms` to `end_ms`, Unix milliseconds by the clock of the node that printed; of several nodes
     /// the earliest and the latest.
     Exact {
-        /// When it began.
+        /// Of several nodes the earliest.
         start_ms: i64,
         /// When it ended; later than it began.
         end_ms: i64,
@@ -92,7 +92,7 @@ pub enum CorePhase {
     },
     /// Many short stretches with other work between them; `seconds`, where known, is their sum.
     Scattered,
-    /// Nothing is told.
+    /// The output tells neither when nor how long.
     Unknown,
 }
 
@@ -136,7 +136,7 @@ pub fn recognise(output: &str) -> Vec<Outcome> {
 /// A complete line of the output.
 #[derive(Clone, Copy)]
 struct Line<'a> {
-    /// Counted from 1.
+    /// In the whole output, from 1.
     number: usize,
     /// Without blanks at its ends and without `mpirun --tag-output`'s tag.
     text: &'a str,

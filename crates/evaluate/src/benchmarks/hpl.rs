@@ -22,7 +22,7 @@ pub(super) fn read<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Outcome> {
     reader.outcomes()
 }
 
-/// Line after line.
+/// What was read so far of an output.
 #[derive(Default)]
 pub(super) struct Reader {
     outcomes: Vec<Outcome>,

@@ -3,7 +3,7 @@
 /// What a rate counts per second, in SI units without prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Floating-point operations.
+    /// Floating-point operations in double precision.
     FlopPerSecond,
     /// Bytes to and from memory.
     BytePerSecond,
@@ -11,7 +11,7 @@ pub enum Unit {
     Teps,
     /// CoreMark's iterations, which are its score.
     CoreMark,
-    /// sysbench's events.
+    /// Events of sysbench, whose size its test and its options decide.
     EventPerSecond,
     /// Updates of random words (HPCC RandomAccess).
     UpdatePerSecond,
