@@ -1,6 +1,6 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
-use picollect_collector::report::{
+use picollect_analysis::report::{
     Format, Node, NodeTimeline, Report, Run, RunResult, compared, run_page, runs_table, verdict_of_run,
     written,
 };

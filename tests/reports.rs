@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use picollect_collector::ask::Sources;
-use picollect_collector::config::{Config, Keep, Retention};
+use picollect_analysis::request::Sources;
+use picollect_analysis::runs::{self, Run, Share, Stretch};
+use picollect_analysis::summary::Summaries;
 use picollect_collector::ingest::Ingest;
-use picollect_collector::runs::{self, Run, Share, Stretch};
-use picollect_collector::summary::Summaries;
-use picollect_collector::{query, retention, store};
+use picollect_config::{Config, Keep, Retention};
 use picollect_evaluate::Window;
 use picollect_telemetry::line::Precision;
+use {picollect_collector::retention, picollect_query as query, picollect_store as store};
 
 use crate::corpus::{Trace, assert_reported, energy_corpus, epoch_traces};
 use crate::golden::assert_golden;

@@ -5,11 +5,11 @@
 
 mod runs;
 
-use picollect_collector::report::{
+use picollect_analysis::report::{
     Advice, Affordability, Alternative, Cluster, Cost, EnergyFigure, Episode, Format, MeanMax, Missing, Node,
     NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, Thermal, Timeline, written,
 };
-use picollect_collector::time::rfc3339;
+use picollect_settings::time::rfc3339;
 
 pub(crate) use runs::{earlier_hpl, hpl, interrupted};
 

@@ -16,9 +16,9 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::Point;
 use picollect_telemetry::{Boundary, Source, Value};
 
-use crate::nodes::{self, Node};
-use crate::query::{latest, points_of, power_meters, series_of, whole};
-use crate::store::{SeriesKey, Store, StoreError};
+use picollect_analysis::nodes::{self, Node};
+use picollect_query::{latest, points_of, power_meters, series_of, whole};
+use picollect_store::{SeriesKey, Store, StoreError};
 
 /// The window of the coverage.
 const HOUR_MS: i64 = 3600 * 1000;
@@ -112,7 +112,7 @@ fn of_meter(store: &dyn Store, meter: &SeriesKey, end_ms: i64) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Selector, open};
+    use picollect_store::{Selector, open};
     use picollect_telemetry::line::{Precision, decode};
 
     const NOW_MS: i64 = 1_795_443_117_000;

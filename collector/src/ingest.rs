@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use picollect_telemetry::catalogue::{HOST, JOULES};
 use picollect_telemetry::line::{Batch, Point, Precision};
 
-use crate::store::{Appended, Refusal, Store, StoreError};
+use picollect_store::{Appended, Refusal, Store, StoreError};
 
 /// So many refusals are spelled out in an answer; the rest is counted.
 const MAX_REASONS: usize = 10;
@@ -211,7 +211,7 @@ mod tests {
 
     fn ingest(bodies: &[&str]) -> Outcome {
         let directory = tempfile::tempdir().unwrap();
-        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
         let outcomes =
             bodies.iter().map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7, None).unwrap());
         outcomes.last().expect("at least one body")
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn the_earliest_power_of_each_host_is_told_once() {
         let directory = tempfile::tempdir().unwrap();
-        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
         let body =
             "power,host=a watts=1 9\npower,host=a watts=1 7\npower watts=1 8\nthermal,host=b temp_c=1 1";
         ingest.body(body.as_bytes(), Precision::Seconds, 0, None).unwrap();

@@ -22,11 +22,11 @@ use tokio::task::JoinHandle;
 
 use self::minutes::Minutes;
 use self::results::Results;
-use crate::ask::{AskError, Sources};
 use crate::ingest::Touched;
-use crate::store::{StoreError, remembering};
-use crate::time::now_ms;
 use crate::web::Collector;
+use picollect_analysis::request::{AskError, Sources};
+use picollect_settings::time::now_ms;
+use picollect_store::{StoreError, remembering};
 
 /// Often enough that a minute is published soon after it is over.
 const EVERY: Duration = Duration::from_secs(10);

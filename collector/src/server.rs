@@ -1,7 +1,7 @@
 //! The collector at work: opens the data directory and answers on a listener until told to stop.
 
 mod connections;
-pub(crate) mod own_certificate;
+mod own_certificate;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,16 +16,17 @@ use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
 use self::own_certificate::Own;
+pub use self::own_certificate::authority_file;
 use crate::alerts::Watching;
-use crate::config::{Config, Retention};
-use crate::data_dir::{self, Lock};
-use crate::place::{Opened, Place};
 use crate::published::Publishing;
 use crate::retention;
-use crate::store::StoreError;
 use crate::tokens::Tokens;
 use crate::wall::poll::Polling;
 use crate::web::{Collector, router};
+use picollect_config::data_dir::{self, Lock};
+use picollect_config::place::{Opened, Place};
+use picollect_config::{Config, Retention};
+use picollect_store::StoreError;
 
 /// How to serve, beside what and where.
 #[derive(Debug, Clone, Default)]

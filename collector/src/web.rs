@@ -21,20 +21,20 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::alerts::AlertsQuestion;
-use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
-use crate::config::Config;
 use crate::ingest::Ingest;
-use crate::nodes;
-use crate::prometheus_api::{Format, last_samples};
 use crate::published;
-use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
-use crate::scaling::ScalingQuestion;
-use crate::store::{Store, StoreError, remembering};
-use crate::summary::Summaries;
-use crate::time::now_ms;
 use crate::tokens::codes::CodeError;
 use crate::tokens::{Grant, JoinError, Scope, Tokens};
+use picollect_analysis::alerts::AlertsQuestion;
+use picollect_analysis::nodes;
+use picollect_analysis::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
+use picollect_analysis::request::{AskError, FINDINGS_HEADER, Question, Sources};
+use picollect_analysis::scaling::ScalingQuestion;
+use picollect_analysis::summary::Summaries;
+use picollect_config::Config;
+use picollect_query::prometheus_api::{Format, last_samples};
+use picollect_settings::time::now_ms;
+use picollect_store::{Store, StoreError, remembering};
 
 /// Largest body of a node that joins: a code and a name.
 const MAX_JOIN_BYTES: usize = 4096;

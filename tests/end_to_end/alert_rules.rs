@@ -7,14 +7,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use picollect_collector::alerts::AlertsQuestion;
-use picollect_collector::alerts::rules::{RULES, Rule};
-use picollect_collector::ask::{Question as _, Sources};
-use picollect_collector::config::Config;
-use picollect_collector::report::Format;
-use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Durability, Store};
-use picollect_collector::time::now_ms;
+use picollect_analysis::alerts::AlertsQuestion;
+use picollect_analysis::report::Format;
+use picollect_analysis::request::{Question as _, Sources};
+use picollect_config::Config;
+use picollect_evaluate::alert_rules::{RULES, Rule};
+use picollect_settings::time::now_ms;
+use picollect_store as store;
+use picollect_store::location::Secrets;
+use picollect_store::{Durability, Store};
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::Value;
 

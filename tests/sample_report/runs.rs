@@ -1,6 +1,6 @@
 //! The sample's runs.
 
-use picollect_collector::report::{EnergyFigure, Methodology, Rule, Run, RunNode, RunResult};
+use picollect_analysis::report::{EnergyFigure, Methodology, Rule, Run, RunNode, RunResult};
 
 use super::{HOSTILE, measured, span};
 

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::active::{Active, State};
 use super::message::{Message, Told};
-use super::rules::{RULES, Rule};
+use picollect_analysis::alerts::{Active, State};
+use picollect_evaluate::alert_rules::{RULES, Rule};
 
 const FILE: &str = "alerts.json";
 /// The most episodes that are kept; the oldest give way.

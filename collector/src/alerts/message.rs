@@ -5,9 +5,9 @@ use picollect_settings::hex;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::active::about;
-use super::rules::{Rule, Severity};
-use crate::time::rfc3339;
+use picollect_analysis::alerts::about;
+use picollect_evaluate::alert_rules::{Rule, Severity};
+use picollect_settings::time::rfc3339;
 
 /// Of an alert that has not ended, in Alertmanager's JSON: Go's zero time.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -58,7 +58,7 @@ impl Told {
             summary: "A message of trial".to_owned(),
             description: "Somebody typed `picollect alerts test`, and it arrived. Nothing is wrong."
                 .to_owned(),
-            runbook: super::rules::RUNBOOK.to_owned(),
+            runbook: picollect_evaluate::alert_rules::RUNBOOK.to_owned(),
             labels: Vec::new(),
             starts_ms: now_ms,
             ends_ms: None,
@@ -186,7 +186,7 @@ fn object(pairs: &[(String, String)]) -> Map<String, Json> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::alerts::rules::RULES;
+    use picollect_evaluate::alert_rules::RULES;
 
     /// A message about a node that is down, and one about a throttled one that is so no longer.
     pub(in crate::alerts) fn message() -> Message {

@@ -8,8 +8,8 @@ mod post;
 use std::time::{Duration, Instant};
 
 use super::message::{Message, Told};
-use crate::config::AlertsConfig;
-use crate::time::now_ms;
+use picollect_config::AlertsConfig;
+use picollect_settings::time::now_ms;
 
 /// Time for one delivery, from the look-up of the name on; of an e-mail for each step.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,9 +35,9 @@ pub enum NotSent {
 /// A way to tell somebody.
 #[derive(Debug)]
 enum Way {
-    Webhook(crate::config::Webhook),
-    Ntfy(crate::config::Ntfy),
-    Email(crate::config::Email),
+    Webhook(picollect_config::Webhook),
+    Ntfy(picollect_config::Ntfy),
+    Email(picollect_config::Email),
 }
 
 /// Somebody who is told, and whether it works.
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_receiver_that_fails_is_asked_ever_more_rarely() {
         let text = "[alerts.webhook]\nurl = \"http://127.0.0.1:9/hush\"\n";
-        let config: crate::config::Config = picollect_settings::parse(text, "t").unwrap();
+        let config: picollect_config::Config = picollect_settings::parse(text, "t").unwrap();
         let mut all = of(&config.alerts);
         let waits: Vec<u64> = (0..9).map(|_| all[0].failed().as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);

@@ -21,11 +21,11 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::Point;
 use picollect_telemetry::{Boundary, Source, Value};
 
-use crate::ask::{AskError, Sources};
 use crate::ingest::Touched;
-use crate::query::{AROUND_MS, all_power_meters, energy_of, numbers};
-use crate::report::per_kwh;
-use crate::store::{Selector, SeriesKey, Store, StoreError};
+use picollect_analysis::report::per_kwh;
+use picollect_analysis::request::{AskError, Sources};
+use picollect_query::{AROUND_MS, all_power_meters, energy_of, numbers};
+use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -315,8 +315,8 @@ fn field(metric: &Metric, value: f64) -> (String, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::store::{EmbeddedStore, open};
+    use picollect_config::Config;
+    use picollect_store::{EmbeddedStore, open};
     use picollect_telemetry::line::{Precision, decode};
 
     /// A whole minute.

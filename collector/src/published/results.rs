@@ -9,10 +9,10 @@ use picollect_telemetry::catalogue::{
 };
 use picollect_telemetry::line::Point;
 
-use crate::ask::{AskError, Sources};
-use crate::report;
-use crate::runs::{self, Run};
-use crate::store::{Selector, SeriesKey};
+use picollect_analysis::report;
+use picollect_analysis::request::{AskError, Sources};
+use picollect_analysis::runs::{self, Run};
+use picollect_store::{Selector, SeriesKey};
 
 /// A run is judged when it is over for so long: what its nodes measured last is there then.
 const GRACE_MS: i64 = 60_000;
