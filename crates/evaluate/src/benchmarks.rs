@@ -21,6 +21,7 @@ mod unit;
 
 use jiff::civil::DateTime;
 
+pub use ctime::as_if_utc_s;
 pub use pattern::{Pattern, PatternError};
 pub use unit::Unit;
 

@@ -7,7 +7,7 @@
 
 use jiff::civil::DateTime;
 
-use super::{CorePhase, Outcome, ctime};
+use super::{CorePhase, Outcome, as_if_utc_s};
 use crate::Window;
 
 /// Every zone's offset is a multiple of this.
@@ -83,7 +83,7 @@ impl Ends {
     /// From the printed times, as if the zone were UTC. Both are cut to whole seconds, so each leaves a
     /// second for the end; it lies in both. Summer time may begin or end between them.
     fn stated(start: DateTime, end: DateTime, seconds: f64) -> Option<Self> {
-        let (start_s, end_s) = (ctime::as_if_utc_s(start)? as f64, ctime::as_if_utc_s(end)? as f64);
+        let (start_s, end_s) = (as_if_utc_s(start) as f64, as_if_utc_s(end) as f64);
         let zone_changed_s = ((end_s - start_s - seconds) / ZONE_STEP_S).round() * ZONE_STEP_S;
         let by_start_s = start_s + zone_changed_s + seconds;
         let from_s = end_s.max(by_start_s - STAMP_SLACK_S);
@@ -137,7 +137,7 @@ fn whole_ms(seconds: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recognise;
+    use super::super::{ctime, recognise};
     use super::*;
     use proptest::prelude::*;
 
@@ -243,7 +243,7 @@ mod tests {
             core_phase: CorePhase::Stated { start, end },
             ..output("plain")[0].clone()
         };
-        let end_s = ctime::as_if_utc_s(end).unwrap() - 3600;
+        let end_s = as_if_utc_s(end) - 3600;
         let placed = place(&outcome, seconds_from(end_s, -20.0, 20.0), Some(end_s * 1000 + 900)).unwrap();
         assert_eq!(placed.window, seconds_from(end_s, -9.5, 0.5));
         let impossible = Outcome { seconds: Some(13.0), ..outcome };

@@ -1,7 +1,8 @@
 //! A time as C's `ctime` prints it, in the zone of the machine that printed: `Mon Nov 23 12:57:05 2026`.
 
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Reads `ctime`'s format, which no locale changes. The name of the day is not looked at. A leap second
 /// becomes the second before it. `None` before 1970 and for what is on no calendar.
@@ -10,10 +11,9 @@ pub(super) fn parse(text: &str) -> Option<DateTime> {
     DateTime::strptime("%b %d %H:%M:%S %Y", rest.trim_start()).ok().filter(|time| time.year() >= 1970)
 }
 
-/// Unix time in seconds if the zone were UTC. The true one is this minus the zone's offset. `None` for the
-/// last hours of the year 9999, which are no time anywhere.
-pub(super) fn as_if_utc_s(time: DateTime) -> Option<i64> {
-    Offset::UTC.to_timestamp(time).ok().map(jiff::Timestamp::as_second)
+/// Unix time in seconds if the zone were UTC. The true one is this minus the zone's offset.
+pub fn as_if_utc_s(time: DateTime) -> i64 {
+    time.duration_since(EPOCH).as_secs()
 }
 
 #[cfg(test)]
@@ -22,7 +22,7 @@ mod tests {
     use jiff::civil::date;
 
     fn seconds(text: &str) -> i64 {
-        as_if_utc_s(parse(text).unwrap()).unwrap()
+        as_if_utc_s(parse(text).unwrap())
     }
 
     #[test]
