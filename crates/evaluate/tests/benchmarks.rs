@@ -7,7 +7,7 @@ use jiff::civil::{DateTime, date};
 use picollect_evaluate::benchmarks::{CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
 use proptest::prelude::*;
 
-const FILES: [&str; 15] = [
+pub(crate) const FILES: [&str; 23] = [
     "hpl-2.3-plain.txt",
     "hpl-2.3-progress-six-results.txt",
     "hpl-2.3-residual-failed.txt",
@@ -23,9 +23,17 @@ const FILES: [&str; 15] = [
     "sysbench-1.0.20-cpu.txt",
     "picollect-bench.txt",
     "picollect-bench-mpirun-four.txt",
+    "hpl-2.1-memory-skip.txt",
+    "hpl-2.3-ranks-apart.txt",
+    "hpl-ai-2.3d.txt",
+    "sysbench-1.1-cpu.txt",
+    "made-babelstream-5.0.txt",
+    "made-llama-bench.md",
+    "made-llama-bench.json",
+    "made-ollama-verbose.txt",
 ];
 
-fn output(name: &str) -> String {
+pub(crate) fn output(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/benchmark-outputs");
     fs::read_to_string(folder.join(name)).expect("the output is there")
 }
@@ -39,7 +47,7 @@ fn stated(start: DateTime, end: DateTime) -> CorePhase {
     CorePhase::Stated { start, end }
 }
 
-fn outcome(benchmark: &'static str, label: &str, unit: Unit, line: usize) -> Outcome {
+pub(crate) fn outcome(benchmark: &'static str, label: &str, unit: Unit, line: usize) -> Outcome {
     let (rate, seconds, core_phase) = (None, None, CorePhase::Unknown);
     let (label, verdict) = (label.to_owned(), Verdict::Interrupted);
     Outcome { benchmark, label, rate, unit, seconds, verdict, core_phase, line }
