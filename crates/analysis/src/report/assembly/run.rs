@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::Unit;
-use picollect_evaluate::benchmarks::core_phase::Placed;
 use picollect_evaluate::efficiency::{
     edge_ratio, flops, flops_per_w, rate_per_w, to_solution, uncertainty_ratio,
 };
@@ -153,7 +152,7 @@ impl<'a> Subject<'a> {
             let mean_w = part.all_mean_w()?;
             Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
         };
-        let ratio = edge_ratio(Placed { window: core.time.into(), edge_s: core.edge_s }, energy_of);
+        let ratio = edge_ratio(core.time.into(), core.edge_s, energy_of);
         failure.into_inner().map_or(Ok(ratio), Err)
     }
 
