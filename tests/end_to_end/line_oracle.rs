@@ -44,16 +44,16 @@ struct Said {
 /// it can show itself.
 struct Difference {
     row: &'static str,
-    only_here: bool,
-    only_there: bool,
+    only_ours: bool,
+    only_influxdb: bool,
     shows: fn(&[u8], &Batch) -> bool,
 }
 
 const DIFFERENCES: [Difference; 11] = [
     Difference {
         row: "carriage return",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |body, _| {
             let end = |line: &[u8]| {
                 line.iter().rev().take_while(|byte| b"\r ".contains(byte)).any(|byte| *byte == b'\r')
@@ -63,26 +63,26 @@ const DIFFERENCES: [Difference; 11] = [
     },
     Difference {
         row: "after a quote",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |_, batch| refused(batch, "something follows the closing quote"),
     },
     Difference {
         row: "field `time`",
-        only_here: false,
-        only_there: true,
+        only_ours: false,
+        only_influxdb: true,
         shows: |_, batch| refused(batch, "this field key is reserved"),
     },
     Difference {
         row: "escaped line feed",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |body, _| body.windows(2).any(|two| two == b"\\\n"),
     },
     Difference {
         row: "escaped equals sign or quote",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |_, batch| {
             batch
                 .points
@@ -92,14 +92,14 @@ const DIFFERENCES: [Difference; 11] = [
     },
     Difference {
         row: "UTF-8",
-        only_here: false,
-        only_there: true,
+        only_ours: false,
+        only_influxdb: true,
         shows: |_, batch| refused(batch, "not UTF-8"),
     },
     Difference {
         row: "bounds",
-        only_here: false,
-        only_there: true,
+        only_ours: false,
+        only_influxdb: true,
         shows: |_, batch| {
             [
                 "more than 32 tags",
@@ -113,8 +113,8 @@ const DIFFERENCES: [Difference; 11] = [
     },
     Difference {
         row: "byte order mark",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |body, _| {
             lines(body).any(|line| line.windows(3).take(4).any(|three| three == BYTE_ORDER_MARK))
         },
@@ -122,8 +122,8 @@ const DIFFERENCES: [Difference; 11] = [
     // InfluxDB looks for quotes behind the first space, also where that stands before the line.
     Difference {
         row: "quote left open",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |body, batch| {
             lines(body).any(|line| line.contains(&b'"') && begins_with_space(line))
                 || batch
@@ -134,16 +134,16 @@ const DIFFERENCES: [Difference; 11] = [
     },
     Difference {
         row: "quote in a comment",
-        only_here: true,
-        only_there: true,
+        only_ours: true,
+        only_influxdb: true,
         shows: |body, _| {
             lines(body).any(|line| line.trim_ascii_start().starts_with(b"#") && line.contains(&b'"'))
         },
     },
     Difference {
         row: "field without a name",
-        only_here: false,
-        only_there: true,
+        only_ours: false,
+        only_influxdb: true,
         shows: |_, batch| {
             refused(batch, "field is missing") || refused(batch, "backslash at the end of a field key")
         },
@@ -190,7 +190,7 @@ fn generated_bodies_are_read_as_influxdb_reads_them_or_differ_as_documented() {
         tally.wrong.len(),
         tally.wrong[..tally.wrong.len().min(20)].join("\n")
     );
-    for (row, _) in &tally.differ {
+    for row in tally.differ.keys() {
         assert!(document.contains(&format!("| {row} |")), "no row `{row}` in docs/api.md");
     }
     assert!(tally.points > bodies.len(), "the bodies say something: {}", tally.points);
@@ -210,16 +210,16 @@ struct Tally {
 
 impl Tally {
     fn compare(&mut self, precision: usize, body: &[u8], batch: &Batch, here: &Said, there: &Said) {
-        let (only_here, only_there) =
+        let (only_ours, only_influxdb) =
             (missing(&there.points, &here.points), missing(&here.points, &there.points));
-        self.points += here.points.len() - only_here.len();
+        self.points += here.points.len() - only_ours.len();
         self.refusing += usize::from(here.refuses && there.refuses);
-        if only_here.is_empty() && only_there.is_empty() && here.refuses == there.refuses {
+        if only_ours.is_empty() && only_influxdb.is_empty() && here.refuses == there.refuses {
             return;
         }
         let shown: Vec<_> = DIFFERENCES.iter().filter(|difference| (difference.shows)(body, batch)).collect();
-        let explained = (only_here.is_empty() || shown.iter().any(|difference| difference.only_here))
-            && (only_there.is_empty() || shown.iter().any(|difference| difference.only_there))
+        let explained = (only_ours.is_empty() || shown.iter().any(|difference| difference.only_ours))
+            && (only_influxdb.is_empty() || shown.iter().any(|difference| difference.only_influxdb))
             && !shown.is_empty();
         if explained {
             let rows: BTreeSet<_> = shown.iter().map(|difference| difference.row).collect();
@@ -230,7 +230,7 @@ impl Tally {
         }
         self.wrong.push(format!(
             "precision {precision}: {}\n  only here: {}\n  only InfluxDB: {}\n  refused here: {:?}, InfluxDB: {}",
-            cut(&String::from_utf8_lossy(body)), cut(&only_here), cut(&only_there), batch.errors, there.refuses
+            cut(&String::from_utf8_lossy(body)), cut(&only_ours), cut(&only_influxdb), batch.errors, there.refuses
         ));
     }
 }
@@ -326,8 +326,7 @@ fn value_of(kind: &str, value: &str) -> Value {
 
 /// Bytes that are no UTF-8 are told apart from any text that the decoder can give.
 fn unhex(text: &str) -> String {
-    let digits: Vec<u8> =
-        text.bytes().map(|digit| (digit as char).to_digit(16).expect("hex") as u8).collect();
-    let bytes: Vec<u8> = digits.chunks(2).map(|two| two[0] << 4 | two[1]).collect();
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("two hexadecimal digits");
+    let bytes: Vec<u8> = (0..text.len()).step_by(2).map(byte).collect();
     String::from_utf8(bytes).unwrap_or_else(|error| format!("not UTF-8: {:?}", error.as_bytes()))
 }

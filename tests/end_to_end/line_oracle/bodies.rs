@@ -212,7 +212,7 @@ fn line(random: &mut Random) -> String {
     match random.below(24) {
         0 => random.of(&COMMENTS).to_owned(),
         1 => random.of(&["", " ", "\t", " \t\0 ", "\0"]).to_owned(),
-        2 => (0..1 + random.below(14)).map(|_| random.of(&SIGNS)).collect(),
+        2 => (0..=random.below(14)).map(|_| random.of(&SIGNS)).collect(),
         3 if random.one_in(5) => long(random),
         _ => usual(random),
     }
@@ -295,7 +295,7 @@ fn value(random: &mut Random) -> String {
 
 /// Changes one to three bytes.
 fn damage(random: &mut Random, body: &mut Vec<u8>) {
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         let at = random.below(body.len().max(1)).min(body.len().saturating_sub(1));
         let sign = random.of(b" ,=\"\\\n\t\r\0#x1-\xff\xc3");
         match random.below(4) {
