@@ -24,7 +24,7 @@ use self::minutes::Minutes;
 use self::results::Results;
 use crate::ingest::Touched;
 use crate::web::Collector;
-use picollect_analysis::request::{AskError, Sources};
+use picollect_analysis::request::{RequestError, Sources};
 use picollect_settings::time::now_ms;
 use picollect_store::{StoreError, remembering};
 
@@ -94,7 +94,7 @@ impl Publisher {
 
     /// Computes and stores what is new; after a failure the same is tried again. `last` is before the end: then runs do
     /// not wait for late samples.
-    fn tick(&mut self, now_ms: i64, last: bool) -> Result<(), AskError> {
+    fn tick(&mut self, now_ms: i64, last: bool) -> Result<(), RequestError> {
         let collector = Arc::clone(&self.collector);
         for (host, t_ms) in collector.ingest.take_touched() {
             let earliest = self.touched.entry(host).or_insert(t_ms);
@@ -105,7 +105,7 @@ impl Publisher {
             let from = Sources { store, config: &collector.config, now_ms };
             let mut points = minutes.new_points(&from, &self.touched)?;
             points.extend(results.new_points(&from, last)?);
-            Ok::<_, AskError>(points)
+            Ok::<_, RequestError>(points)
         })?;
         let is_due = last || now_ms - self.itself_ms >= ITSELF_MS;
         if is_due {

@@ -72,9 +72,10 @@ fn escape(text: &str) -> String {
 /// The table of panels and engines, in Markdown.
 pub(crate) fn table(dashboards: &[Dashboard]) -> String {
     let mut text = String::from(
-        "# Panels and engines\n\nMade by picollect-dashboards. Each *yes* is asked of a running engine with a demo's data by \
-         `every_query_of_every_dashboard_is_answered_by_every_engine` (`tests/end_to_end/dashboards/`), where what may be empty \
-         for the demo is listed with its reason. [The layouts](dashboards-layout.html) have the queries.\n\n\
+        "# Panels and engines\n\nMade by picollect-dashboards. Each *yes* is asked of a running engine with a demo's data by\n\
+         `every_query_of_every_dashboard_is_answered_by_every_engine` (`tests/end_to_end/dashboards/`), where\n\
+         what may be empty for the demo is listed with its reason. [The layouts](dashboards-layout.html) have\n\
+         the queries.\n\n\
          | dashboard | panel | collector | Prometheus | VictoriaMetrics | InfluxDB 2 | says where there is nothing |\n\
          |---|---|---|---|---|---|---|\n",
     );

@@ -23,7 +23,7 @@ use picollect_telemetry::{Boundary, Source, Value};
 
 use crate::ingest::Touched;
 use picollect_analysis::report::per_kwh;
-use picollect_analysis::request::{AskError, Sources};
+use picollect_analysis::request::{RequestError, Sources};
 use picollect_query::{AROUND_MS, all_power_meters, energy_of, numbers};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
@@ -70,7 +70,7 @@ impl Minutes {
         &mut self,
         from: &Sources<'_>,
         touched: &Touched,
-    ) -> Result<Vec<Point>, AskError> {
+    ) -> Result<Vec<Point>, RequestError> {
         let mut hosts: BTreeMap<Option<String>, Vec<Meter>> = BTreeMap::new();
         for key in all_power_meters(from.store)? {
             hosts.entry(key.tag(HOST).map(ToOwned::to_owned)).or_default().extend(meter(key));
@@ -224,7 +224,7 @@ struct Prices {
 }
 
 impl Prices {
-    fn read(from: &Sources<'_>) -> Result<Self, AskError> {
+    fn read(from: &Sources<'_>) -> Result<Self, RequestError> {
         let cost = &from.config.cost;
         Ok(Self {
             tariff: cost.tariff_per_kwh.as_ref().map(per_kwh).transpose()?,

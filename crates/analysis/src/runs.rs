@@ -5,6 +5,7 @@
 //! the same way as a sample, and arriving twice does no harm.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::{self, Verdict};
@@ -151,7 +152,7 @@ pub struct RunResult {
 }
 
 /// Whether a benchmark vouches for a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
     /// It checked it and found it right.
@@ -161,6 +162,7 @@ pub enum Check {
     /// It found it wrong.
     Failed,
     /// Its output ended before.
+    #[default]
     Interrupted,
 }
 
@@ -173,6 +175,12 @@ impl Check {
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
         }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -23,9 +23,10 @@ use anyhow::Context as _;
 use picollect_settings::exit::{Failure, usage};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
-use picollect_analysis::questions::{NodesQuestion, RunQuestion};
+use picollect_analysis::requests::{NodesRequest, RunRequest};
 use picollect_analysis::runs::{self, End, Run, Stretch};
 use picollect_client::Source;
+use picollect_evaluate::presence::Presence;
 use picollect_settings::time::{now_ms, rfc3339};
 
 pub use clocks::restore as restore_clocks;
@@ -179,13 +180,13 @@ impl Bench {
             return Ok(say(&text)?);
         }
         self.settle(run);
-        let question = RunQuestion {
+        let request = RunRequest {
             id: run.id.clone(),
             verdict_only: true,
             colour: self.colour,
-            ..RunQuestion::default()
+            ..RunRequest::default()
         };
-        match self.source.ask(&question) {
+        match self.source.ask_written(&request) {
             Ok(verdict) => say(&verdict.text)?,
             Err(Failure::Runtime(error)) => {
                 say(&format!("picollect: no verdict on the run {}: {error:#}\n", run.id))?;
@@ -198,15 +199,12 @@ impl Bench {
     /// Waits until every node that is up has been heard of after the run's end, but not for ever.
     fn settle(&self, run: &Run) {
         let begun = Instant::now();
-        let question = NodesQuestion { format: picollect_analysis::report::Format::Json };
         // A collector that cannot be asked now says so when it is asked for the verdict.
-        while let Ok(answer) = self.source.ask(&question) {
-            let nodes: Vec<serde_json::Value> = serde_json::from_str(&answer.text).unwrap_or_default();
-            let silent = nodes.iter().filter(|node| {
-                node["state"] == "up"
-                    && node["heard_ms"].as_i64().is_some_and(|heard| heard <= run.time.end_ms)
-            });
-            let slowest_s = silent.filter_map(|node| node["interval_s"].as_f64()).reduce(f64::max);
+        while let Ok(nodes) = self.source.ask(&NodesRequest::default()) {
+            let silent = nodes
+                .iter()
+                .filter(|node| node.state == Presence::Up && node.last_seen_ms <= run.time.end_ms);
+            let slowest_s = silent.map(|node| node.interval_s).reduce(f64::max);
             let Some(slowest_s) = slowest_s else { return };
             let patience_s = SETTLING_INTERVALS * slowest_s.clamp(0.0, LONGEST_INTERVAL_S) + DELIVERY_S;
             if begun.elapsed().as_secs_f64() > patience_s {

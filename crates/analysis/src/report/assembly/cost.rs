@@ -11,7 +11,7 @@ use picollect_evaluate::cost::{self, Charge, Hardware, PerKwh, Terms, charge, of
 use super::super::{Affordability, Alternative, Cost, Run};
 use super::Result;
 use super::energy::{Part, Scope};
-use crate::request::{AskError, Sources};
+use crate::request::{RequestError, Sources};
 use picollect_config::{AlternativePrice, Rate};
 
 const SECONDS_PER_YEAR: f64 = 365.0 * 24.0 * 3600.0;
@@ -40,7 +40,7 @@ pub fn per_kwh(rate: &Rate) -> Result<PerKwh> {
     match rate {
         Rate::Constant(value) => Ok(PerKwh::Constant(*value)),
         Rate::File(path) => {
-            let wrong = |error: &dyn Display| AskError::Question(format!("{}: {error}", path.display()));
+            let wrong = |error: &dyn Display| RequestError::Invalid(format!("{}: {error}", path.display()));
             let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
             let series = cost::PriceSeries::parse(&text).map_err(|error| wrong(&error))?;
             Ok(PerKwh::Series(series))

@@ -3,7 +3,6 @@
 use picollect_evaluate::Window;
 use picollect_evaluate::methodology::{Facts, Interconnect, Level, assess};
 use picollect_evaluate::series::Sample;
-use picollect_telemetry::Source;
 
 use super::super::{Methodology, Rule};
 use super::energy::Part;
@@ -17,8 +16,8 @@ const LEVELS: usize = 3;
 pub(super) fn check(from: &Sources<'_>, part: &Part, is_core: bool) -> Methodology {
     let assessment = assess(&facts(from, part, is_core));
     let rules = assessment.checks.chunks(LEVELS).map(|levels| Rule {
-        name: levels[0].rule.as_str(),
-        levels: std::array::from_fn(|at| levels[at].verdict.as_str()),
+        name: levels[0].rule,
+        levels: std::array::from_fn(|at| levels[at].verdict),
         figure: levels[0].figure.clone(),
     });
     Methodology {
@@ -35,7 +34,7 @@ fn facts(from: &Sources<'_>, part: &Part, is_core: bool) -> Facts {
     let conversions = part.speaking().map(|meter| meter.conversions_per_s).reduce(both_least);
     let covered_s = part.energy.coverage.map(|coverage| coverage * window.seconds());
     Facts {
-        source: part.energy.source.and_then(Source::from_name),
+        source: part.energy.source,
         boundary: part.boundary(),
         accuracy_ratio: part.accuracy_ratio(),
         // How often the meter was read is not known any more once its readings are rolled up.

@@ -56,7 +56,7 @@ fn episodes(nodes: &[Node], dated: bool) -> Block {
             Cell::from(&node.host),
             clock(&episode.start, dated).into(),
             clock(&episode.end, dated).into(),
-            Cell::toned(episode.cause, Tone::Bad),
+            Cell::toned(episode.cause.as_str(), Tone::Bad),
             decimals(episode.peak_c, 1).into(),
             si(episode.lowest_hz, "Hz").into(),
             decimals(episode.lost_core_s, 1).into(),
