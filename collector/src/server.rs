@@ -106,6 +106,10 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         Ok::<_, StoreError>((Collector::new(store, tokens, config)?, embedded))
     });
     let (mut collector, embedded) = opened.await??;
+    // An engine has a retention of its own, and says itself what is too old for it.
+    if embedded.is_some() {
+        collector.ingest = collector.ingest.kept_for(options.retention.hours);
+    }
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let (address, listener) = (listener.local_addr()?, listener.into_std()?);
     let tls = match &options.tls {
