@@ -26,7 +26,7 @@ use crate::ingest::Touched;
 use crate::web::Collector;
 use picollect_analysis::request::{AskError, Sources};
 use picollect_settings::time::now_ms;
-use picollect_store::{StoreError, remembering};
+use picollect_store::{Maintenance, StoreError, cached};
 
 /// Often enough that a minute is published soon after it is over.
 const EVERY: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ impl Publisher {
             *earliest = t_ms.min(*earliest);
         }
         let (mut minutes, mut results) = (self.minutes.clone(), self.results.clone());
-        let mut points = remembering(collector.store.as_ref(), |store| {
+        let mut points = cached(collector.store.as_ref(), |store| {
             let from = Sources { store, config: &collector.config, now_ms };
             let mut points = minutes.new_points(&from, &self.touched)?;
             points.extend(results.new_points(&from, last)?);
@@ -159,6 +159,7 @@ pub fn of_itself(collector: &Collector) -> Result<Vec<(&'static Metric, u64)>, S
         (&INGEST_SAMPLES, value(&counters.samples)),
         (&INGEST_REFUSED, value(&counters.refused)),
     ];
-    all.extend(collector.store.size_bytes()?.map(|bytes| (&STORE_SIZE, bytes)));
+    let size = collector.store.maintenance().map(Maintenance::size_bytes).transpose()?;
+    all.extend(size.map(|bytes| (&STORE_SIZE, bytes)));
     Ok(all)
 }

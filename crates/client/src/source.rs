@@ -7,10 +7,10 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use picollect_analysis::request::{Answer, AskError, Question, Sources};
 use picollect_config::Config;
-use picollect_config::place::{Place, StoreOptions};
+use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::time::now_ms;
-use picollect_store::{Store, remembering};
+use picollect_store::{Store, cached};
 
 use crate::{Client, Target};
 
@@ -18,7 +18,7 @@ use crate::{Client, Target};
 #[derive(Debug, Clone, Args)]
 pub struct AskOptions {
     #[command(flatten)]
-    place: StoreOptions,
+    store: StoreOptions,
     /// Ask the collector at this address; then --data is only where a run's output is kept
     #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR")]
     collector: Option<String>,
@@ -39,7 +39,7 @@ impl AskOptions {
     }
 
     fn open_here(&self) -> Result<Source, Failure> {
-        let (store, config) = self.place.open()?;
+        let (store, config) = self.store.open()?;
         Ok(Source::Here(store, Box::new(config)))
     }
 
@@ -48,13 +48,13 @@ impl AskOptions {
         if let Some(url) = &self.collector {
             return Err(usage(anyhow!("this is done where the data is, on the machine of `{url}`")));
         }
-        let config = self.place.read()?;
-        Ok(Here { data: self.place.directory()?, place: self.place.place(&config)?, config })
+        let config = self.store.read()?;
+        Ok(Here { data: self.store.directory()?, spec: self.store.spec(&config)?, config })
     }
 
     /// The data directory of this machine; of an asked collector's own nothing is known.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
-        self.place.directory()
+        self.store.directory()
     }
 }
 
@@ -63,7 +63,7 @@ pub struct Here {
     /// The data directory.
     pub data: PathBuf,
     /// The store.
-    pub place: Place,
+    pub spec: StoreSpec,
     /// The configuration.
     pub config: Config,
 }
@@ -81,7 +81,7 @@ impl Source {
     pub fn ask<Q: Question>(&self, question: &Q) -> Result<Answer, Failure> {
         match self {
             Self::Here(store, config) => {
-                let answer = remembering(store.as_ref(), |store| {
+                let answer = cached(store.as_ref(), |store| {
                     question.answer(&Sources { store, config, now_ms: now_ms() })
                 });
                 answer.map_err(|error| match error {
