@@ -7,57 +7,73 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::report::Format;
-use crate::request::{Answer, AskError, Question, Sources};
+use crate::request::{Request, RequestError, Sources, Written};
 use picollect_evaluate::alert_rules::{RULES, Rule};
 
 /// For the alerts as they are now.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AlertsQuestion {
+pub struct AlertsRequest {
     /// Text or JSON.
     #[serde(default)]
     pub format: Format,
 }
 
-impl Question for AlertsQuestion {
+/// A rule, and what it finds at a moment.
+#[derive(Debug, Clone)]
+pub struct RuleState {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// What is so now; empty where nothing is wrong.
+    pub active: Vec<Active>,
+    /// Whether the configuration says that nobody is told of it.
+    pub off: bool,
+}
+
+impl Request for AlertsRequest {
     // Not `/api/v1/alerts`, which is Prometheus' own and has another form.
     const PATH: &'static str = "/api/v1/alert-rules";
 
-    fn answer(&self, from: &Sources<'_>) -> Result<Answer, AskError> {
-        let found = |rule: &'static Rule| {
-            active(from.store, from.config.query, rule, from.now_ms).map(|found| (rule, found))
+    type Answer = Vec<RuleState>;
+
+    fn answer(&self, from: &Sources<'_>) -> Result<Vec<RuleState>, RequestError> {
+        let state = |rule: &'static Rule| {
+            let active = active(from.store, from.config.query, rule, from.now_ms)?;
+            let off = from.config.alerts.off.iter().any(|name| name == rule.name);
+            Ok(RuleState { rule, active, off })
         };
-        let all = RULES.iter().map(found).collect::<Result<Vec<_>, _>>()?;
-        let off = |rule: &Rule| from.config.alerts.off.iter().any(|name| name == rule.name);
-        let text = match self.format {
-            Format::Json => {
-                let rules: Vec<_> = all.iter().map(|(rule, found)| json(rule, found, off(rule))).collect();
-                serde_json::to_string_pretty(&rules)? + "\n"
-            }
-            _ => all.iter().map(|(rule, found)| text(rule, found, off(rule))).collect(),
-        };
-        Ok(Answer { text, findings: Vec::new() })
+        RULES.iter().map(state).collect()
     }
 
     fn format(&self) -> Format {
         self.format
     }
+
+    fn written(&self, rules: &Vec<RuleState>, _now_ms: i64) -> Result<Written, RequestError> {
+        Ok(Written::from(match self.format {
+            Format::Json => {
+                let rules: Vec<_> = rules.iter().map(json).collect();
+                serde_json::to_string_pretty(&rules)? + "\n"
+            }
+            _ => rules.iter().map(text).collect(),
+        }))
+    }
 }
 
-fn text(rule: &Rule, found: &[Active], off: bool) -> String {
-    let state = match found.len() {
+fn text(RuleState { rule, active, off }: &RuleState) -> String {
+    let state = match active.len() {
         0 => "-".to_owned(),
         count => format!("{count} active"),
     };
-    let off = if off { "  (nobody is told)" } else { "" };
+    let off = if *off { "  (nobody is told)" } else { "" };
     let mut text = format!("{:<20} {:<8} {state}{off}\n", rule.name, rule.severity.as_str());
-    for one in found {
+    for one in active {
         text += &format!("  {:<8} {}\n", one.state.as_str(), one.summary());
     }
     text
 }
 
-fn json(rule: &Rule, found: &[Active], off: bool) -> serde_json::Value {
+fn json(RuleState { rule, active, off }: &RuleState) -> serde_json::Value {
     let one = |active: &Active| {
         let labels: serde_json::Map<_, _> =
             active.labels.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
@@ -70,7 +86,7 @@ fn json(rule: &Rule, found: &[Active], off: bool) -> serde_json::Value {
         "expression": rule.expression(),
         "runbook": rule.runbook(),
         "off": off,
-        "alerts": found.iter().map(one).collect::<Vec<_>>(),
+        "alerts": active.iter().map(one).collect::<Vec<_>>(),
     })
 }
 

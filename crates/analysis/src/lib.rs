@@ -6,9 +6,10 @@
 
 pub mod alerts;
 pub mod nodes;
-pub mod questions;
+
 pub mod report;
 pub mod request;
+pub mod requests;
 pub mod runs;
 pub mod scaling;
 pub mod summary;

@@ -6,7 +6,7 @@ use picollect_telemetry::catalogue::{
     NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::{NoData, Source};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use picollect_query::{hosts, latest};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
@@ -18,14 +18,15 @@ pub const FOREIGN_INTERVAL_S: f64 = 10.0;
 const FOREIGN_INTERVAL_MS: i64 = 10_000;
 
 /// A node as it is now; `None` is unknown.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub host: String,
-    /// `up`, `late` or `down`.
-    pub state: &'static str,
-    /// Last heard, Unix milliseconds.
-    pub heard_ms: i64,
+    /// Whether it speaks.
+    pub state: Presence,
+    /// Its newest sample, Unix milliseconds.
+    #[serde(rename = "heard_ms")]
+    pub last_seen_ms: i64,
     /// The time between two of its samples.
     pub interval_s: f64,
     /// Whether it is simulated.
@@ -37,7 +38,7 @@ pub struct Node {
     /// Power.
     pub watts: Option<f64>,
     /// How the power came to be.
-    pub source: Option<&'static str>,
+    pub source: Option<Source>,
     /// Processor clock: the real one where it is known, else the requested one.
     pub clock_hz: Option<f64>,
     /// Highest clock that it may run at: what somebody set, else what the processor can.
@@ -47,7 +48,7 @@ pub struct Node {
     /// Whether the firmware throttles it.
     pub throttled: Option<bool>,
     /// Why there is no power figure, if the node said why.
-    pub no_power: Option<&'static str>,
+    pub no_power: Option<NoData>,
 }
 
 /// All nodes, by name.
@@ -57,9 +58,9 @@ pub fn observe(store: &dyn Store, now_ms: i64) -> Result<Vec<Node>, StoreError> 
 }
 
 fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, StoreError> {
-    let Some((heard_ms, interval_s)) = heard(store, &host, now_ms)? else { return Ok(None) };
+    let Some((last_seen_ms, interval_s)) = last_seen(store, &host, now_ms)? else { return Ok(None) };
     let retired = latest(store, &host, &NODE_RETIRED, now_ms, FORGET_MS)?;
-    if retired.is_some_and(|(_, sample)| sample.t_ms >= heard_ms) {
+    if retired.is_some_and(|(_, sample)| sample.t_ms >= last_seen_ms) {
         return Ok(None);
     }
     // A figure is shown while it is fresh: as long as the node would still count as up.
@@ -75,19 +76,19 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
     let why = Metric { field: NO_DATA, ..JOULES };
     let why = if power.is_none() { number(&why)? } else { None };
     Ok(Some(Node {
-        state: presence(heard_ms, now_ms, interval_s).as_str(),
-        heard_ms,
+        state: presence(last_seen_ms, now_ms, interval_s),
+        last_seen_ms,
         interval_s,
         simulated: tag(SIMULATED).is_some(),
         model: tag("model"),
         temp_c: number(&TEMP)?,
         watts: power.map(|(_, watts)| watts),
-        source: source.map(Source::as_str),
+        source,
         clock_hz: number(&MEASURED_HZ)?.or(number(&REQUESTED_HZ)?),
         max_hz: number(&MAX_LIMIT_HZ)?.or(number(&MAX_HZ)?),
         busy_ratio: busy_of_all_cores(store, &host, now_ms, fresh_ms)?,
         throttled: number(&THROTTLED)?.map(|flag| flag > 0.0),
-        no_power: why.and_then(|code| NoData::from_code(picollect_query::whole(code))).map(NoData::as_str),
+        no_power: why.and_then(|code| NoData::from_code(picollect_query::whole(code))),
         host,
     }))
 }
@@ -108,30 +109,31 @@ fn busy_of_all_cores(
 
 /// When a node was last heard and how often it speaks: by its own word, or for a foreign one by any of
 /// its series.
-pub fn heard(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, f64)>, StoreError> {
+pub fn last_seen(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, f64)>, StoreError> {
     if let Some((_, sample)) = latest(store, host, &INTERVAL_S, now_ms, FORGET_MS)? {
         return Ok(Some((sample.t_ms, sample.value)));
     }
     let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
     let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
-    let mut heard_ms = None;
+    let mut last_seen_ms = None;
     // What the collector says of a node is not the node's own word.
     let computed = [ENERGY_J.measurement, NODE_UP.measurement];
     for key in keys.iter().filter(|key| !computed.contains(&key.measurement.as_str())) {
         let samples = store.read(key, moment, FORGET_MS)?;
-        heard_ms = heard_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
+        last_seen_ms =
+            last_seen_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
         // Later than that makes no difference, and there may be many more series.
-        if heard_ms.is_some_and(|heard_ms| now_ms - heard_ms < FOREIGN_INTERVAL_MS) {
+        if last_seen_ms.is_some_and(|last_seen_ms| now_ms - last_seen_ms < FOREIGN_INTERVAL_MS) {
             break;
         }
     }
-    Ok(heard_ms.map(|heard_ms| (heard_ms, FOREIGN_INTERVAL_S)))
+    Ok(last_seen_ms.map(|last_seen_ms| (last_seen_ms, FOREIGN_INTERVAL_S)))
 }
 
 /// The nodes' states for a scrape.
 pub fn metrics_text(nodes: &[Node]) -> String {
     let mut text = String::from("# HELP picollect_nodes Nodes by state.\n# TYPE picollect_nodes gauge\n");
-    for state in [Presence::Up, Presence::Late, Presence::Down].map(Presence::as_str) {
+    for state in [Presence::Up, Presence::Late, Presence::Down] {
         let count = nodes.iter().filter(|node| node.state == state).count();
         text += &format!("picollect_nodes{{state=\"{state}\"}} {count}\n");
     }
@@ -155,7 +157,7 @@ pub fn line(node: &Node, now_ms: i64) -> String {
     let figure = |value: Option<f64>, decimals: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
     };
-    let ago = (now_ms - node.heard_ms).max(0) as f64 / 1000.0;
+    let ago = (now_ms - node.last_seen_ms).max(0) as f64 / 1000.0;
     let flag = if node.throttled == Some(true) { "!" } else { "" };
     let unknown = node.no_power.map_or_else(|| "unknown".to_owned(), |why| format!("unknown ({why})"));
     format!(
@@ -167,6 +169,6 @@ pub fn line(node: &Node, now_ms: i64) -> String {
         figure(node.watts, 2),
         format!("{}{flag}", figure(node.clock_hz.map(|hz| hz / 1e9), 2)),
         figure(node.busy_ratio.map(|busy| busy * 100.0), 0),
-        node.source.map_or(unknown, ToOwned::to_owned),
+        node.source.map_or(unknown, |source| source.to_string()),
     )
 }

@@ -5,6 +5,7 @@
 //! the same way as a sample, and arriving twice does no harm.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::{self, Verdict};
@@ -43,9 +44,9 @@ pub struct Run {
     #[serde(default)]
     pub simulated: bool,
     /// The time before it in which nothing ran.
-    pub idle: Option<Stretch>,
+    pub idle: Option<TimeRange>,
     /// From the command's beginning to its end.
-    pub time: Stretch,
+    pub time: TimeRange,
     /// How the command ended.
     pub end: End,
     /// What each node did, where somebody counted it.
@@ -63,7 +64,7 @@ pub struct Run {
 
 impl Run {
     /// A load of picollect's own that each node counted. The id is the kind with the time.
-    pub fn of_load(kind: &str, name: &str, host: &str, time: Stretch, shares: Vec<Share>) -> Self {
+    pub fn of_load(kind: &str, name: &str, host: &str, time: TimeRange, shares: Vec<Share>) -> Self {
         Self {
             schema: SCHEMA,
             id: Self::load_id(kind, time.start_ms),
@@ -89,23 +90,23 @@ impl Run {
     }
 }
 
-/// A stretch of time, Unix milliseconds.
+/// A time range, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct TimeRange {
     /// Its beginning.
     pub start_ms: i64,
     /// Its end.
     pub end_ms: i64,
 }
 
-impl From<Window> for Stretch {
+impl From<Window> for TimeRange {
     fn from(Window { start_ms, end_ms }: Window) -> Self {
         Self { start_ms, end_ms }
     }
 }
 
-impl From<Stretch> for Window {
-    fn from(Stretch { start_ms, end_ms }: Stretch) -> Self {
+impl From<TimeRange> for Window {
+    fn from(TimeRange { start_ms, end_ms }: TimeRange) -> Self {
         Self { start_ms, end_ms }
     }
 }
@@ -151,7 +152,7 @@ pub struct RunResult {
 }
 
 /// Whether a benchmark vouches for a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
     /// It checked it and found it right.
@@ -161,6 +162,7 @@ pub enum Check {
     /// It found it wrong.
     Failed,
     /// Its output ended before.
+    #[default]
     Interrupted,
 }
 
@@ -176,12 +178,18 @@ impl Check {
     }
 }
 
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A core phase.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Core {
     /// When it was.
     #[serde(flatten)]
-    pub time: Stretch,
+    pub time: TimeRange,
     /// Half of what is not known about where it lies, in seconds.
     pub edge_s: f64,
 }
@@ -311,7 +319,7 @@ mod tests {
             nodes: None,
             simulated: true,
             idle: None,
-            time: Stretch { start_ms, end_ms: start_ms + 10_000 },
+            time: TimeRange { start_ms, end_ms: start_ms + 10_000 },
             end: End::Exit(0),
             shares: vec![Share { host: "a".into(), flop: Some(5e9) }, Share { host: "b".into(), flop: None }],
             results: Vec::new(),

@@ -1,12 +1,13 @@
 //! What more nodes bring: speed-up, efficiency and energy over runs that were measured, or over points from elsewhere.
 
+use crate::report::RunStatus;
 use picollect_evaluate::scaling::{Basis, Fit, Point, Scaling, Spread, scaling};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::report::Format;
 use crate::report::numbers::{decimals, si_spaced};
-use crate::request::{Answer, AskError, Question, Sources};
+use crate::request::{Request, RequestError, Sources, Written};
 use crate::runs;
 
 /// The label that says on how many nodes a run was.
@@ -19,7 +20,7 @@ const BAR: f64 = 40.0;
 /// For the scaling over some runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ScalingQuestion {
+pub struct ScalingRequest {
     /// Ids, separated by commas.
     pub runs: String,
     /// Text or JSON.
@@ -27,45 +28,78 @@ pub struct ScalingQuestion {
     pub format: Format,
 }
 
-impl Question for ScalingQuestion {
+impl Request for ScalingRequest {
     const PATH: &'static str = "/api/v1/scaling";
 
-    fn answer(&self, from: &Sources<'_>) -> Result<Answer, AskError> {
+    type Answer = Scaled;
+
+    fn answer(&self, from: &Sources<'_>) -> Result<Scaled, RequestError> {
         let ids: Vec<&str> = self.runs.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
         if ids.is_empty() || ids.len() > MAX_RUNS {
-            return Err(AskError::Question(format!("name 1 to {MAX_RUNS} runs")));
+            return Err(RequestError::Invalid(format!("name 1 to {MAX_RUNS} runs")));
         }
         let (mut points, mut unit) = (Vec::new(), String::new());
         for id in ids {
             let missing =
-                || AskError::NotFound(format!("there is no run `{id}`; `picollect runs` lists them"));
+                || RequestError::NotFound(format!("there is no run `{id}`; `picollect runs` lists them"));
             let kept = runs::find(from.store, id)?.ok_or_else(missing)?;
             let nodes = nodes_of(&kept).ok_or_else(|| {
                 let text =
                     "it is not known on how many nodes the run was; give it --label nodes=N or --nodes";
-                AskError::Question(format!("{text}: `{id}`"))
+                RequestError::Invalid(format!("{text}: `{id}`"))
             })?;
             let run = crate::report::run(from, kept)?;
             let result = run.result.as_ref();
             let this_unit = result.map_or("", |result| result.unit.as_str());
             if !unit.is_empty() && !this_unit.is_empty() && unit != this_unit {
-                return Err(AskError::Question(format!(
+                return Err(RequestError::Invalid(format!(
                     "the runs count different things: {unit} and {this_unit}"
                 )));
             }
             this_unit.clone_into(&mut unit);
             points.push(Point {
                 nodes,
-                seconds: Some(run.window.seconds).filter(|_| run.status == "done"),
+                seconds: Some(run.window.seconds).filter(|_| run.status == RunStatus::Done),
                 rate: result.and_then(|result| result.rate),
                 joules: run.energy_to_solution_j,
             });
         }
-        answer(&points, &unit, self.format)
+        Scaled::of(&points, &unit)
     }
 
     fn format(&self) -> Format {
         self.format
+    }
+
+    fn written(&self, scaled: &Scaled, _now_ms: i64) -> Result<Written, RequestError> {
+        scaled.written(self.format)
+    }
+}
+
+/// What more nodes bring, and the unit of the rates.
+#[derive(Debug, Clone)]
+pub struct Scaled {
+    scaling: Scaling,
+    unit: String,
+}
+
+impl Scaled {
+    /// The scaling over these points, whose rates are in `unit`; an error where none has a rate or a time.
+    pub fn of(points: &[Point], unit: &str) -> Result<Self, RequestError> {
+        let none = || {
+            RequestError::Invalid("none of the runs has a rate or a time: nothing can be compared".to_owned())
+        };
+        Ok(Self { scaling: scaling(points).ok_or_else(none)?, unit: unit.to_owned() })
+    }
+
+    /// As text or JSON; an error for any other format.
+    pub fn written(&self, format: Format) -> Result<Written, RequestError> {
+        let Self { scaling, unit } = self;
+        Ok(Written::from(match format {
+            Format::Text => text(scaling, unit),
+            Format::Json => serde_json::to_string_pretty(&as_json(scaling, unit))? + "\n",
+            _ => return Err(RequestError::Invalid("scaling is written as text or json".to_owned())),
+        }))
     }
 }
 
@@ -74,19 +108,6 @@ fn nodes_of(run: &runs::Run) -> Option<u32> {
         Some(label) => label.parse().ok().filter(|nodes| *nodes > 0),
         None => u32::try_from(run.nodes.as_ref()?.len()).ok(),
     }
-}
-
-/// The scaling over these points as text or JSON; an error where they cannot be compared.
-pub fn answer(points: &[Point], unit: &str, format: Format) -> Result<Answer, AskError> {
-    let none =
-        || AskError::Question("none of the runs has a rate or a time: nothing can be compared".to_owned());
-    let found = scaling(points).ok_or_else(none)?;
-    let text = match format {
-        Format::Text => text(&found, unit),
-        Format::Json => serde_json::to_string_pretty(&as_json(&found, unit))? + "\n",
-        _ => return Err(AskError::Question("scaling is written as text or json".to_owned())),
-    };
-    Ok(Answer { text, findings: Vec::new() })
 }
 
 fn text(found: &Scaling, unit: &str) -> String {
@@ -219,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_first_beowulf_is_found_again() {
-        let answer = answer(&BEOWULF_1994, "FLOPS", Format::Json).unwrap();
+        let answer = Scaled::of(&BEOWULF_1994, "FLOPS").unwrap().written(Format::Json).unwrap();
         let found: Value = serde_json::from_str(&answer.text).unwrap();
         let sixteen = &found["by_nodes"][1];
         assert!((sixteen["speedup"]["median"].as_f64().unwrap() - 13.33).abs() < 0.01);
@@ -228,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_page_fits_a_terminal() {
-        let page = answer(&BEOWULF_1994, "FLOPS", Format::Text).unwrap().text;
+        let page = Scaled::of(&BEOWULF_1994, "FLOPS").unwrap().written(Format::Text).unwrap().text;
         assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
     }
 }

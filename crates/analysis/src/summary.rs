@@ -6,6 +6,7 @@
 mod last_run;
 mod today;
 
+use picollect_evaluate::presence::Presence;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,7 +20,7 @@ use picollect_telemetry::{Boundary, Source};
 use self::last_run::LastRuns;
 use self::today::Meters;
 use crate::nodes::{self, Node};
-use crate::request::{AskError, Sources};
+use crate::request::{RequestError, Sources};
 use picollect_query::{all_power_meters, numbers, whole};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
@@ -49,7 +50,7 @@ struct Kept {
 
 impl Summaries {
     /// The cluster at the moment of `from`. Who asks while another waits for the same gets the same.
-    pub fn at(&self, from: &Sources<'_>) -> Result<Summary, AskError> {
+    pub fn at(&self, from: &Sources<'_>) -> Result<Summary, RequestError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = |(at_ms, _): &&(i64, Summary)| (0..SHARED_MS).contains(&(from.now_ms - *at_ms));
         if let Some((_, answer)) = kept.answer.as_ref().filter(recent) {
@@ -62,12 +63,12 @@ impl Summaries {
 }
 
 impl Kept {
-    fn summary(&mut self, from: &Sources<'_>) -> Result<Summary, AskError> {
+    fn summary(&mut self, from: &Sources<'_>) -> Result<Summary, RequestError> {
         let Sources { store, now_ms, .. } = *from;
         let nodes = nodes::observe(store, now_ms)?;
         let meters = metered(store)?;
-        let up: Vec<&Node> = nodes.iter().filter(|node| node.state == "up").collect();
-        let down = nodes.iter().filter(|node| node.state == "down").map(|node| node.host.clone());
+        let up: Vec<&Node> = nodes.iter().filter(|node| node.state == Presence::Up).collect();
+        let down = nodes.iter().filter(|node| node.state == Presence::Down).map(|node| node.host.clone());
         let power = power(store, &up, &meters, now_ms)?;
         let today = self.today(store, &nodes, &meters, power.as_ref().map(|sum| sum.boundary), now_ms)?;
         let hot = |node: &&Node| node.temp_c.map(|temp_c| Hottest { host: node.host.clone(), temp_c });
@@ -112,7 +113,7 @@ impl Kept {
         }
         let sums = sums(&figures);
         let same = sums.iter().find(|sum| Some(sum.boundary) == beside).cloned();
-        let heard = nodes.iter().filter(|node| node.heard_ms >= day.start_ms).count();
+        let heard = nodes.iter().filter(|node| node.last_seen_ms >= day.start_ms).count();
         Ok(same.or_else(|| of_most_nodes(sums)).map(|sum| {
             let missing_s = day.seconds() - sum.energy.covered_s / sum.nodes as f64;
             Today {

@@ -21,13 +21,13 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use picollect_settings::exit::{Failure, usage};
 
-use picollect_analysis::alerts::AlertsQuestion;
-use picollect_analysis::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
+use picollect_analysis::alerts::AlertsRequest;
 use picollect_analysis::report::{self, Format};
-use picollect_analysis::request::Answer;
+use picollect_analysis::request::Written;
+use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_bench as bench;
 use picollect_bench::BenchOptions;
-use picollect_client::AskOptions;
+use picollect_client::SourceOptions;
 use picollect_collector::alerts;
 use picollect_collector::tokens::{Scope, Tokens};
 use picollect_config::store_spec::{DataOptions, StoreSpec};
@@ -80,7 +80,7 @@ pub enum Command {
     Runs {
         /// Whom to ask.
         #[command(flatten)]
-        ask: AskOptions,
+        ask: SourceOptions,
         /// What of them; without it a table of all.
         #[command(subcommand)]
         command: Option<RunsCommand>,
@@ -109,7 +109,7 @@ pub enum Command {
     Nodes {
         /// Whom to ask.
         #[command(flatten)]
-        ask: AskOptions,
+        ask: SourceOptions,
         /// What with them; without it a table of all.
         #[command(subcommand)]
         command: Option<NodesCommand>,
@@ -122,7 +122,7 @@ pub enum Command {
     Alerts {
         /// Whom to ask.
         #[command(flatten)]
-        ask: AskOptions,
+        ask: SourceOptions,
         /// What with them; without it all rules, and what is active.
         #[command(subcommand)]
         command: Option<AlertsCommand>,
@@ -197,7 +197,7 @@ pub struct DemoOptions {
 #[derive(Debug, Clone, Args)]
 pub struct ReportOptions {
     #[command(flatten)]
-    ask: AskOptions,
+    ask: SourceOptions,
     /// The last so much time, such as 10m or 24h [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
@@ -223,8 +223,8 @@ pub struct ReportOptions {
 }
 
 impl ReportOptions {
-    fn question(&self) -> ReportQuestion {
-        ReportQuestion {
+    fn request(&self) -> ReportRequest {
+        ReportRequest {
             since_ms: self.since.map(millis),
             from_ms: self.from,
             to_ms: self.to,
@@ -330,7 +330,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             Ok(runtime()?.block_on(serve(&Serving::of(&options, Some(tls))?))?)
         }
         Command::Demo(options) => run_demo(options),
-        Command::Report(options) => print(&options.ask.open()?.ask(&options.question())?),
+        Command::Report(options) => print(&options.ask.open()?.ask_written(&options.request())?),
         Command::Run(options) => {
             picollect_settings::log::start();
             run::run(&options)
@@ -345,13 +345,13 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             rename::rename(&ask, &old, &new)
         }
         Command::Nodes { ask, command: None, json } => {
-            print(&ask.open()?.ask(&NodesQuestion { format: text_or_json(json) })?)
+            print(&ask.open()?.ask_written(&NodesRequest { format: text_or_json(json) })?)
         }
         Command::Alerts { command: Some(AlertsCommand::Test { data, config }), .. } => {
             try_receivers(&config.read(&data.path()?)?)
         }
         Command::Alerts { ask, command: None, json } => {
-            print(&ask.open()?.ask(&AlertsQuestion { format: text_or_json(json) })?)
+            print(&ask.open()?.ask_written(&AlertsRequest { format: text_or_json(json) })?)
         }
         Command::Bench(options) => bench::bench(&options),
         Command::Token(command) => token(command),
@@ -394,10 +394,10 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
         None => None,
     };
     let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, store }))?;
-    print(&Answer { text: report::written(&report, format, colour())?, findings: Vec::new() })
+    print(&report::written(&report, format, colour())?.into())
 }
 
-fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
+fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
     let source = ask.open()?;
     if deliver {
         let delivered = run::deliver_waiting(&source, &ask.directory()?.join("runs"))?;
@@ -405,10 +405,10 @@ fn runs(ask: &AskOptions, command: Option<RunsCommand>, deliver: bool, json: boo
         return Ok(());
     }
     match command {
-        None => print(&source.ask(&RunsQuestion { since_ms: None, format: text_or_json(json) })?),
+        None => print(&source.ask_written(&RunsRequest { since_ms: None, format: text_or_json(json) })?),
         Some(RunsCommand::Show { id, json }) => {
             let (format, colour) = (text_or_json(json), colour());
-            print(&source.ask(&RunQuestion { id, verdict_only: false, format, colour })?)
+            print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour })?)
         }
     }
 }
@@ -420,7 +420,7 @@ fn try_receivers(config: &Config) -> Result<(), Failure> {
         let nobody = "nobody would be told: there is no [alerts.webhook], [alerts.ntfy] or [alerts.email]";
         return Err(usage(anyhow!("{nobody} in the configuration")));
     }
-    let mut answer = Answer::default();
+    let mut answer = Written::default();
     for (name, place, sent) in tried {
         match sent {
             Ok(()) => answer.text += &format!("{name} at {place} took the message\n"),
@@ -435,7 +435,7 @@ fn text_or_json(json: bool) -> Format {
 }
 
 /// Prints an answer; its findings go to standard error and make the exit code.
-fn print(answer: &Answer) -> Result<(), Failure> {
+fn print(answer: &Written) -> Result<(), Failure> {
     io::stdout().write_all(answer.text.as_bytes()).context("cannot write to standard output")?;
     if answer.findings.is_empty() {
         return Ok(());

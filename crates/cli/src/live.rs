@@ -3,6 +3,8 @@
 //! The panel turns its pages as one on the case does: the pages, their order in time and the alarms are the crate
 //! `picollect-lcd`'s, and what they say is the summary that the panels get.
 
+use picollect_evaluate::presence::Presence;
+use picollect_telemetry::Source;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use picollect_lcd::{Frame, Size};
 use picollect_telemetry::summary::Summary;
 
 use picollect_analysis::nodes::{self, Node};
-use picollect_collector::web::Collector;
+use picollect_collector::Collector;
 use picollect_settings::time::now_ms;
 use picollect_store::cached;
 
@@ -116,11 +118,11 @@ fn facts(node: &Node) -> NodeFacts {
         simulated: node.simulated,
         temp_c: node.temp_c,
         watts: node.watts,
-        estimated: node.source == Some("estimated"),
+        estimated: node.source == Some(Source::Estimated),
         clock_hz: node.clock_hz,
         busy: node.busy_ratio,
         throttled: node.throttled,
-        healthy: Some(node.state == "up"),
+        healthy: Some(node.state == Presence::Up),
         off_beat: false,
     }
 }
@@ -134,19 +136,24 @@ mod tests {
     fn a_line_per_node_and_the_panel_of_the_named_one() {
         let hot = Node {
             host: "sim-4".into(),
-            state: "up",
-            heard_ms: 9_000,
+            state: Presence::Up,
+            last_seen_ms: 9_000,
             interval_s: 1.0,
             simulated: true,
             temp_c: Some(81.24),
             watts: Some(5.5),
-            source: Some("simulated"),
+            source: Some(Source::Simulated),
             clock_hz: Some(1.05e9),
             busy_ratio: Some(1.0),
             throttled: Some(false),
             ..Node::default()
         };
-        let unknown = Node { host: "vm".into(), state: "down", no_power: Some("denied"), ..Node::default() };
+        let unknown = Node {
+            host: "vm".into(),
+            state: Presence::Down,
+            no_power: Some(picollect_telemetry::NoData::Denied),
+            ..Node::default()
+        };
         let want = "\
 NODE             STATE   HEARD       °C          W    GHz  BUSY  POWER IS
 sim-4            up         1s     81.2       5.50   1.05  100%  simulated
@@ -167,7 +174,7 @@ vm               down      10s        -          -      -    -%  unknown (denied
 
     #[test]
     fn the_pages_take_turns_and_a_run_has_one_while_it_lasts() {
-        let nodes = [Node { host: "n".into(), state: "up", ..Node::default() }];
+        let nodes = [Node { host: "n".into(), state: Presence::Up, ..Node::default() }];
         let mut summary = Summary { nodes_up: Some(1), nodes_all: Some(1), ..Summary::default() };
         summary.run = Some(Running { name: "hpl".into(), start_ms: 0 });
         let mut panel = Panel::new("n".into(), 0);
@@ -181,7 +188,7 @@ vm               down      10s        -          -      -    -%  unknown (denied
 
     #[test]
     fn an_alarm_comes_first_and_is_acknowledged_after_some_seconds() {
-        let hot = [Node { host: "n".into(), state: "up", throttled: Some(true), ..Node::default() }];
+        let hot = [Node { host: "n".into(), state: Presence::Up, throttled: Some(true), ..Node::default() }];
         let mut panel = Panel::new("n".into(), 0);
         let summary = Summary::default();
         let rows = [0, 9, 10].map(|second| row(&mut panel, &hot, &summary, second));

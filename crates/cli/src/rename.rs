@@ -9,7 +9,7 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_telemetry::catalogue::{ENERGY_J, HOST, NODE_RETIRED, NODE_UP};
 
 use picollect_analysis::runs::{self, Run};
-use picollect_client::{AskOptions, Here};
+use picollect_client::{Here, SourceOptions};
 use picollect_collector::tokens::{Tokens, is_node_name};
 use picollect_config::data_dir;
 use picollect_settings::time::rfc3339;
@@ -21,7 +21,7 @@ const COLLECTORS_WORDS: [&str; 3] = [ENERGY_J.measurement, NODE_UP.measurement, 
 
 /// Renames a node and says what else has to be done. Refused for a node that there is not, and for two that spoke at
 /// the same time.
-pub(crate) fn rename(options: &AskOptions, old: &str, new: &str) -> Result<(), Failure> {
+pub(crate) fn rename(options: &SourceOptions, old: &str, new: &str) -> Result<(), Failure> {
     let Here { data, spec, config } = options.here()?;
     let Location::Embedded(directory) = &spec.location else {
         return Err(usage(anyhow!(

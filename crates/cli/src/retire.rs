@@ -3,31 +3,23 @@
 //! It is one point in the store, so it holds for every collector on that store, and nothing is deleted:
 //! reports about the time in which the node ran are what they were. A node that speaks again is back.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use picollect_settings::exit::{Failure, usage};
 use picollect_telemetry::catalogue::{HOST, NODE_RETIRED};
 use picollect_telemetry::line::LineWriter;
-use serde::Deserialize;
 
-use picollect_analysis::questions::NodesQuestion;
-use picollect_analysis::report::Format;
+use picollect_analysis::requests::NodesRequest;
 use picollect_client::Source;
+use picollect_evaluate::presence::Presence;
 use picollect_settings::time::now_ms;
-
-#[derive(Deserialize)]
-struct Shown {
-    host: String,
-    state: String,
-}
 
 /// Retires a node. Refused for one that is not shown, and for one that is not down: it would be back with its
 /// next sample.
 pub(crate) fn retire(source: &Source, host: &str) -> Result<(), Failure> {
-    let nodes = source.ask(&NodesQuestion { format: Format::Json })?;
-    let nodes: Vec<Shown> = serde_json::from_str(&nodes.text).context("the list of nodes cannot be read")?;
+    let nodes = source.ask(&NodesRequest::default())?;
     match nodes.iter().find(|node| node.host == host) {
         None => return Err(usage(anyhow!("there is no node `{host}`; see `picollect nodes`"))),
-        Some(node) if node.state != "down" => {
+        Some(node) if node.state != Presence::Down => {
             return Err(usage(anyhow!("`{host}` is {}; stop its agent first", node.state)));
         }
         Some(_) => {}

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use picollect_analysis::report::Format;
-use picollect_analysis::request::Answer;
-use picollect_analysis::scaling::{MAX_RUNS, ScalingQuestion, answer};
-use picollect_client::AskOptions;
+use picollect_analysis::request::Written;
+use picollect_analysis::scaling::{MAX_RUNS, Scaled, ScalingRequest};
+use picollect_client::SourceOptions;
 use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::scaling::{BEOWULF_1994, Point};
 use picollect_settings::exit::{Failure, usage};
@@ -17,7 +17,7 @@ use picollect_settings::exit::{Failure, usage};
 #[derive(Debug, Clone, Args)]
 pub struct ScalingOptions {
     #[command(flatten)]
-    ask: AskOptions,
+    ask: SourceOptions,
     /// Runs by their ids; those of `picollect run --sweep nodes=…` know how many nodes they had, others say
     /// it by --label nodes=N or --nodes
     #[arg(value_name = "RUN", required_unless_present_any = ["table", "example"])]
@@ -34,16 +34,16 @@ pub struct ScalingOptions {
 }
 
 /// Carries the command out.
-pub(crate) fn execute(options: &ScalingOptions) -> Result<Answer, Failure> {
+pub(crate) fn execute(options: &ScalingOptions) -> Result<Written, Failure> {
     let (points, unit) = match &options.table {
         Some(path) => (read_table(path).map_err(usage)?, ""),
         None if options.example => (BEOWULF_1994.to_vec(), Unit::FlopPerSecond.name()),
         None => {
-            let question = ScalingQuestion { runs: options.runs.join(","), format: options.format };
-            return options.ask.open()?.ask(&question);
+            let request = ScalingRequest { runs: options.runs.join(","), format: options.format };
+            return options.ask.open()?.ask_written(&request);
         }
     };
-    answer(&points, unit, options.format).map_err(usage)
+    Scaled::of(&points, unit).and_then(|scaled| scaled.written(options.format)).map_err(usage)
 }
 
 fn read_table(path: &Path) -> anyhow::Result<Vec<Point>> {

@@ -13,10 +13,10 @@ use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
 use picollect_analysis::runs;
+use picollect_collector::Collector;
 use picollect_collector::server::authority_file;
 use picollect_collector::server::{self, Server};
 use picollect_collector::tokens::Scope;
-use picollect_collector::web::Collector;
 use picollect_store::Store;
 
 use crate::live;

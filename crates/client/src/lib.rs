@@ -1,6 +1,5 @@
-//! The HTTP client of another collector: pushes lines to it and asks it questions.
-//!
-//! Invariant: nothing else in this crate but `http_client` and `store::prometheus` speaks HTTP from this side.
+//! Requests asked of the store on this machine or of a collector elsewhere ([`Source`]), and the HTTP client of the
+//! latter ([`Client`]).
 
 mod source;
 
@@ -11,9 +10,9 @@ use anyhow::bail;
 use picollect_settings::{secret, trust};
 use ureq::http::Response;
 
-use picollect_analysis::request::{Answer, FINDINGS_HEADER};
+use picollect_analysis::request::{FINDINGS_HEADER, Written};
 
-pub use source::{AskOptions, Here, Source};
+pub use source::{Here, Source, SourceOptions};
 
 /// Time for one exchange. A report over months takes its collector a while.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -91,7 +90,7 @@ impl Client {
     }
 
     /// Asks for a page.
-    pub fn ask(&self, path: &str, query: &[(String, String)]) -> Result<Answer, ClientError> {
+    pub fn ask(&self, path: &str, query: &[(String, String)]) -> Result<Written, ClientError> {
         let request = self.http.get(format!("{}{path}", self.url));
         let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));
         let request = match &self.token {
@@ -101,7 +100,7 @@ impl Client {
         self.answer(request.call())
     }
 
-    fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, ClientError> {
+    fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Written, ClientError> {
         let away = |error: ureq::Error| ClientError::Away { url: self.url.clone(), why: error.to_string() };
         let mut answer = answer.map_err(away)?;
         let findings = answer.headers().get(FINDINGS_HEADER).and_then(|value| value.to_str().ok());
@@ -110,7 +109,7 @@ impl Client {
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(away)?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(Answer { text, findings });
+            return Ok(Written { text, findings });
         }
         let json = serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
         let message = json["message"].as_str().unwrap_or(text.trim()).to_owned();

@@ -5,18 +5,23 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use picollect_analysis::request::{Answer, AskError, Question, Sources};
+use picollect_analysis::request::{Request, RequestError, Sources, Written, answered};
 use picollect_config::Config;
 use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::time::now_ms;
 use picollect_store::{Store, cached};
+use picollect_telemetry::line::{Precision, decode};
+use serde::de::DeserializeOwned;
 
 use crate::{Client, Target};
 
+/// The field of a request that says how its answer is written.
+const FORMAT: &str = "format";
+
 /// Whom to ask.
 #[derive(Debug, Clone, Args)]
-pub struct AskOptions {
+pub struct SourceOptions {
     #[command(flatten)]
     store: StoreOptions,
     /// Ask the collector at this address; then --data is only where a run's output is kept
@@ -30,7 +35,7 @@ pub struct AskOptions {
     ca_file: Option<PathBuf>,
 }
 
-impl AskOptions {
+impl SourceOptions {
     /// Opens the store, or makes a client that connects when it is first asked.
     pub fn open(&self) -> Result<Source, Failure> {
         let Some(url) = self.collector.clone() else { return self.open_here() };
@@ -77,19 +82,26 @@ pub enum Source {
 }
 
 impl Source {
-    /// Asks.
-    pub fn ask<Q: Question>(&self, question: &Q) -> Result<Answer, Failure> {
+    /// The answer of a request. A collector elsewhere is asked for JSON.
+    pub fn ask<R: Request<Answer: DeserializeOwned>>(&self, request: &R) -> Result<R::Answer, Failure> {
         match self {
-            Self::Here(store, config) => {
-                let answer = cached(store.as_ref(), |store| {
-                    question.answer(&Sources { store, config, now_ms: now_ms() })
-                });
-                answer.map_err(|error| match error {
-                    AskError::Question(_) => usage(error),
-                    _ => Failure::Runtime(error.into()),
-                })
+            Self::Here(store, config) => answer_here(store.as_ref(), config, |from| request.answer(from)),
+            Self::There(client) => {
+                let mut query = query(request)?;
+                query.retain(|(name, _)| name != FORMAT);
+                query.push((FORMAT.to_owned(), "json".to_owned()));
+                let answer = client.ask(R::PATH, &query)?;
+                let read = serde_json::from_str(&answer.text);
+                Ok(read.with_context(|| format!("the collector's answer at {} cannot be read", R::PATH))?)
             }
-            Self::There(client) => Ok(client.ask(Q::PATH, &query(question)?)?),
+        }
+    }
+
+    /// The answer of a request as it is shown.
+    pub fn ask_written<R: Request>(&self, request: &R) -> Result<Written, Failure> {
+        match self {
+            Self::Here(store, config) => answer_here(store.as_ref(), config, |from| answered(request, from)),
+            Self::There(client) => Ok(client.ask(R::PATH, &query(request)?)?),
         }
     }
 
@@ -97,12 +109,7 @@ impl Source {
     pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::Here(store, _) => {
-                let batch = picollect_telemetry::line::decode(
-                    lines,
-                    picollect_telemetry::line::Precision::Nanoseconds,
-                    now_ms(),
-                );
-                store.append(&batch.points)?;
+                store.append(&decode(lines, Precision::Nanoseconds, now_ms()).points)?;
                 Ok(())
             }
             Self::There(client) => Ok(client.write(lines)?),
@@ -110,9 +117,21 @@ impl Source {
     }
 }
 
-/// The fields of a question that are not null, as names and values.
-fn query<Q: Question>(question: &Q) -> anyhow::Result<Vec<(String, String)>> {
-    let fields = serde_json::to_value(question).context("a question is JSON")?;
+fn answer_here<T>(
+    store: &dyn Store,
+    config: &Config,
+    answer: impl FnOnce(&Sources<'_>) -> Result<T, RequestError>,
+) -> Result<T, Failure> {
+    let answer = cached(store, |store| answer(&Sources { store, config, now_ms: now_ms() }));
+    answer.map_err(|error| match error {
+        RequestError::Invalid(_) => usage(error),
+        _ => Failure::Runtime(error.into()),
+    })
+}
+
+/// The fields of a request that are not null, as names and values.
+fn query<R: Request>(request: &R) -> anyhow::Result<Vec<(String, String)>> {
+    let fields = serde_json::to_value(request).context("a request is JSON")?;
     let fields = fields.as_object().cloned().unwrap_or_default().into_iter();
     Ok(fields
         .filter_map(|(name, value)| match value {

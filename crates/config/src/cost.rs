@@ -29,7 +29,7 @@ pub struct Cost {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Table {
+struct CostTable {
     currency: Option<String>,
     #[serde(deserialize_with = "amount")]
     tariff_per_kwh: Option<f64>,
@@ -41,11 +41,11 @@ struct Table {
 
 impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+        checked(CostTable::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
-fn checked(table: Table) -> Result<Cost, &'static str> {
+fn checked(table: CostTable) -> Result<Cost, &'static str> {
     let twice = |constant: Option<f64>, file: &Option<PathBuf>| constant.is_some() && file.is_some();
     if twice(table.tariff_per_kwh, &table.tariff_file) {
         return Err("either `tariff_per_kwh` or `tariff_file`, not both");

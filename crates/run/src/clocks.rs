@@ -14,9 +14,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 
-use picollect_analysis::questions::NodesQuestion;
-use picollect_analysis::report::Format;
+use picollect_analysis::requests::NodesRequest;
 use picollect_client::Source;
+use picollect_evaluate::presence::Presence;
 
 const POLICIES: &str = "sys/devices/system/cpu/cpufreq";
 /// The hidden command that stands by.
@@ -113,14 +113,12 @@ impl Clocks {
     }
 
     fn set_by(&self, command: &str, source: &Source) -> anyhow::Result<Guard> {
-        let answer = source.ask(&NodesQuestion { format: Format::Json });
-        let answer = answer.map_err(|_| anyhow!("cannot ask for the nodes whose clocks are to be set"))?;
-        let nodes: Vec<serde_json::Value> =
-            serde_json::from_str(&answer.text).context("the nodes are JSON")?;
+        let nodes = source.ask(&NodesRequest::default());
+        let nodes = nodes.map_err(|_| anyhow!("cannot ask for the nodes whose clocks are to be set"))?;
         let (mut set, mut undo) = (Vec::new(), Vec::new());
-        for node in nodes.iter().filter(|node| node["state"] == "up") {
-            let host = node["host"].as_str().unwrap_or_default();
-            let before = node["max_hz"].as_f64().with_context(|| {
+        for node in nodes.iter().filter(|node| node.state == Presence::Up) {
+            let host = &node.host;
+            let before = node.max_hz.with_context(|| {
                 format!("the clock limit of {host} is not known, so it could not be put back")
             })?;
             set.push(filled(command, host, f64::from(self.mhz))?);

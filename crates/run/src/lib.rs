@@ -23,9 +23,10 @@ use anyhow::Context as _;
 use picollect_settings::exit::{Failure, usage};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
-use picollect_analysis::questions::{NodesQuestion, RunQuestion};
-use picollect_analysis::runs::{self, End, Run, Stretch};
+use picollect_analysis::requests::{NodesRequest, RunRequest};
+use picollect_analysis::runs::{self, End, Run, TimeRange};
 use picollect_client::Source;
+use picollect_evaluate::presence::Presence;
 use picollect_settings::time::{now_ms, rfc3339};
 
 pub use clocks::restore as restore_clocks;
@@ -72,10 +73,10 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 }
 
 /// Nothing runs for a while.
-fn rest(length: Duration) -> Option<Stretch> {
+fn rest(length: Duration) -> Option<TimeRange> {
     let start_ms = now_ms();
     thread::sleep(length);
-    (!length.is_zero()).then(|| Stretch { start_ms, end_ms: now_ms() })
+    (!length.is_zero()).then(|| TimeRange { start_ms, end_ms: now_ms() })
 }
 
 /// Ends as the last command did: with its exit status, or by its signal.
@@ -118,7 +119,7 @@ impl Bench {
         plan: &Plan,
         step: &Step,
         repetition: usize,
-        idle: Option<Stretch>,
+        idle: Option<TimeRange>,
     ) -> Result<Run, Failure> {
         let id = format!("{}-{}", plan.slug, compact(now_ms()));
         let keep_in = self.directory.join(&id);
@@ -129,7 +130,7 @@ impl Bench {
         // Refused before anything ran: there is nothing to keep.
         sent.inspect_err(|_| drop(fs::remove_dir_all(&keep_in)))?;
 
-        let went = child::run(&step.command, &keep_in).map_err(|error| {
+        let outcome = child::run(&step.command, &keep_in).map_err(|error| {
             // Nothing ran, so there is nothing to keep.
             let _ = fs::remove_dir_all(&keep_in);
             not_started(&step.command[0], &error)
@@ -137,9 +138,9 @@ impl Bench {
         let written = watched.written()?;
         kept::keep(&keep_in, &written)?;
         let mut outputs =
-            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(went.stdout) }];
+            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(outcome.stdout) }];
         outputs.extend(written.into_iter().map(|(_, bytes)| Output { bytes, arrivals: None }));
-        outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(went.stderr) });
+        outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(outcome.stderr) });
 
         let working = std::env::current_dir().context("the working directory is gone")?;
         let environment = std::env::vars_os();
@@ -153,10 +154,10 @@ impl Bench {
             nodes: plan.nodes.clone(),
             simulated: false,
             idle,
-            time: went.time,
-            end: went.end,
+            time: outcome.time,
+            end: outcome.end,
             shares: Vec::new(),
-            results: plan.work.results(&outputs, went.time, went.end),
+            results: plan.work.results(&outputs, outcome.time, outcome.end),
             provenance: provenance::collect(&step.command, environment, &working),
             command: step.command.clone(),
             kept_in: Some(keep_in.display().to_string()),
@@ -179,13 +180,13 @@ impl Bench {
             return Ok(say(&text)?);
         }
         self.settle(run);
-        let question = RunQuestion {
+        let request = RunRequest {
             id: run.id.clone(),
             verdict_only: true,
             colour: self.colour,
-            ..RunQuestion::default()
+            ..RunRequest::default()
         };
-        match self.source.ask(&question) {
+        match self.source.ask_written(&request) {
             Ok(verdict) => say(&verdict.text)?,
             Err(Failure::Runtime(error)) => {
                 say(&format!("picollect: no verdict on the run {}: {error:#}\n", run.id))?;
@@ -198,15 +199,12 @@ impl Bench {
     /// Waits until every node that is up has been heard of after the run's end, but not for ever.
     fn settle(&self, run: &Run) {
         let begun = Instant::now();
-        let question = NodesQuestion { format: picollect_analysis::report::Format::Json };
         // A collector that cannot be asked now says so when it is asked for the verdict.
-        while let Ok(answer) = self.source.ask(&question) {
-            let nodes: Vec<serde_json::Value> = serde_json::from_str(&answer.text).unwrap_or_default();
-            let silent = nodes.iter().filter(|node| {
-                node["state"] == "up"
-                    && node["heard_ms"].as_i64().is_some_and(|heard| heard <= run.time.end_ms)
-            });
-            let slowest_s = silent.filter_map(|node| node["interval_s"].as_f64()).reduce(f64::max);
+        while let Ok(nodes) = self.source.ask(&NodesRequest::default()) {
+            let silent = nodes
+                .iter()
+                .filter(|node| node.state == Presence::Up && node.last_seen_ms <= run.time.end_ms);
+            let slowest_s = silent.map(|node| node.interval_s).reduce(f64::max);
             let Some(slowest_s) = slowest_s else { return };
             let patience_s = SETTLING_INTERVALS * slowest_s.clamp(0.0, LONGEST_INTERVAL_S) + DELIVERY_S;
             if begun.elapsed().as_secs_f64() > patience_s {

@@ -12,7 +12,7 @@ use super::provenance::programs;
 use super::recognise::{Work, parse_work};
 use picollect_analysis::runs::MAX_NAME_BYTES;
 use picollect_analysis::scaling::NODES_LABEL;
-use picollect_client::AskOptions;
+use picollect_client::SourceOptions;
 
 /// Labels of one run.
 const MAX_LABELS: usize = 32;
@@ -25,7 +25,7 @@ pub(super) const CLOCK_LABEL: &str = "freq_mhz";
 #[derive(Debug, Clone, Args)]
 pub struct RunOptions {
     #[command(flatten)]
-    pub(super) ask: AskOptions,
+    pub(super) ask: SourceOptions,
     /// The nodes whose energy counts: `all`, or names separated by commas
     #[arg(long, value_name = "NAMES", default_value = "all")]
     nodes: String,

@@ -1,14 +1,12 @@
 //! Several runs of one command together: median and spread of repetitions, and what a sweep found.
 
-use anyhow::Context as _;
 use picollect_settings::exit::Failure;
 
 use super::plan::{CLOCK_LABEL, Plan, Sweep};
-use picollect_analysis::questions::RunQuestion;
-use picollect_analysis::report::Format;
 use picollect_analysis::report::numbers::si_spaced;
+use picollect_analysis::requests::RunRequest;
 use picollect_analysis::runs::Run;
-use picollect_analysis::scaling::ScalingQuestion;
+use picollect_analysis::scaling::ScalingRequest;
 use picollect_client::Source;
 
 /// What there is to say beyond each run's own verdict; empty for a single run.
@@ -22,8 +20,8 @@ pub(super) fn of(source: &Source, plan: &Plan, done: &[Run]) -> Result<String, F
     match plan.sweep {
         Some(Sweep::Nodes) => {
             let ids: Vec<&str> = done.iter().map(|run| run.id.as_str()).collect();
-            let question = ScalingQuestion { runs: ids.join(","), ..ScalingQuestion::default() };
-            text += &source.ask(&question)?.text;
+            let request = ScalingRequest { runs: ids.join(","), ..ScalingRequest::default() };
+            text += &source.ask_written(&request)?.text;
         }
         Some(Sweep::Clock) => text += &clocks(&figures(source, done)?),
         None => {}
@@ -48,19 +46,16 @@ fn figures(source: &Source, runs: &[Run]) -> Result<Vec<Figures>, Failure> {
 }
 
 fn figures_of(source: &Source, run: &Run) -> Result<Figures, Failure> {
-    let question = RunQuestion { id: run.id.clone(), format: Format::Json, ..RunQuestion::default() };
-    let answer = source.ask(&question)?;
-    let run_json: serde_json::Value = serde_json::from_str(&answer.text).context("a run is JSON")?;
-    let result = &run_json["result"];
-    let text = |name: &str| result[name].as_str().unwrap_or_default().to_owned();
+    let judged = source.ask(&RunRequest { id: run.id.clone(), ..RunRequest::default() })?;
+    let result = judged.result.unwrap_or_default();
     Ok(Figures {
         mhz: run.labels.get(CLOCK_LABEL).cloned().unwrap_or_default(),
-        rate: result["rate"].as_f64(),
-        rate_per_w: result["rate_per_w"].as_f64(),
-        joules: run_json["energy_to_solution_j"].as_f64(),
-        seconds: run_json["window"]["seconds"].as_f64().unwrap_or_default(),
-        unit: text("unit"),
-        unit_per_w: text("unit_per_w"),
+        rate: result.rate,
+        rate_per_w: result.rate_per_w,
+        joules: judged.energy_to_solution_j,
+        seconds: judged.window.seconds,
+        unit: result.unit,
+        unit_per_w: result.unit_per_w,
     })
 }
 

@@ -14,22 +14,24 @@ mod verdict;
 use picollect_evaluate::Window;
 use picollect_evaluate::balance::{Peer, outliers};
 use picollect_evaluate::energy::Energy;
+use picollect_evaluate::presence::Presence;
 use picollect_evaluate::references::REFERENCES;
+use picollect_telemetry::Boundary;
 
 pub use cost::per_kwh;
 pub use run::run;
 
 use self::cost::Prices;
-use self::energy::{Part, Scope};
+use self::energy::{Metered, Scope};
 use self::node::Seen;
 use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
-use crate::nodes::heard;
-use crate::request::{AskError, Sources};
+use crate::nodes::last_seen;
+use crate::request::{RequestError, Sources};
 use crate::runs;
 use picollect_query::{hosts, resolution_s};
 use picollect_settings::time::rfc3339;
 
-type Result<T> = std::result::Result<T, AskError>;
+type Result<T> = std::result::Result<T, RequestError>;
 
 /// The report of a window.
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
@@ -38,7 +40,7 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
         known.extend(heard_at(from, &host, window.end_ms)?.map(|heard| (host, heard)));
     }
     let names: Vec<String> = known.iter().map(|(host, _)| host.clone()).collect();
-    let part = Part::of(from, &names, Scope::Cluster, window)?;
+    let part = Metered::of(from, &names, Scope::Cluster, window)?;
     let mut seen = Vec::new();
     for (host, heard) in &known {
         let meter = part.metered.get(host);
@@ -86,7 +88,7 @@ fn span(window: Window, resolution_s: Option<f64>) -> Span {
 /// When a node was heard last at a moment, and how far apart its samples are there.
 fn heard_at(from: &Sources<'_>, host: &str, t_ms: i64) -> Result<Option<(i64, f64)>> {
     let resolution_s = resolution_s(from.store, Window { start_ms: t_ms, end_ms: t_ms })?;
-    let heard = heard(from.store, host, t_ms)?;
+    let heard = last_seen(from.store, host, t_ms)?;
     Ok(heard.map(|(heard_ms, interval_s)| (heard_ms, at_least(interval_s, resolution_s))))
 }
 
@@ -95,13 +97,13 @@ fn at_least(interval_s: f64, resolution_s: Option<f64>) -> f64 {
     interval_s.max(resolution_s.unwrap_or(0.0))
 }
 
-fn cluster(seen: &[Seen], part: Part) -> Cluster {
+fn cluster(seen: &[Seen], part: Metered) -> Cluster {
     let count = |state| seen.iter().filter(|seen| seen.node.state == state).count();
     Cluster {
         nodes: seen.len(),
-        up: count("up"),
-        late: count("late"),
-        down: count("down"),
+        up: count(Presence::Up),
+        late: count(Presence::Late),
+        down: count(Presence::Down),
         energy: part.energy,
         nodes_with_energy: part.nodes_with_energy,
         by_source: part.by_source,
@@ -118,7 +120,7 @@ fn balance(seen: &[Seen]) -> Vec<Outlier> {
     };
     let peers: Vec<Peer> = seen.iter().map(peer).collect();
     let outlier = |found: picollect_evaluate::balance::Outlier| Outlier {
-        what: found.what.as_str(),
+        what: found.what,
         host: found.host,
         value: found.value,
         median: found.median,
@@ -128,12 +130,13 @@ fn balance(seen: &[Seen]) -> Vec<Outlier> {
 }
 
 /// What the wall has beyond the sum of the nodes, if every node is in that sum.
-fn overhead(part: &Part) -> Option<Overhead> {
-    let inner = part.others.iter().find(|figure| figure.boundary == Some("node"))?;
-    let all = part.metered.values().filter(|meter| meter.figure.boundary.as_str() == "node").count();
+fn overhead(part: &Metered) -> Option<Overhead> {
+    let inner = part.others.iter().find(|figure| figure.boundary == Some(Boundary::Node))?;
+    let all = part.metered.values().filter(|meter| meter.figure.boundary == Boundary::Node).count();
     let (outer_w, nodes_w) = (part.energy.mean_w?, inner.mean_w?);
+    let boundary = part.energy.boundary?;
     (outer_w > 0.0 && all == part.nodes).then(|| Overhead {
-        boundary: part.energy.boundary.unwrap_or_default(),
+        boundary,
         outer_w,
         nodes_w,
         overhead_w: outer_w - nodes_w,
@@ -155,7 +158,7 @@ fn reference(reference: &picollect_evaluate::references::Reference) -> Reference
 fn between_runs(
     from: &Sources<'_>,
     kept: &[runs::Run],
-    whole: &Part,
+    whole: &Metered,
     nodes: &[String],
 ) -> Result<Option<EnergyFigure>> {
     let window = whole.window;
@@ -169,7 +172,7 @@ fn between_runs(
     }
     let (mut rest, mut rest_s) = (whole.covered_energy(), window.seconds());
     for run in runs {
-        let part = Part::of(from, nodes, Scope::Cluster, run)?;
+        let part = Metered::of(from, nodes, Scope::Cluster, run)?;
         let energy = if part.boundary() == whole.boundary() {
             part.covered_energy()
         } else {

@@ -5,6 +5,8 @@
 //!
 //! Invariants: what is unknown is a gap, never zero; nothing is told apart by colour alone.
 
+use picollect_evaluate::throttle::Cause;
+
 mod bars;
 mod curves;
 mod ribbon;
@@ -81,27 +83,27 @@ pub(super) struct RibbonRow {
     /// Whether its throttle flags are known at all.
     pub(super) known: bool,
     /// When it was throttled.
-    pub(super) throttled: Vec<Stretch>,
+    pub(super) throttled: Vec<ThrottledRange>,
     /// When nothing was heard of it, Unix milliseconds.
     pub(super) silent: Vec<(i64, i64)>,
 }
 
 /// A stretch of throttling.
 #[derive(Debug)]
-pub(super) struct Stretch {
+pub(super) struct ThrottledRange {
     /// Unix milliseconds.
     pub(super) start_ms: i64,
     /// Unix milliseconds.
     pub(super) end_ms: i64,
     /// Why.
-    pub(super) cause: &'static str,
+    pub(super) cause: Cause,
 }
 
 /// What a node was at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Throttled, and why.
-    Throttled(&'static str),
+    Throttled(Cause),
     /// Not throttled.
     Clear,
     /// Its flags are not known.
@@ -111,15 +113,26 @@ pub(super) enum State {
 }
 
 impl State {
+    /// Where it stands in a legend: the throttled ones by name, then the rest.
+    pub(super) fn place(self) -> (u8, &'static str) {
+        let rank = match self {
+            Self::Throttled(_) => 0,
+            Self::Clear => 1,
+            Self::Unknown => 2,
+            Self::Silent => 3,
+        };
+        (rank, self.name())
+    }
+
     /// What stands for it in a row of text.
     pub(super) fn letter(self) -> char {
         match self {
-            Self::Throttled("under-voltage") => 'U',
-            Self::Throttled("thermal-hard") => 'H',
-            Self::Throttled("thermal-soft") => 'S',
-            Self::Throttled("firmware-cap") => 'C',
-            Self::Throttled("inferred") => 'I',
-            Self::Throttled(_) => 'T',
+            Self::Throttled(Cause::UnderVoltage) => 'U',
+            Self::Throttled(Cause::ThermalHard) => 'H',
+            Self::Throttled(Cause::ThermalSoft) => 'S',
+            Self::Throttled(Cause::FirmwareCap) => 'C',
+            Self::Throttled(Cause::Inferred) => 'I',
+            Self::Throttled(Cause::Unknown) => 'T',
             Self::Clear => '.',
             Self::Unknown => '?',
             Self::Silent => '-',
@@ -129,7 +142,7 @@ impl State {
     /// What it is called.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Throttled(cause) => cause,
+            Self::Throttled(cause) => cause.as_str(),
             Self::Clear => "not throttled",
             Self::Unknown => "unknown",
             Self::Silent => "nothing heard",
@@ -148,7 +161,7 @@ impl Ribbon {
 
 impl RibbonRow {
     fn state(&self, from: f64, to: f64) -> State {
-        let overlaps = |stretch: &&Stretch| {
+        let overlaps = |stretch: &&ThrottledRange| {
             let (start, end) = (stretch.start_ms as f64, stretch.end_ms as f64);
             start < to && (end > from || start >= from)
         };
@@ -211,8 +224,8 @@ mod tests {
 
     fn row(known: bool) -> RibbonRow {
         let throttled = vec![
-            Stretch { start_ms: 2_000, end_ms: 4_000, cause: "under-voltage" },
-            Stretch { start_ms: 8_500, end_ms: 8_500, cause: "thermal-hard" },
+            ThrottledRange { start_ms: 2_000, end_ms: 4_000, cause: Cause::UnderVoltage },
+            ThrottledRange { start_ms: 8_500, end_ms: 8_500, cause: Cause::ThermalHard },
         ];
         RibbonRow { host: "n".into(), known, throttled, silent: vec![(5_000, 7_000)] }
     }

@@ -1,5 +1,7 @@
 //! Two runs side by side: their figures with the ratio, and what was different when they were made.
 
+use picollect_telemetry::Boundary;
+use picollect_telemetry::Source;
 use std::collections::BTreeMap;
 
 use super::numbers::{DASH, duration, moment, percent, ratio, si, si_with_uncertainty};
@@ -75,8 +77,8 @@ fn figures(first: &Run, second: &Run) -> Block {
         },
         Row::number("energy", both.map(|run| run.energy.energy_j), "J"),
         Row::words("covered", both.map(|run| percent(run.energy.coverage).into())),
-        Row::words("source", both.map(|run| Cell::maybe(run.energy.source))),
-        Row::words("boundary", both.map(|run| Cell::maybe(run.energy.boundary))),
+        Row::words("source", both.map(|run| Cell::maybe(run.energy.source.map(Source::as_str)))),
+        Row::words("boundary", both.map(|run| Cell::maybe(run.energy.boundary.map(Boundary::as_str)))),
         Row::number("idle power", both.map(|run| run.idle.as_ref().and_then(|idle| idle.mean_w)), "W"),
         Row::number("energy to solution", both.map(|run| run.energy_to_solution_j), "J"),
         Row::number("EDP", both.map(|run| run.edp_js), "J·s"),

@@ -7,6 +7,8 @@
 //! Invariant: foreign text is never a formula to a spreadsheet.
 
 use super::{EnergyFigure, Node, Report, Run, RunResult, Timeline};
+use picollect_evaluate::balance::What;
+use picollect_evaluate::methodology::Verdict;
 use picollect_settings::time::rfc3339;
 
 mod table;
@@ -64,7 +66,7 @@ fn cluster(rows: &mut Rows, report: &Report) {
         all.figure("energy of this source", Some(part.energy_j), "J", &Figure::part_of(&figure));
     }
     if let Some(overhead) = &report.overhead {
-        let mut rows = rows.of("overhead", overhead.boundary);
+        let mut rows = rows.of("overhead", overhead.boundary.as_str());
         rows.number("outer power", Some(overhead.outer_w), "W");
         rows.number("nodes power", Some(overhead.nodes_w), "W");
         rows.number("overhead power", Some(overhead.overhead_w), "W");
@@ -83,7 +85,7 @@ fn energy(rows: &mut Subject, figure: &EnergyFigure) {
 
 fn node(rows: &mut Rows, node: &Node) {
     let mut own = rows.of("node", &node.host);
-    own.text("state", node.state);
+    own.text("state", node.state.as_str());
     own.text("model", node.model.as_deref().unwrap_or_default());
     own.text("meter", node.meter.as_deref().unwrap_or_default());
     own.text("simulated", if node.simulated { "true" } else { "false" });
@@ -110,14 +112,14 @@ fn node(rows: &mut Rows, node: &Node) {
     for episode in node.episodes.iter().flatten() {
         let mut rows = rows.at("episode", &node.host, &episode.start);
         rows.text("end", &episode.end);
-        rows.text("cause", episode.cause);
+        rows.text("cause", episode.cause.as_str());
         rows.number("peak temperature", episode.peak_c, "°C");
         rows.number("lowest clock", episode.lowest_hz, "Hz");
         rows.number("lost work", episode.lost_core_s, "core-s");
         rows.number("lost share", episode.lost_share, "1");
     }
     for missing in &node.missing {
-        rows.at("not readable", &node.host, &missing.since).text(&missing.what, missing.why);
+        rows.at("not readable", &node.host, &missing.since).text(&missing.what, missing.why.as_str());
     }
 }
 
@@ -126,7 +128,7 @@ fn run(rows: &mut Rows, run: &Run) {
     own.text("name", &run.name);
     own.text("end", &run.window.end);
     own.number("length", Some(run.window.seconds), "s");
-    own.text("status", run.status);
+    own.text("status", run.status.as_str());
     own.text("simulated", if run.simulated { "true" } else { "false" });
     own.text("throttled", run.throttled.map_or("", |throttled| if throttled { "true" } else { "false" }));
     run.remarks.iter().for_each(|remark| own.text("remark", remark));
@@ -138,7 +140,8 @@ fn run(rows: &mut Rows, run: &Run) {
     own.number("methodology level", run.methodology.level.map(f64::from), "");
     run.methodology.reasons.iter().for_each(|reason| own.text("below level 1", reason));
     for rule in &run.methodology.rules {
-        own.text(&format!("rule: {}", rule.name), &format!("{}: {}", rule.levels.join("/"), rule.figure));
+        let levels = rule.levels.map(Verdict::as_str).join("/");
+        own.text(&format!("rule: {}", rule.name.as_str()), &format!("{levels}: {}", rule.figure));
     }
     run.labels.iter().for_each(|(name, value)| own.text(&format!("label: {name}"), value));
     run.provenance.iter().for_each(|(name, value)| own.text(&format!("provenance: {name}"), value));
@@ -161,7 +164,7 @@ fn run(rows: &mut Rows, run: &Run) {
 fn result(rows: &mut Subject, result: &RunResult) {
     rows.text("program", &result.benchmark);
     rows.text("label", &result.label);
-    rows.text("verdict", result.verdict);
+    rows.text("verdict", result.verdict.as_str());
     rows.number("rate", result.rate, &result.unit);
     let about = Figure::of(&result.core_energy);
     rows.figure("rate per power", result.rate_per_w, &result.unit_per_w, &about);
@@ -207,8 +210,8 @@ fn money(rows: &mut Rows, report: &Report) {
 fn findings(rows: &mut Rows, report: &Report) {
     for outlier in &report.balance {
         let mut rows = rows.of("balance", &outlier.host);
-        let unit = if outlier.what == "hotter" { "°C" } else { "1" };
-        rows.text("than its peers", outlier.what);
+        let unit = if outlier.what == What::Hotter { "°C" } else { "1" };
+        rows.text("than its peers", outlier.what.as_str());
         rows.number("its own", Some(outlier.value), unit);
         rows.number("median", Some(outlier.median), unit);
         rows.number("robust z", Some(outlier.z), "1");

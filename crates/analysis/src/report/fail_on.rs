@@ -1,6 +1,9 @@
 //! What makes a report a finding, for scripts: `throttled,coverage<0.99`.
 
 use super::{Report, Run};
+use crate::report::RunStatus;
+use picollect_evaluate::presence::Presence;
+use picollect_telemetry::Source;
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,16 +99,16 @@ fn of(report: &Report, condition: &Condition) -> Vec<String> {
             .map(|node| format!("{} was throttled", node.host))
             .collect(),
         Condition::Failed => {
-            let failed = report.runs.iter().filter(|run| run.status != "done");
+            let failed = report.runs.iter().filter(|run| run.status != RunStatus::Done);
             failed.map(|run| format!("the run {} is {}", run.id, run.status)).collect()
         }
         Condition::Down => nodes
-            .filter(|node| node.state != "up")
+            .filter(|node| node.state != Presence::Up)
             .map(|node| format!("{} is {}", node.host, node.state))
             .collect(),
         Condition::NotMeasured => {
             let source = report.cluster.energy.source;
-            let other = source.filter(|source| *source != "measured");
+            let other = source.filter(|source| *source != Source::Measured).map(Source::as_str);
             let unknown = source.is_none().then_some("unknown");
             other.or(unknown).map(|source| format!("the energy is {source}")).into_iter().collect()
         }
@@ -146,14 +149,14 @@ mod tests {
     fn report() -> Report {
         let throttled = Node {
             host: "hot".into(),
-            state: "late",
+            state: Presence::Late,
             episodes: Some(vec![Episode::default()]),
             ..Node::default()
         };
         let mut report = Report { nodes: vec![throttled], ..Report::default() };
         report.cluster.energy =
-            EnergyFigure { source: Some("estimated"), coverage: Some(0.95), ..EnergyFigure::default() };
-        report.runs = vec![Run { id: "r".into(), status: "failed", ..Run::default() }];
+            EnergyFigure { source: Some(Source::Estimated), coverage: Some(0.95), ..EnergyFigure::default() };
+        report.runs = vec![Run { id: "r".into(), status: RunStatus::Failed, ..Run::default() }];
         report
     }
 

@@ -6,6 +6,7 @@ use super::sections::{
     about_run, efficiency, hosts, mean_power, methodology, result_line, status, throttled,
 };
 use super::{Run, text};
+use picollect_telemetry::Source;
 
 /// What `picollect run` says at its end: a few lines, 80 columns wide.
 pub fn verdict_of_run(run: &Run, colour: bool) -> String {
@@ -15,7 +16,7 @@ pub fn verdict_of_run(run: &Run, colour: bool) -> String {
         facts.push(("result", result_line(result).into()));
         facts.extend(efficiency(run, result));
     }
-    let source = run.energy.source.unwrap_or("unknown");
+    let source = run.energy.source.map_or("unknown", Source::as_str);
     facts.push((
         "energy",
         format!("{} at {}, {source}", si(run.energy.energy_j, "J"), mean_power(&run.energy)).into(),

@@ -3,9 +3,18 @@
 //!
 //! Invariant: what is unknown is `None` and comes out as `null` or a dash, never as zero.
 
+use crate::runs::Check;
+use picollect_evaluate::balance::What;
+use picollect_evaluate::methodology;
+use picollect_evaluate::presence::Presence;
+use picollect_evaluate::throttle::Cause;
+use picollect_telemetry::Boundary;
+use picollect_telemetry::NoData;
+use picollect_telemetry::Source;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the JSON's structure; a field that changes its meaning raises it.
 pub const SCHEMA: u32 = 2;
@@ -44,7 +53,7 @@ pub struct Report {
 }
 
 /// A stretch of time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Span {
     /// RFC 3339.
     pub start: String,
@@ -80,12 +89,12 @@ pub struct Cluster {
 }
 
 /// Energy and power with what one has to know about them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EnergyFigure {
-    /// `measured`, `estimated` or `simulated`; of a sum the weakest.
-    pub source: Option<&'static str>,
-    /// What it is drawn around.
-    pub boundary: Option<&'static str>,
+    /// How it came to be; of a sum the weakest of its parts.
+    pub source: Option<Source>,
+    /// What the meters measure around.
+    pub boundary: Option<Boundary>,
     /// Covered share of the window.
     pub coverage: Option<f64>,
     /// Joules during the covered time.
@@ -101,8 +110,8 @@ pub struct EnergyFigure {
 /// The part of one source in a sum.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourcePart {
-    /// `measured`, `estimated` or `simulated`.
-    pub source: &'static str,
+    /// How their figures came to be.
+    pub source: Source,
     /// Number of nodes.
     pub nodes: usize,
     /// Their energy.
@@ -113,7 +122,7 @@ pub struct SourcePart {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overhead {
     /// The wide boundary.
-    pub boundary: &'static str,
+    pub boundary: Boundary,
     /// Its mean power.
     pub outer_w: f64,
     /// Mean power of all nodes together.
@@ -135,8 +144,8 @@ pub struct Node {
     pub serials: Vec<String>,
     /// Whether it is simulated.
     pub simulated: bool,
-    /// `up`, `late` or `down` at the window's end.
-    pub state: &'static str,
+    /// Whether it spoke at the window's end.
+    pub state: Presence,
     /// The meter that speaks for it.
     pub meter: Option<String>,
     /// Its energy.
@@ -171,7 +180,7 @@ pub struct Episode {
     /// RFC 3339.
     pub end: String,
     /// Why.
-    pub cause: &'static str,
+    pub cause: Cause,
     /// Highest temperature.
     pub peak_c: Option<f64>,
     /// Lowest real clock.
@@ -213,7 +222,7 @@ pub struct Missing {
     /// The measurement and its tags.
     pub what: String,
     /// Why.
-    pub why: &'static str,
+    pub why: NoData,
     /// Since when, RFC 3339, within the window.
     pub since: String,
 }
@@ -223,8 +232,8 @@ pub struct Missing {
 pub struct Outlier {
     /// The node.
     pub host: String,
-    /// `hotter` (°C) or `slower` (share of the full clock).
-    pub what: &'static str,
+    /// In what it differs: hotter (`value` in °C) or slower (`value` a share of the full clock).
+    pub what: What,
     /// Its own value.
     pub value: f64,
     /// The peers' median.
@@ -245,7 +254,7 @@ pub struct Advice {
 }
 
 /// One run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// What tells it from other runs.
     pub id: String,
@@ -257,8 +266,8 @@ pub struct Run {
     pub command: Vec<String>,
     /// From its beginning to its end.
     pub window: Span,
-    /// `done`, `failed`, `interrupted`; only a run that is done has a rate.
-    pub status: &'static str,
+    /// How it ended; only a run that is done has a rate.
+    pub status: RunStatus,
     /// Why it is not done, or what is worth knowing of a run that is.
     pub remarks: Vec<String>,
     /// Whether its work is simulated.
@@ -290,15 +299,45 @@ pub struct Run {
     pub provenance: BTreeMap<String, String>,
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// The command ended by itself, and no result is wrong.
+    Done,
+    /// The command or one of its results failed.
+    Failed,
+    /// A signal ended the command, or its output ends before a result.
+    #[default]
+    Interrupted,
+}
+
+impl RunStatus {
+    /// The word in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A result of a benchmark within a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// The program.
     pub benchmark: String,
     /// What tells this result from others of the same program.
     pub label: String,
-    /// `passed`, `unchecked`, `failed` or `interrupted`.
-    pub verdict: &'static str,
+    /// Whether the benchmark vouches for it.
+    pub verdict: Check,
     /// In the benchmark's own words.
     pub reason: Option<String>,
     /// The rate in `unit`, SI without prefix; `null` for a failed or interrupted one.
@@ -325,7 +364,7 @@ pub struct RunResult {
 }
 
 /// The check against the rules of the EE HPC WG Power Measurement Methodology.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Methodology {
     /// The highest level whose rules all pass; `null` is below level 1.
     pub level: Option<u8>,
@@ -336,18 +375,18 @@ pub struct Methodology {
 }
 
 /// One rule at the three levels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its name.
-    pub name: &'static str,
-    /// `pass`, `fail` or `not known` at level 1, 2 and 3.
-    pub levels: [&'static str; 3],
+    /// Which one.
+    pub name: methodology::Rule,
+    /// Whether it is kept at level 1, 2 and 3.
+    pub levels: [methodology::Verdict; 3],
     /// The figure behind it.
     pub figure: String,
 }
 
 /// One node in a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunNode {
     /// The node.
     pub host: String,

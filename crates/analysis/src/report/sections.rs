@@ -14,6 +14,7 @@ pub(super) use runs::{about_run, efficiency, hosts, methodology, result_line, st
 use super::numbers::{DASH, clock, count, decimals, percent, plain, si, spans_days, stretch};
 use super::page::{Block, Cell, Page, Section, Table, Tone};
 use super::{Node, Outlier, Overhead, Report};
+use picollect_evaluate::balance::What;
 use picollect_settings::time::parse_rfc3339;
 
 /// The whole report.
@@ -43,12 +44,12 @@ pub(super) fn page(report: &Report) -> Page {
 fn balance(outliers: &[Outlier]) -> Block {
     let row = |outlier: &Outlier| {
         let show = |value| match outlier.what {
-            "hotter" => plain(Some(value), "°C"),
-            _ => format!("{} of full clock", percent(Some(value))),
+            What::Hotter => plain(Some(value), "°C"),
+            What::Slower => format!("{} of full clock", percent(Some(value))),
         };
         vec![
             Cell::from(&outlier.host),
-            Cell::toned(outlier.what, Tone::Caution),
+            Cell::toned(outlier.what.as_str(), Tone::Caution),
             show(outlier.value).into(),
             show(outlier.median).into(),
             decimals(Some(outlier.z), 1).into(),
@@ -67,7 +68,7 @@ fn overhead(overhead: &Overhead) -> Option<Section> {
         percent(Some(share))
     );
     let facts = Block::Facts(vec![
-        (boundary.to_owned(), si(Some(outer_w), "W").into()),
+        (boundary.to_string(), si(Some(outer_w), "W").into()),
         ("all nodes".to_owned(), si(Some(nodes_w), "W").into()),
         ("overhead".to_owned(), between.into()),
     ]);
@@ -82,7 +83,7 @@ fn missing(report: &Report) -> Block {
             rows.push(vec![
                 Cell::from(&node.host),
                 Cell::from(&missing.what),
-                Cell::toned(missing.why, Tone::Caution),
+                Cell::toned(missing.why.as_str(), Tone::Caution),
                 clock(&missing.since, dated).into(),
             ]);
         }

@@ -10,7 +10,7 @@ use picollect_telemetry::catalogue::RUN_DOCUMENT;
 use picollect_telemetry::summary::LastRun;
 
 use crate::report;
-use crate::request::{AskError, Sources};
+use crate::request::{RequestError, Sources};
 use crate::runs::{self, End, Run};
 use picollect_store::{Selector, SeriesKey};
 
@@ -37,7 +37,7 @@ struct Judged {
 
 impl LastRuns {
     /// The run that ended last and has a rate in floating-point operations.
-    pub(super) fn latest(&mut self, from: &Sources<'_>) -> Result<Option<LastRun>, AskError> {
+    pub(super) fn latest(&mut self, from: &Sources<'_>) -> Result<Option<LastRun>, RequestError> {
         let (measurement, field) = (Some(RUN_DOCUMENT.measurement), Some(RUN_DOCUMENT.field));
         let keys = from.store.series(&Selector { measurement, field, tags: &[] })?;
         if self.last.as_ref().is_some_and(|last| !keys.contains(&last.key)) {
@@ -49,7 +49,7 @@ impl LastRuns {
         Ok(self.last.as_ref().map(|last| last.answer.clone()))
     }
 
-    fn look_at_new(&mut self, from: &Sources<'_>, keys: Vec<SeriesKey>) -> Result<(), AskError> {
+    fn look_at_new(&mut self, from: &Sources<'_>, keys: Vec<SeriesKey>) -> Result<(), RequestError> {
         let new: Vec<SeriesKey> = keys.into_iter().filter(|key| !self.seen.contains(key)).collect();
         let mut found = Vec::new();
         for key in &new {
@@ -69,7 +69,7 @@ impl LastRuns {
         Ok(())
     }
 
-    fn judge_again(&mut self, from: &Sources<'_>) -> Result<(), AskError> {
+    fn judge_again(&mut self, from: &Sources<'_>) -> Result<(), RequestError> {
         let Some(last) = &mut self.last else { return Ok(()) };
         let settled_ms = last.run.time.end_ms + GRACE_MS;
         if last.at_ms < settled_ms && from.now_ms >= settled_ms {
@@ -96,18 +96,18 @@ fn is_flops(unit: &str) -> bool {
 }
 
 /// As the report says it; `None` if the result that stands for the run is none in floating-point operations.
-fn judge(from: &Sources<'_>, run: &Run) -> Result<Option<LastRun>, AskError> {
+fn judge(from: &Sources<'_>, run: &Run) -> Result<Option<LastRun>, RequestError> {
     let judged = report::run(from, run.clone())?;
     let Some(result) = judged.result.filter(|result| is_flops(&result.unit)) else { return Ok(None) };
     // Where the core phase is not known the rate is divided by the power of the whole run.
     let energy = if result.core.is_some() { result.core_energy } else { judged.energy };
-    let source = energy.source.and_then(Source::from_name);
+    let source = energy.source;
     Ok(Some(LastRun {
         id: judged.id,
         name: judged.name,
         end_ms: run.time.end_ms,
         flops_per_w: result.rate_per_w,
-        boundary: energy.boundary.map(ToOwned::to_owned),
+        boundary: energy.boundary.map(|boundary| boundary.to_string()),
         level: judged.methodology.level,
         estimated: source == Some(Source::Estimated),
         simulated: judged.simulated || source == Some(Source::Simulated),

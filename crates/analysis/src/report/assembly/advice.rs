@@ -1,6 +1,7 @@
 //! From what was found of the nodes to what to do about it.
 
 use picollect_evaluate::advice::{Finding, advise};
+use picollect_evaluate::balance::What;
 use picollect_evaluate::throttle::Cause;
 
 use super::super::{Advice, Outlier};
@@ -18,8 +19,8 @@ fn of(seen: &Seen, balance: &[Outlier]) -> Vec<Advice> {
     let mut findings: Vec<Finding> = causes.map(|cause| Finding::of_cause(cause, None, headroom_k)).collect();
     let own = balance.iter().filter(|outlier| outlier.host == seen.node.host);
     findings.extend(own.filter_map(|outlier| match outlier.what {
-        "hotter" => Some(Finding::HotterThanPeers { by_k: outlier.value - outlier.median }),
-        _ => seen.max_hz.map(|max_hz| Finding::SlowerThanPeers {
+        What::Hotter => Some(Finding::HotterThanPeers { by_k: outlier.value - outlier.median }),
+        What::Slower => seen.max_hz.map(|max_hz| Finding::SlowerThanPeers {
             clock_hz: outlier.value * max_hz,
             peers_hz: outlier.median * max_hz,
         }),

@@ -10,8 +10,8 @@ use picollect_evaluate::cost::{self, Charge, Hardware, PerKwh, Terms, charge, of
 
 use super::super::{Affordability, Alternative, Cost, Run};
 use super::Result;
-use super::energy::{Part, Scope};
-use crate::request::{AskError, Sources};
+use super::energy::{Metered, Scope};
+use crate::request::{RequestError, Sources};
 use picollect_config::{AlternativePrice, Rate};
 
 const SECONDS_PER_YEAR: f64 = 365.0 * 24.0 * 3600.0;
@@ -40,7 +40,7 @@ pub fn per_kwh(rate: &Rate) -> Result<PerKwh> {
     match rate {
         Rate::Constant(value) => Ok(PerKwh::Constant(*value)),
         Rate::File(path) => {
-            let wrong = |error: &dyn Display| AskError::Question(format!("{}: {error}", path.display()));
+            let wrong = |error: &dyn Display| RequestError::Invalid(format!("{}: {error}", path.display()));
             let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
             let series = cost::PriceSeries::parse(&text).map_err(|error| wrong(&error))?;
             Ok(PerKwh::Series(series))
@@ -52,7 +52,7 @@ pub fn per_kwh(rate: &Rate) -> Result<PerKwh> {
 pub(super) fn cost(
     from: &Sources<'_>,
     prices: &Prices,
-    whole: &Part,
+    whole: &Metered,
     nodes: &[String],
 ) -> Result<Option<Cost>> {
     if prices.tariff.is_none() && prices.grid.is_none() {
@@ -77,13 +77,18 @@ pub(super) fn cost(
 }
 
 /// At a constant price the only piece is the whole window, which is measured already.
-fn charged(from: &Sources<'_>, per_kwh: &PerKwh, whole: &Part, nodes: &[String]) -> Result<Option<Charge>> {
+fn charged(
+    from: &Sources<'_>,
+    per_kwh: &PerKwh,
+    whole: &Metered,
+    nodes: &[String],
+) -> Result<Option<Charge>> {
     let failure = Cell::new(None);
     let energy_of = |piece: Window| {
         let energy = if piece == whole.window {
             whole.covered_energy()
         } else {
-            let part = Part::of(from, nodes, Scope::Cluster, piece);
+            let part = Metered::of(from, nodes, Scope::Cluster, piece);
             part.map_err(|error| failure.set(Some(error))).ok()?.covered_energy()
         };
         Some(energy).filter(|energy| energy.covered_s > 0.0)
@@ -95,7 +100,7 @@ fn charged(from: &Sources<'_>, per_kwh: &PerKwh, whole: &Part, nodes: &[String])
 /// What the hardware gives for its price, by the best run of the window.
 pub(super) fn affordability(
     from: &Sources<'_>,
-    whole: &Part,
+    whole: &Metered,
     runs: &[Run],
     cost: Option<&Cost>,
 ) -> Option<Affordability> {

@@ -16,7 +16,7 @@ use picollect_telemetry::{Boundary, Source};
 
 use super::super::{EnergyFigure, SourcePart};
 use super::{Result, at_least};
-use crate::nodes::heard;
+use crate::nodes::last_seen;
 use crate::request::Sources;
 use picollect_query::{energy_of, interval_s, numbers, power_meters, resolution_s};
 use picollect_store::SeriesKey;
@@ -44,8 +44,8 @@ impl Meter {
     pub(super) fn energy_figure(&self, window: Window) -> EnergyFigure {
         let mean_w = self.figure.energy.mean_w();
         EnergyFigure {
-            source: Some(self.figure.source.as_str()),
-            boundary: Some(self.figure.boundary.as_str()),
+            source: Some(self.figure.source),
+            boundary: Some(self.figure.boundary),
             coverage: self.figure.energy.coverage(window),
             energy_j: Some(self.figure.energy.joules),
             mean_w,
@@ -69,7 +69,7 @@ pub(super) enum Scope {
 }
 
 /// Some nodes in a part of time.
-pub(super) struct Part {
+pub(super) struct Metered {
     pub(super) window: Window,
     /// How far apart the points are that stand for some of its samples.
     pub(super) resolution_s: Option<f64>,
@@ -88,7 +88,7 @@ pub(super) struct Part {
     pub(super) others: Vec<EnergyFigure>,
 }
 
-impl Part {
+impl Metered {
     /// Measures these nodes in a part of time.
     pub(super) fn of(from: &Sources<'_>, nodes: &[String], scope: Scope, window: Window) -> Result<Self> {
         let mut metered = BTreeMap::new();
@@ -124,11 +124,7 @@ impl Part {
         let sums = sums(&figures);
         let mut energies: Vec<EnergyFigure> = sums.iter().map(|sum| self.figure(sum)).collect();
         let Some(widest) = sums.first() else { return };
-        let part = |&(source, nodes, energy_j): &(Source, usize, f64)| SourcePart {
-            source: source.as_str(),
-            nodes,
-            energy_j,
-        };
+        let part = |&(source, nodes, energy_j): &(Source, usize, f64)| SourcePart { source, nodes, energy_j };
         self.by_source = widest.by_source.iter().map(part).collect();
         self.energy = energies.remove(0);
         self.others = energies;
@@ -146,8 +142,8 @@ impl Part {
         let whole_s = self.window.seconds() * sum.nodes as f64;
         let accuracies: Vec<_> = parts.iter().map(|meter| meter.accuracy_and_mean_w()).collect();
         EnergyFigure {
-            source: Some(sum.source.as_str()),
-            boundary: Some(sum.boundary.as_str()),
+            source: Some(sum.source),
+            boundary: Some(sum.boundary),
             coverage: (whole_s > 0.0).then(|| (sum.energy.covered_s / whole_s).min(1.0)),
             energy_j: Some(sum.energy.joules),
             mean_w: Some(sum.mean_w),
@@ -167,7 +163,7 @@ impl Part {
 
     /// The boundary that speaks.
     pub(super) fn boundary(&self) -> Option<Boundary> {
-        Boundary::from_name(self.energy.boundary?)
+        self.energy.boundary
     }
 
     /// The meters behind the figure.
@@ -212,7 +208,7 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
         };
         let (watts, watts_max) = (read(&WATTS)?, read(&WATTS_MAX)?);
         let own = match host {
-            Some(host) => heard(from.store, host, window.end_ms)?.map(|(_, interval_s)| interval_s),
+            Some(host) => last_seen(from.store, host, window.end_ms)?.map(|(_, interval_s)| interval_s),
             None => interval_s(&watts),
         };
         meters.push(Meter {

@@ -3,10 +3,9 @@
 use picollect_evaluate::Window;
 use picollect_evaluate::methodology::{Facts, Interconnect, Level, assess};
 use picollect_evaluate::series::Sample;
-use picollect_telemetry::Source;
 
 use super::super::{Methodology, Rule};
-use super::energy::Part;
+use super::energy::Metered;
 use crate::request::Sources;
 use picollect_config::Measured;
 
@@ -14,11 +13,11 @@ use picollect_config::Measured;
 const LEVELS: usize = 3;
 
 /// The check of a part of a run: of its core phase or, where that is not known, of all of it.
-pub(super) fn check(from: &Sources<'_>, part: &Part, is_core: bool) -> Methodology {
+pub(super) fn check(from: &Sources<'_>, part: &Metered, is_core: bool) -> Methodology {
     let assessment = assess(&facts(from, part, is_core));
     let rules = assessment.checks.chunks(LEVELS).map(|levels| Rule {
-        name: levels[0].rule.as_str(),
-        levels: std::array::from_fn(|at| levels[at].verdict.as_str()),
+        name: levels[0].rule,
+        levels: std::array::from_fn(|at| levels[at].verdict),
         figure: levels[0].figure.clone(),
     });
     Methodology {
@@ -28,14 +27,14 @@ pub(super) fn check(from: &Sources<'_>, part: &Part, is_core: bool) -> Methodolo
     }
 }
 
-fn facts(from: &Sources<'_>, part: &Part, is_core: bool) -> Facts {
+fn facts(from: &Sources<'_>, part: &Metered, is_core: bool) -> Facts {
     let window = part.window;
     let readings: Vec<Vec<i64>> = part.speaking().map(|meter| within(&meter.watts, window)).collect();
     let longest_s = readings.iter().map(|times| longest_gap_s(times, window)).reduce(f64::max);
     let conversions = part.speaking().map(|meter| meter.conversions_per_s).reduce(both_least);
     let covered_s = part.energy.coverage.map(|coverage| coverage * window.seconds());
     Facts {
-        source: part.energy.source.and_then(Source::from_name),
+        source: part.energy.source,
         boundary: part.boundary(),
         accuracy_ratio: part.accuracy_ratio(),
         // How often the meter was read is not known any more once its readings are rolled up.

@@ -48,7 +48,7 @@ pub(super) fn see(
 ) -> Result<Seen> {
     let info = latest(store, host, &NODE_INFO, window.end_ms, AROUND_MS)?;
     let tag = |name: &str| info.as_ref().and_then(|(key, _)| key.tag(name)).map(ToOwned::to_owned);
-    let state = presence(heard_ms, window.end_ms, interval_s).as_str();
+    let state = presence(heard_ms, window.end_ms, interval_s);
     let interval_s = at_least(interval_s, resolution_s);
     let temps = processor(store, host, &TEMP, window)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;
@@ -138,7 +138,7 @@ fn episode(episode: &throttle::Episode, possible_s: Option<f64>) -> Episode {
     Episode {
         start: rfc3339(episode.start_ms),
         end: rfc3339(episode.end_ms),
-        cause: episode.cause.as_str(),
+        cause: episode.cause,
         peak_c: episode.peak_c,
         lowest_hz: episode.lowest_hz,
         lost_core_s: episode.lost_core_s,
@@ -245,7 +245,7 @@ fn missing(
         }
         let own = key.tags.iter().filter(|(name, _)| name != HOST).cloned().collect::<Vec<_>>();
         let what = format!("{} {}", key.measurement, SeriesKey::tags_text(&own)).trim_end().to_owned();
-        found.push(Missing { what, why: why.as_str(), since: rfc3339(since_ms) });
+        found.push(Missing { what, why, since: rfc3339(since_ms) });
     }
     Ok(found)
 }

@@ -12,8 +12,8 @@ use picollect_evaluate::energy::Energy;
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::Boundary;
 
-use super::super::{Run, RunNode, RunResult};
-use super::energy::{Part, Scope};
+use super::super::{Run, RunNode, RunResult, RunStatus};
+use super::energy::{Metered, Scope};
 use super::{Result, heard_at, methodology, node, provenance, span};
 use crate::request::Sources;
 use crate::runs::{self, Check, Core, End};
@@ -40,7 +40,7 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     let mut results = results.collect::<Result<Vec<_>>>()?;
     results.extend(counted(&kept, &whole));
     let (status, mut remarks) = status(&kept);
-    let headline = headline(&results).filter(|_| status == "done");
+    let headline = headline(&results).filter(|_| status == RunStatus::Done);
     let methodology = match headline.and_then(|at| cores.get(at)?.as_ref()) {
         Some(core) => methodology::check(from, core, true),
         // A counted load is at work from its beginning to its end.
@@ -107,11 +107,11 @@ impl<'a> Subject<'a> {
         Ok(Self { from, nodes, scope: Scope::Cluster })
     }
 
-    fn part(&self, window: Window) -> Result<Part> {
-        Part::of(self.from, &self.nodes, self.scope, window)
+    fn part(&self, window: Window) -> Result<Metered> {
+        Metered::of(self.from, &self.nodes, self.scope, window)
     }
 
-    fn result(&self, kept: &runs::RunResult, core: Option<&Part>, whole: &Part) -> Result<RunResult> {
+    fn result(&self, kept: &runs::RunResult, core: Option<&Metered>, whole: &Metered) -> Result<RunResult> {
         let part = core.unwrap_or(whole);
         // Of a part of HPCC it is not known when it ran, and most of the run was something else.
         let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
@@ -121,7 +121,7 @@ impl<'a> Subject<'a> {
         Ok(RunResult {
             benchmark: kept.benchmark.clone(),
             label: kept.label.clone(),
-            verdict: kept.check.as_str(),
+            verdict: kept.check,
             reason: kept.reason.clone(),
             rate: kept.rate,
             unit: kept.unit.clone(),
@@ -137,7 +137,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Power with what is configured of the supply's loss and of the switch.
-    fn corrected_w(&self, part: &Part) -> Option<f64> {
+    fn corrected_w(&self, part: &Metered) -> Option<f64> {
         let config = self.from.config;
         let efficiency = config.supply.efficiency.filter(|_| part.boundary() == Some(Boundary::Node))?;
         let switch_w = config.interconnect.watts.unwrap_or(0.0);
@@ -183,7 +183,7 @@ impl<'a> Subject<'a> {
         Ok(known)
     }
 
-    fn parts(&self, run: &runs::Run, whole: &Part) -> Vec<RunNode> {
+    fn parts(&self, run: &runs::Run, whole: &Metered) -> Vec<RunNode> {
         let seconds = whole.window.seconds();
         let part = |host: &String| {
             let share = run.shares.iter().find(|share| share.host == *host);
@@ -198,7 +198,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The result of a load whose work each node counted.
-fn counted(run: &runs::Run, whole: &Part) -> Option<RunResult> {
+fn counted(run: &runs::Run, whole: &Metered) -> Option<RunResult> {
     if run.shares.is_empty() {
         return None;
     }
@@ -207,7 +207,7 @@ fn counted(run: &runs::Run, whole: &Part) -> Option<RunResult> {
     let per_w = rate.zip(whole.all_mean_w()).and_then(|(rate, watts)| flops_per_w(rate, watts));
     Some(RunResult {
         benchmark: run.name.clone(),
-        verdict: if rate.is_some() { Check::Passed } else { Check::Failed }.as_str(),
+        verdict: if rate.is_some() { Check::Passed } else { Check::Failed },
         rate,
         unit: Unit::FlopPerSecond.name().to_owned(),
         unit_per_w: Unit::FlopPerSecond.per_watt(),
@@ -235,26 +235,26 @@ fn rolled_up(resolution_s: f64) -> String {
     )
 }
 
-fn status(run: &runs::Run) -> (&'static str, Vec<String>) {
+fn status(run: &runs::Run) -> (RunStatus, Vec<String>) {
     let failed = run.results.iter().find(|result| result.check == Check::Failed);
     let cut = !run.results.is_empty() && run.results.iter().all(|result| result.check == Check::Interrupted);
     match (run.end, failed) {
         (End::Signal(signal), _) => {
-            ("interrupted", vec![format!("the command was ended by signal {signal}")])
+            (RunStatus::Interrupted, vec![format!("the command was ended by signal {signal}")])
         }
         (_, Some(result)) => {
             let why = result.reason.as_deref().unwrap_or("its own check failed");
-            ("failed", vec![format!("{} {}: {why}", result.benchmark, result.label)])
+            (RunStatus::Failed, vec![format!("{} {}: {why}", result.benchmark, result.label)])
         }
         (End::Exit(status), None) if status != 0 => {
-            ("failed", vec![format!("the command ended with exit status {status}")])
+            (RunStatus::Failed, vec![format!("the command ended with exit status {status}")])
         }
-        _ if cut => ("interrupted", vec!["the output ends before a result".to_owned()]),
+        _ if cut => (RunStatus::Interrupted, vec!["the output ends before a result".to_owned()]),
         _ if run.results.is_empty() && run.shares.is_empty() => {
             let text = "the output is of no benchmark that is known: energy without a rate";
-            ("done", vec![text.to_owned()])
+            (RunStatus::Done, vec![text.to_owned()])
         }
-        _ => ("done", Vec::new()),
+        _ => (RunStatus::Done, Vec::new()),
     }
 }
 

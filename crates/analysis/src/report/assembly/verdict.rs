@@ -3,6 +3,8 @@
 
 use super::super::numbers::{count, percent, si_spaced, spaced};
 use super::super::{Report, Run};
+use picollect_telemetry::Boundary;
+use picollect_telemetry::Source;
 
 /// Each run's share of the window's energy.
 pub(super) fn shares(report: &mut Report) {
@@ -40,8 +42,8 @@ fn used(report: &Report) -> String {
         "{who} used {} ({} on average; {} at the boundary {}{covered}).",
         si_spaced(Some(energy_j), "J"),
         si_spaced(Some(mean_w), "W"),
-        energy.source.unwrap_or("unknown"),
-        energy.boundary.unwrap_or("unknown"),
+        energy.source.map_or("unknown", Source::as_str),
+        energy.boundary.map_or("unknown", Boundary::as_str),
     )
 }
 
@@ -72,7 +74,7 @@ fn held_back(report: &Report) -> Option<String> {
         let episodes = hot.iter().flat_map(|node| node.episodes.iter().flatten());
         let lost: Option<f64> = episodes.map(|episode| episode.lost_core_s).sum();
         let lost = lost.map_or_else(|| "unknown work".to_owned(), |lost| format!("{lost:.0} core-seconds"));
-        let cause = worst.episodes.iter().flatten().next().map_or("", |episode| episode.cause);
+        let cause = worst.episodes.iter().flatten().next().map_or("", |episode| episode.cause.as_str());
         let who = if hot.len() == 1 {
             worst.host.clone()
         } else {

@@ -1,6 +1,7 @@
 //! States over time as bars, on the same axis as the lines above them.
 
 use maud::{Markup, html};
+use picollect_evaluate::throttle::Cause;
 
 use super::scale::times;
 use super::{LEFT, RIGHT, Ribbon, RibbonRow, State, WIDTH, at, short};
@@ -29,7 +30,7 @@ fn figure(ribbon: &Ribbon, rows: &[RibbonRow]) -> Markup {
     let told: Vec<_> = rows.iter().map(description).collect();
     let rows: Vec<_> = rows.iter().map(|row| (row, ribbon.states(row, CELLS))).collect();
     let mut seen: Vec<State> = rows.iter().flat_map(|(_, states)| states).copied().collect();
-    seen.sort_unstable();
+    seen.sort_unstable_by_key(|state| state.place());
     seen.dedup();
     let x = |t_ms: i64| {
         let share = (t_ms - ribbon.start_ms) as f64 / (ribbon.end_ms - ribbon.start_ms).max(1) as f64;
@@ -87,11 +88,11 @@ fn bar(row: &RibbonRow, states: &[State], top: f64) -> Markup {
 /// The state's look in the style sheet.
 fn class(state: State) -> &'static str {
     match state {
-        State::Throttled("under-voltage") => "state voltage",
-        State::Throttled("thermal-hard") => "state hard",
-        State::Throttled("thermal-soft") => "state soft",
-        State::Throttled("firmware-cap") => "state cap",
-        State::Throttled(_) => "state other",
+        State::Throttled(Cause::UnderVoltage) => "state voltage",
+        State::Throttled(Cause::ThermalHard) => "state hard",
+        State::Throttled(Cause::ThermalSoft) => "state soft",
+        State::Throttled(Cause::FirmwareCap) => "state cap",
+        State::Throttled(Cause::Inferred | Cause::Unknown) => "state other",
         State::Clear => "state clear",
         State::Unknown => "state unsure",
         State::Silent => "state silent",

@@ -1,6 +1,8 @@
 //! Rows of the long table, quoted as RFC 4180 says.
 
 use super::super::EnergyFigure;
+use picollect_telemetry::Boundary;
+use picollect_telemetry::Source;
 
 const HEAD: &str = "section,subject,time,quantity,value,unit,source,boundary,coverage\r\n";
 
@@ -58,7 +60,9 @@ impl Subject<'_> {
     }
 
     fn row(&mut self, quantity: &str, value: &str, unit: &str, about: &Figure) {
-        let Figure { source, boundary, coverage } = about;
+        let source = about.source.map_or("", Source::as_str);
+        let boundary = about.boundary.map_or("", Boundary::as_str);
+        let coverage = &about.coverage;
         let (begin, quantity, unit) = (&self.begin, cell(quantity), cell(unit));
         self.rows.text += &format!("{begin},{quantity},{value},{unit},{source},{boundary},{coverage}\r\n");
     }
@@ -67,8 +71,8 @@ impl Subject<'_> {
 /// What one has to know about a figure of energy; empty where it is none.
 #[derive(Default)]
 pub(super) struct Figure {
-    source: &'static str,
-    boundary: &'static str,
+    source: Option<Source>,
+    boundary: Option<Boundary>,
     coverage: String,
 }
 
@@ -81,11 +85,7 @@ impl Figure {
 
     /// Of a part of a figure, whose own coverage is not known.
     pub(super) fn part_of(figure: &EnergyFigure) -> Self {
-        Self {
-            source: figure.source.unwrap_or_default(),
-            boundary: figure.boundary.unwrap_or_default(),
-            coverage: String::new(),
-        }
+        Self { source: figure.source, boundary: figure.boundary, coverage: String::new() }
     }
 }
 

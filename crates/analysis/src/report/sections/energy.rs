@@ -5,6 +5,8 @@ use super::super::numbers::{count, percent, si, si_with_uncertainty};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Cluster, EnergyFigure, Report};
 use super::window_ms;
+use picollect_telemetry::Boundary;
+use picollect_telemetry::Source;
 
 pub(super) fn section(report: &Report) -> Option<Section> {
     let cluster = &report.cluster;
@@ -33,7 +35,7 @@ fn metered(cluster: &Cluster) -> Cell {
     let with = cluster.nodes_with_energy;
     match cluster.energy.boundary {
         _ if with == 0 => Cell::toned("unknown: no node has a meter or a power model", Tone::Faint),
-        Some(boundary @ ("enclosure" | "wall")) => {
+        Some(boundary @ (Boundary::Enclosure | Boundary::Wall)) => {
             format!("known from {} at the boundary {boundary}", count(with, "meter")).into()
         }
         _ => Cell::toned(
@@ -47,7 +49,7 @@ fn by_boundary(cluster: &Cluster) -> Block {
     let figures = std::iter::once(&cluster.energy).chain(&cluster.other_boundaries);
     let row = |figure: &EnergyFigure| {
         vec![
-            Cell::maybe(figure.boundary),
+            Cell::maybe(figure.boundary.map(Boundary::as_str)),
             si(figure.energy_j, "J").into(),
             mean_power(figure).into(),
             si(figure.peak_w, "W").into(),
@@ -65,7 +67,7 @@ fn by_source(cluster: &Cluster) -> Block {
         vec![toned_source(part.source), part.nodes.to_string().into(), si(Some(part.energy_j), "J").into()]
     };
     let rows = cluster.by_source.iter().map(row).collect();
-    let boundary = cluster.energy.boundary.unwrap_or("first");
+    let boundary = cluster.energy.boundary.map_or("first", Boundary::as_str);
     let caption = format!("What the {boundary} figure is made of");
     Table::block(caption, &["source", ">meters or models", ">energy"], rows)
 }
@@ -80,8 +82,8 @@ pub(in super::super) fn source(figure: &EnergyFigure) -> Cell {
     figure.source.map_or_else(|| Cell::toned("unknown", Tone::Faint), toned_source)
 }
 
-fn toned_source(source: &str) -> Cell {
-    Cell::toned(source, if source == "measured" { Tone::Plain } else { Tone::Caution })
+fn toned_source(source: Source) -> Cell {
+    Cell::toned(source.as_str(), if source == Source::Measured { Tone::Plain } else { Tone::Caution })
 }
 
 fn power(report: &Report) -> Lines {

@@ -4,6 +4,7 @@ use super::super::Node;
 use super::super::numbers::{decimals, percent, si};
 use super::super::page::{Block, Cell, Section, Table, Tone};
 use super::{mean_power, source};
+use picollect_evaluate::presence::Presence;
 
 pub(super) fn section(nodes: &[Node]) -> Option<Section> {
     Section::new("Nodes", vec![energy(nodes), condition(nodes)])
@@ -56,11 +57,11 @@ fn model(node: &Node) -> Cell {
     }
 }
 
-fn state(state: &str) -> Cell {
+fn state(state: Presence) -> Cell {
     let tone = match state {
-        "up" => Tone::Good,
-        "late" => Tone::Caution,
-        _ => Tone::Bad,
+        Presence::Up => Tone::Good,
+        Presence::Late => Tone::Caution,
+        Presence::Down => Tone::Bad,
     };
-    Cell::toned(state, tone)
+    Cell::toned(state.as_str(), tone)
 }

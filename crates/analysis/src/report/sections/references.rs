@@ -3,7 +3,7 @@
 use super::super::charts::{Dots, Mark};
 use super::super::numbers::{ratio, si};
 use super::super::page::{Block, Cell, Section, Table, printable};
-use super::super::{Reference, Report, Run};
+use super::super::{Reference, Report, Run, RunStatus};
 use super::runs::distinct_name;
 
 /// What references are given in.
@@ -58,7 +58,7 @@ fn sources(report: &Report) -> Vec<(String, &str)> {
 
 /// The best result of the window in FLOPS/W.
 fn best(report: &Report) -> Option<(&Run, f64)> {
-    let counts = |run: &Run| run.status == "done" && !run.simulated;
+    let counts = |run: &Run| run.status == RunStatus::Done && !run.simulated;
     let results = report.runs.iter().filter(|run| counts(run)).filter_map(|run| {
         let result = run.result.as_ref().filter(|result| result.unit_per_w == FLOPS_PER_W)?;
         Some((run, result.rate_per_w?))

@@ -2,8 +2,10 @@
 
 use super::super::numbers::{DASH, clock, duration, percent, si, si_with_uncertainty, stretch};
 use super::super::page::{Block, Cell, Section, Table, Tone};
-use super::super::{Report, Rule, Run, RunNode, RunResult};
+use super::super::{Report, Rule, Run, RunNode, RunResult, RunStatus};
 use super::{mean_power, or_dash, source};
+use crate::runs::Check;
+use picollect_evaluate::methodology::Verdict;
 
 /// What a node's part of a rate is given in.
 const FLOPS_PER_W: &str = "FLOPS/W";
@@ -55,13 +57,13 @@ pub(in super::super) fn hosts(run: &Run) -> String {
 /// How it ended.
 pub(in super::super) fn status(run: &Run) -> Cell {
     let tone = match run.status {
-        "done" if run.simulated => Tone::Caution,
-        "done" => Tone::Good,
-        "interrupted" => Tone::Caution,
-        _ => Tone::Bad,
+        RunStatus::Done if run.simulated => Tone::Caution,
+        RunStatus::Done => Tone::Good,
+        RunStatus::Interrupted => Tone::Caution,
+        RunStatus::Failed => Tone::Bad,
     };
     let simulated = if run.simulated { ", simulated" } else { "" };
-    Cell::toned(format!("{}{simulated}", or_dash(run.status)), tone)
+    Cell::toned(format!("{}{simulated}", run.status), tone)
 }
 
 /// Whether the rate is that of the machine at its rated clock.
@@ -170,16 +172,16 @@ pub(in super::super) fn methodology(run: &Run) -> Cell {
 }
 
 fn rules(run: &Run) -> Block {
-    let passes = |verdict: &'static str| {
+    let passes = |verdict: Verdict| {
         let tone = match verdict {
-            "pass" => Tone::Good,
-            "fail" => Tone::Bad,
-            _ => Tone::Faint,
+            Verdict::Pass => Tone::Good,
+            Verdict::Fail => Tone::Bad,
+            Verdict::NotKnown => Tone::Faint,
         };
-        Cell::toned(verdict, tone)
+        Cell::toned(verdict.as_str(), tone)
     };
     let row = |rule: &Rule| {
-        let mut row = vec![Cell::from(rule.name), Cell::from(&rule.figure)];
+        let mut row = vec![Cell::from(rule.name.as_str()), Cell::from(&rule.figure)];
         row.extend(rule.levels.map(passes));
         row
     };
@@ -196,7 +198,10 @@ fn results(run: &Run) -> Block {
             Cell::from(result.label.as_str()),
             si(result.rate, &result.unit).into(),
             si(result.rate_per_w, &result.unit_per_w).into(),
-            Cell::toned(result.verdict, if result.verdict == "failed" { Tone::Bad } else { Tone::Plain }),
+            Cell::toned(
+                result.verdict.as_str(),
+                if result.verdict == Check::Failed { Tone::Bad } else { Tone::Plain },
+            ),
         ]
     };
     let rows = if run.results.len() > 1 { run.results.iter().map(row).collect() } else { Vec::new() };

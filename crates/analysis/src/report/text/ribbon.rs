@@ -44,7 +44,7 @@ fn letters(states: &[State], paint: Paint) -> String {
 
 fn legend(seen: &[State], room: usize) -> String {
     let mut states = seen.to_vec();
-    states.sort_unstable();
+    states.sort_unstable_by_key(|state| state.place());
     states.dedup();
     let entry =
         |state: &State| format!("{}{JOINT}{}", state.letter(), state.name().replace(' ', &JOINT.to_string()));

@@ -1,32 +1,30 @@
-//! What the collector computes and stores beside what it was sent, so that a dashboard on any engine shows the report's
-//! figures and needs no arithmetic of its own: the energy of each minute (`minutes.rs`), the results of runs
-//! (`results.rs`), and how the collector itself does.
+//! Recording rules: series that the collector derives and stores beside what it was sent, so that a dashboard on any
+//! engine shows the report's figures and needs no arithmetic of its own: the energy of each minute (`minutes.rs`), the
+//! results of runs (`results.rs`), and how the collector itself does.
 //!
 //! Invariant: nothing here decides an answer of the collector's own; reports, summaries and the list of nodes read what
-//! was sent. Two collectors on one store publish the same.
+//! was sent. Two collectors on one store record the same.
 
 mod minutes;
 mod results;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use picollect_telemetry::Value;
-use picollect_telemetry::catalogue::{
-    COLLECTOR, INGEST_BATCHES, INGEST_BYTES, INGEST_REFUSED, INGEST_SAMPLES, Metric, STORE_SIZE,
-};
+use picollect_telemetry::catalogue::COLLECTOR;
 use picollect_telemetry::line::Point;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::minutes::Minutes;
 use self::results::Results;
-use crate::ingest::Touched;
-use crate::web::Collector;
-use picollect_analysis::request::{AskError, Sources};
+use crate::Collector;
+use crate::ingest::EarliestPower;
+use crate::own_metrics::own_metrics;
+use picollect_analysis::request::{RequestError, Sources};
 use picollect_settings::time::now_ms;
-use picollect_store::{Maintenance, StoreError, cached};
+use picollect_store::{StoreError, cached};
 
 /// Often enough that a minute is published soon after it is over.
 const EVERY: Duration = Duration::from_secs(10);
@@ -35,16 +33,16 @@ const ITSELF_MS: i64 = 60_000;
 
 /// The task that publishes.
 #[derive(Debug)]
-pub struct Publishing {
+pub struct RecordingRules {
     order: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl Publishing {
+impl RecordingRules {
     /// Publishes every ten seconds.
     pub fn start(collector: Arc<Collector>) -> Self {
         let (order, stop) = oneshot::channel();
-        Self { order, task: tokio::spawn(publish(Publisher::new(collector), stop)) }
+        Self { order, task: tokio::spawn(publish(Recorder::new(collector), stop)) }
     }
 
     /// Publishes what there is once more, and ends.
@@ -57,7 +55,7 @@ impl Publishing {
     }
 }
 
-async fn publish(mut publisher: Publisher, mut stop: oneshot::Receiver<()>) {
+async fn publish(mut recorder: Recorder, mut stop: oneshot::Receiver<()>) {
     let mut last = false;
     while !last {
         last = tokio::select! {
@@ -65,38 +63,38 @@ async fn publish(mut publisher: Publisher, mut stop: oneshot::Receiver<()>) {
             _ = &mut stop => true,
         };
         let done = tokio::task::spawn_blocking(move || {
-            if let Err(error) = publisher.tick(now_ms(), last) {
+            if let Err(error) = recorder.tick(now_ms(), last) {
                 tracing::warn!("cannot publish figures: {:#}", anyhow::Error::from(error));
             }
-            publisher
+            recorder
         });
         let Ok(back) = done.await else { return tracing::error!("what publishes figures has failed") };
-        publisher = back;
+        recorder = back;
     }
 }
 
-struct Publisher {
+struct Recorder {
     collector: Arc<Collector>,
     name: String,
     minutes: Minutes,
     results: Results,
     /// From where on power came in that no published minute has yet.
-    touched: Touched,
+    touched: EarliestPower,
     itself_ms: i64,
 }
 
-impl Publisher {
+impl Recorder {
     fn new(collector: Arc<Collector>) -> Self {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let (minutes, results) = (Minutes::default(), Results::default());
-        Self { collector, name, minutes, results, touched: Touched::new(), itself_ms: 0 }
+        Self { collector, name, minutes, results, touched: EarliestPower::new(), itself_ms: 0 }
     }
 
     /// Computes and stores what is new; after a failure the same is tried again. `last` is before the end: then runs do
     /// not wait for late samples.
-    fn tick(&mut self, now_ms: i64, last: bool) -> Result<(), AskError> {
+    fn tick(&mut self, now_ms: i64, last: bool) -> Result<(), RequestError> {
         let collector = Arc::clone(&self.collector);
-        for (host, t_ms) in collector.ingest.take_touched() {
+        for (host, t_ms) in collector.ingest.take_earliest_power() {
             let earliest = self.touched.entry(host).or_insert(t_ms);
             *earliest = t_ms.min(*earliest);
         }
@@ -105,7 +103,7 @@ impl Publisher {
             let from = Sources { store, config: &collector.config, now_ms };
             let mut points = minutes.new_points(&from, &self.touched)?;
             points.extend(results.new_points(&from, last)?);
-            Ok::<_, AskError>(points)
+            Ok::<_, RequestError>(points)
         })?;
         let is_due = last || now_ms - self.itself_ms >= ITSELF_MS;
         if is_due {
@@ -133,7 +131,7 @@ impl Publisher {
     fn itself(&self, t_ms: i64) -> Result<Vec<Point>, StoreError> {
         let tags = vec![(COLLECTOR.to_owned(), self.name.clone())];
         let mut points: Vec<Point> = Vec::new();
-        for (metric, value) in of_itself(&self.collector)? {
+        for (metric, value) in own_metrics(&self.collector)? {
             let field = (metric.field.to_owned(), Value::Float(value as f64));
             match points.iter_mut().find(|point| point.measurement == metric.measurement) {
                 Some(point) => point.fields.push(field),
@@ -147,19 +145,4 @@ impl Publisher {
         }
         Ok(points)
     }
-}
-
-/// What a collector says of itself now.
-pub fn of_itself(collector: &Collector) -> Result<Vec<(&'static Metric, u64)>, StoreError> {
-    let counters = collector.ingest.counters();
-    let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let mut all = vec![
-        (&INGEST_BATCHES, value(&counters.batches)),
-        (&INGEST_BYTES, value(&counters.bytes)),
-        (&INGEST_SAMPLES, value(&counters.samples)),
-        (&INGEST_REFUSED, value(&counters.refused)),
-    ];
-    let size = collector.store.maintenance().map(Maintenance::size_bytes).transpose()?;
-    all.extend(size.map(|bytes| (&STORE_SIZE, bytes)));
-    Ok(all)
 }

@@ -10,7 +10,7 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::Point;
 
 use picollect_analysis::report;
-use picollect_analysis::request::{AskError, Sources};
+use picollect_analysis::request::{RequestError, Sources};
 use picollect_analysis::runs::{self, Run};
 use picollect_store::{Selector, SeriesKey};
 
@@ -27,7 +27,11 @@ pub(super) struct Results(BTreeSet<SeriesKey>);
 
 impl Results {
     /// The points of runs that have ended; with `at_once` those too that ended a moment ago.
-    pub(super) fn new_points(&mut self, from: &Sources<'_>, at_once: bool) -> Result<Vec<Point>, AskError> {
+    pub(super) fn new_points(
+        &mut self,
+        from: &Sources<'_>,
+        at_once: bool,
+    ) -> Result<Vec<Point>, RequestError> {
         let (measurement, field) = (Some(RUN_DOCUMENT.measurement), Some(RUN_DOCUMENT.field));
         let keys = from.store.series(&Selector { measurement, field, tags: &[] })?;
         let recent = Window { start_ms: from.now_ms - BACK_MS, end_ms: from.now_ms };
@@ -48,13 +52,13 @@ impl Results {
 }
 
 /// Whether a collector, perhaps this one before its last start, has judged the run.
-fn is_published(from: &Sources<'_>, key: &SeriesKey) -> Result<bool, AskError> {
+fn is_published(from: &Sources<'_>, key: &SeriesKey) -> Result<bool, RequestError> {
     let tags = [("run", key.tag("run").unwrap_or_default())];
     let (measurement, field) = (Some(RESULT_S.measurement), Some(RESULT_S.field));
     Ok(!from.store.series(&Selector { measurement, field, tags: &tags })?.is_empty())
 }
 
-fn judged(from: &Sources<'_>, run: Run) -> Result<Point, AskError> {
+fn judged(from: &Sources<'_>, run: Run) -> Result<Point, RequestError> {
     let time = run.time;
     let judged = report::run(from, run)?;
     let result = judged.result.as_ref();

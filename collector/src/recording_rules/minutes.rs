@@ -21,9 +21,9 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::Point;
 use picollect_telemetry::{Boundary, Source, Value};
 
-use crate::ingest::Touched;
+use crate::ingest::EarliestPower;
 use picollect_analysis::report::per_kwh;
-use picollect_analysis::request::{AskError, Sources};
+use picollect_analysis::request::{RequestError, Sources};
 use picollect_query::{AROUND_MS, all_power_meters, energy_of, numbers};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
@@ -69,8 +69,8 @@ impl Minutes {
     pub(super) fn new_points(
         &mut self,
         from: &Sources<'_>,
-        touched: &Touched,
-    ) -> Result<Vec<Point>, AskError> {
+        touched: &EarliestPower,
+    ) -> Result<Vec<Point>, RequestError> {
         let mut hosts: BTreeMap<Option<String>, Vec<Meter>> = BTreeMap::new();
         for key in all_power_meters(from.store)? {
             hosts.entry(key.tag(HOST).map(ToOwned::to_owned)).or_default().extend(meter(key));
@@ -224,7 +224,7 @@ struct Prices {
 }
 
 impl Prices {
-    fn read(from: &Sources<'_>) -> Result<Self, AskError> {
+    fn read(from: &Sources<'_>) -> Result<Self, RequestError> {
         let cost = &from.config.cost;
         Ok(Self {
             tariff: cost.tariff_per_kwh.as_ref().map(per_kwh).transpose()?,
@@ -349,7 +349,7 @@ mod tests {
         second: i64,
     ) -> Vec<(i64, String, Vec<f64>)> {
         let from = Sources { store, config, now_ms: START_MS + second * 1000 };
-        let points = minutes.new_points(&from, &Touched::new()).unwrap();
+        let points = minutes.new_points(&from, &EarliestPower::new()).unwrap();
         store.append(&points).unwrap();
         let shown = |point: Point| {
             let boundary = point.tag("boundary").unwrap().to_owned();
@@ -413,7 +413,7 @@ mod tests {
         // Another meter's spool: samples from the first minute on.
         feed(&store, "soc-rails", 0.5, 30..=180);
         let from = Sources { store: &store, config: &config, now_ms: START_MS + 182_000 };
-        let touched = Touched::from([(Some("n".to_owned()), START_MS + 30_000)]);
+        let touched = EarliestPower::from([(Some("n".to_owned()), START_MS + 30_000)]);
         let points = minutes.new_points(&from, &touched).unwrap();
         let rails = points.iter().filter(|point| point.tag("boundary") == Some("soc-rails"));
         assert_eq!((points.len(), rails.count()), (6, 3));
