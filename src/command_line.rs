@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     #[command(flatten)]
-    Collector(Box<picollect_collector::cli::Command>),
+    Collector(Box<picollect_cli::Command>),
     /// The node agent, the same as the small binary picollect-agent
     #[command(subcommand)]
     Agent(Box<picollect_agent::cli::Command>),

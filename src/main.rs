@@ -11,7 +11,7 @@ use crate::command_line::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Collector(command) => picollect_collector::cli::execute(*command),
+        Command::Collector(command) => picollect_cli::execute(*command),
         Command::Agent(command) => picollect_agent::cli::execute(*command),
     };
     picollect_settings::exit::code("picollect", result)

@@ -5,9 +5,9 @@ mod cases;
 
 use std::sync::Arc;
 
-use picollect_collector::store::{Appended, SeriesKey, Store};
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_settings::time::now_ms;
+use picollect_store::{Appended, SeriesKey, Store};
 use picollect_telemetry::line::{Precision, decode};
 
 /// A back end under test.
@@ -118,7 +118,7 @@ fn the_embedded_store_does_what_every_back_end_has_to() {
     conforms(|case| {
         let directory = tempfile::tempdir().expect("a temporary directory").keep();
         let open = move || -> Arc<dyn Store> {
-            Arc::new(picollect_collector::store::open(&directory).expect("the store opens"))
+            Arc::new(picollect_store::open(&directory).expect("the store opens"))
         };
         Subject::new(Box::new(open), Box::new(|| {}), can, case)
     });

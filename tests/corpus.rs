@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use picollect_collector::time::rfc3339;
 use picollect_evaluate::Window;
+use picollect_settings::time::rfc3339;
 
 use crate::process::stdout;
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Durability, Store};
+use picollect_store as store;
+use picollect_store::location::Secrets;
+use picollect_store::{Durability, Store};
 
 use crate::process::{Process, eventually};
 
@@ -231,7 +232,7 @@ impl Thanos {
         // It answers "TSDB not ready" for the first seconds.
         eventually("the cluster takes samples and gives them back", || {
             let batch = picollect_telemetry::line::decode(
-                format!("ready f=1 {}", picollect_collector::time::now_ms()).as_bytes(),
+                format!("ready f=1 {}", picollect_settings::time::now_ms()).as_bytes(),
                 picollect_telemetry::line::Precision::Milliseconds,
                 0,
             );

@@ -4,6 +4,7 @@ mod alert_receivers;
 mod boards;
 mod conformance;
 mod corpus;
+mod documents;
 mod end_to_end;
 mod engine;
 mod golden;

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picollect_collector::store::{self, EmbeddedStore};
+use picollect_store as store;
+use picollect_store::EmbeddedStore;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What a test waits for has to happen within this time on the slowest machine.

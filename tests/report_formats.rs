@@ -1,6 +1,6 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
-use picollect_collector::report::{
+use picollect_analysis::report::{
     Format, Node, NodeTimeline, Report, Run, RunResult, compared, run_page, runs_table, verdict_of_run,
     written,
 };
@@ -134,7 +134,8 @@ fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
     };
     let failed = told(|result| {
         (result.rate, result.rate_per_w, result.rate_per_w_whole) = (None, None, None);
-        (result.verdict, result.reason) = ("failed", Some("residual too large".into()));
+        (result.verdict, result.reason) =
+            (picollect_analysis::runs::Check::Failed, Some("residual too large".into()));
     });
     assert!(failed.contains("– (failed: residual too") && !failed.contains("/W"), "{failed}");
     let no_power = told(|result| (result.rate_per_w, result.rate_per_w_whole) = (None, None));

@@ -5,11 +5,17 @@
 
 mod runs;
 
-use picollect_collector::report::{
+use picollect_analysis::report::{
     Advice, Affordability, Alternative, Cluster, Cost, EnergyFigure, Episode, Format, MeanMax, Missing, Node,
     NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, Thermal, Timeline, written,
 };
-use picollect_collector::time::rfc3339;
+use picollect_evaluate::balance::What;
+use picollect_evaluate::presence::Presence;
+use picollect_evaluate::throttle::Cause;
+use picollect_settings::time::rfc3339;
+use picollect_telemetry::Boundary;
+use picollect_telemetry::NoData;
+use picollect_telemetry::Source;
 
 pub(crate) use runs::{earlier_hpl, hpl, interrupted};
 
@@ -37,7 +43,7 @@ pub(crate) fn sample() -> Report {
         ],
         cluster: cluster(),
         overhead: Some(Overhead {
-            boundary: "wall",
+            boundary: Boundary::Wall,
             outer_w: 29.94,
             nodes_w: 24.61,
             overhead_w: 5.33,
@@ -45,8 +51,8 @@ pub(crate) fn sample() -> Report {
         }),
         nodes: nodes(),
         balance: vec![
-            Outlier { host: "pi-3".into(), what: "hotter", value: 79.2, median: 64.3, z: 5.81 },
-            Outlier { host: "pi-3".into(), what: "slower", value: 0.874, median: 1.0, z: -4.2 },
+            Outlier { host: "pi-3".into(), what: What::Hotter, value: 79.2, median: 64.3, z: 5.81 },
+            Outlier { host: "pi-3".into(), what: What::Slower, value: 0.874, median: 1.0, z: -4.2 },
         ],
         advice: advice(),
         runs: vec![hpl(), interrupted()],
@@ -54,7 +60,7 @@ pub(crate) fn sample() -> Report {
             energy_j: Some(23_600.0),
             mean_w: Some(21.85),
             peak_w: Some(36.1),
-            ..measured("wall", 0.01)
+            ..measured(Boundary::Wall, 0.01)
         }),
         cost: Some(Cost {
             currency: "EUR".into(),
@@ -79,9 +85,9 @@ fn time(second: i64) -> String {
 }
 
 /// A figure of a meter with this relative uncertainty, its numbers still to be filled in.
-fn measured(boundary: &'static str, relative: f64) -> EnergyFigure {
+fn measured(boundary: Boundary, relative: f64) -> EnergyFigure {
     EnergyFigure {
-        source: Some("measured"),
+        source: Some(Source::Measured),
         boundary: Some(boundary),
         coverage: Some(1.0),
         uncertainty_w: Some(30.0 * relative),
@@ -100,13 +106,13 @@ fn cluster() -> Cluster {
             mean_w: Some(29.94),
             peak_w: Some(38.2),
             coverage: Some(0.9997),
-            ..measured("wall", 0.01)
+            ..measured(Boundary::Wall, 0.01)
         },
         nodes_with_energy: 1,
-        by_source: vec![SourcePart { source: "measured", nodes: 1, energy_j: 53_892.0 }],
+        by_source: vec![SourcePart { source: Source::Measured, nodes: 1, energy_j: 53_892.0 }],
         other_boundaries: vec![EnergyFigure {
-            source: Some("estimated"),
-            boundary: Some("node"),
+            source: Some(Source::Estimated),
+            boundary: Some(Boundary::Node),
             coverage: Some(0.943),
             energy_j: Some(44_298.0),
             mean_w: Some(24.61),
@@ -122,7 +128,7 @@ fn nodes() -> Vec<Node> {
         mean_w: Some(mean_w),
         peak_w: Some(mean_w * 1.32),
         uncertainty_w: Some(mean_w * 0.012),
-        ..measured("node", 0.0)
+        ..measured(Boundary::Node, 0.0)
     };
     let hot = Node {
         energy: EnergyFigure { coverage: Some(0.943), ..metered(6.31) },
@@ -135,7 +141,7 @@ fn nodes() -> Vec<Node> {
         episodes: Some(vec![Episode {
             start: time(1200),
             end: time(1212),
-            cause: "under-voltage",
+            cause: Cause::UnderVoltage,
             peak_c: Some(63.1),
             lowest_hz: Some(6.0e8),
             lost_core_s: None,
@@ -145,12 +151,12 @@ fn nodes() -> Vec<Node> {
     };
     let estimated = Node {
         meter: Some("model".into()),
-        energy: EnergyFigure { source: Some("estimated"), uncertainty_w: None, ..metered(5.9) },
+        energy: EnergyFigure { source: Some(Source::Estimated), uncertainty_w: None, ..metered(5.9) },
         thermal: Thermal {
             unknown: Some("the fit explains 41 % of the variance, too little".into()),
             ..Thermal::default()
         },
-        missing: vec![Missing { what: "power meter=ina219-41".into(), why: "absent", since: time(0) }],
+        missing: vec![Missing { what: "power meter=ina219-41".into(), why: NoData::Absent, since: time(0) }],
         ..pi("pi-4", EnergyFigure::default(), Thermal::default())
     };
     vec![
@@ -168,7 +174,7 @@ fn pi(host: &str, energy: EnergyFigure, thermal: Thermal) -> Node {
         model: Some("Raspberry Pi 4 Model B Rev 1.4".into()),
         serials: vec![format!("1000000{}", &host[3..])],
         simulated: false,
-        state: "up",
+        state: Presence::Up,
         meter: Some("ina219-40".into()),
         energy,
         temp_c: MeanMax { mean: Some(58.1), max: Some(65.7) },
@@ -184,12 +190,12 @@ fn silent() -> Node {
     Node {
         host: "pi-5.rack-2.cluster.example.org".into(),
         serials: vec!["10000005".into(), "10000009".into()],
-        state: "late",
+        state: Presence::Late,
         temp_c: MeanMax { mean: Some(49.0), max: Some(52.1) },
         thermal: Thermal { unknown: Some("it has no power figure".into()), ..Thermal::default() },
         missing: vec![
-            Missing { what: "throttle origin=firmware".into(), why: "denied", since: time(0) },
-            Missing { what: "power".into(), why: "absent", since: time(0) },
+            Missing { what: "throttle origin=firmware".into(), why: NoData::Denied, since: time(0) },
+            Missing { what: "power".into(), why: NoData::Absent, since: time(0) },
         ],
         ..Node::default()
     }
@@ -199,7 +205,7 @@ fn hot_episodes() -> Vec<Episode> {
     let episode = |from, to, peak_c, lost_core_s: f64| Episode {
         start: time(from),
         end: time(to),
-        cause: "thermal-hard",
+        cause: Cause::ThermalHard,
         peak_c: Some(peak_c),
         lowest_hz: Some(1.0e9),
         lost_core_s: Some(lost_core_s),

@@ -1,8 +1,9 @@
 //! Fills a data directory as a cluster would have: `fill_store DIR NODES DAYS INTERVAL_S`. Twelve metrics a
 //! node, from which a report is made: what `docs/report-cost.md` measures.
 
-use picollect_collector::store::location::{Location, Secrets};
-use picollect_collector::store::{self, Durability};
+use picollect_store as store;
+use picollect_store::Durability;
+use picollect_store::location::{Location, Secrets};
 use picollect_telemetry::line::{Precision, decode};
 
 /// Samples that are written at once: an hour of a node at ten seconds.

@@ -8,10 +8,10 @@ use std::io::{Error, Result};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use picollect_collector::config::Retention;
 use picollect_collector::retention;
-use picollect_collector::store::{Selector, Store as _, open};
+use picollect_config::Retention;
 use picollect_evaluate::Window;
+use picollect_store::{Selector, Store as _, open};
 
 /// Samples of a node and set in a second.
 const FIELDS: u64 = 12;
@@ -151,7 +151,7 @@ impl Load {
     }
 
     fn paced(&mut self, seconds: i64) -> Result<()> {
-        let (begun, begun_s) = (Instant::now(), picollect_collector::time::now_ms() / 1000);
+        let (begun, begun_s) = (Instant::now(), picollect_settings::time::now_ms() / 1000);
         let mut slowest = Duration::ZERO;
         for second in 0..seconds {
             let due = Duration::from_secs(second.unsigned_abs());

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use picollect_collector::ask::Sources;
-use picollect_collector::config::Config;
-use picollect_collector::store;
-use picollect_collector::summary::Summaries;
+use picollect_analysis::request::Sources;
+use picollect_analysis::summary::Summaries;
+use picollect_config::Config;
+use picollect_store as store;
 
 /// 2026-11-16T23:58:00Z, two minutes before the data of `fill_store` ends.
 const NEAR_THE_END_MS: i64 = 1_794_787_200_000 + (24 * 60 - 2) * 60_000;

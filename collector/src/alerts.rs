@@ -7,15 +7,10 @@
 //! Invariant: whether an alert fires is what the store says, so every collector on it says the same; kept is only what
 //! has been sent.
 
-mod active;
 mod episodes;
 mod message;
-mod question;
 mod receivers;
-pub mod rules;
 mod watch;
 
-pub use active::{Active, State};
-pub use question::AlertsQuestion;
 pub use receivers::{NotSent, try_all};
 pub use watch::Watching;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use picollect_evaluate::Window;
 use picollect_evaluate::cluster::{Figure, speaking_for_node};
 use picollect_evaluate::energy::of_epochs;
+use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
 use picollect_telemetry::catalogue::{
     CLUSTER, COVERAGE, HEADROOM, HOST, INTERVAL_S, Metric, NODE_DOWN, NODE_UP, SIMULATED, TEMP,
@@ -16,9 +17,9 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::Point;
 use picollect_telemetry::{Boundary, Source, Value};
 
-use crate::nodes::{self, Node};
-use crate::query::{latest, points_of, power_meters, series_of, whole};
-use crate::store::{SeriesKey, Store, StoreError};
+use picollect_analysis::nodes::{self, Node};
+use picollect_query::{latest, points_of, power_meters, series_of, whole};
+use picollect_store::{SeriesKey, Store, StoreError};
 
 /// The window of the coverage.
 const HOUR_MS: i64 = 3600 * 1000;
@@ -48,9 +49,9 @@ impl Health {
     fn point(&self, store: &dyn Store, node: &Node, now_ms: i64) -> Result<Point, StoreError> {
         let mut fields = Vec::new();
         let mut say = |metric: &Metric, value: Value| fields.push((metric.field.to_owned(), value));
-        say(&NODE_UP, i64::from(node.state == "up").into());
-        say(&NODE_DOWN, i64::from(node.state == "down").into());
-        if node.state == "up" {
+        say(&NODE_UP, i64::from(node.state == Presence::Up).into());
+        say(&NODE_DOWN, i64::from(node.state == Presence::Down).into());
+        if node.state == Presence::Up {
             self.coverage.get(&node.host).into_iter().for_each(|ratio| say(&COVERAGE, (*ratio).into()));
             headroom_k(store, node, now_ms)?.into_iter().for_each(|kelvin| say(&HEADROOM, kelvin.into()));
         }
@@ -61,7 +62,7 @@ impl Health {
 
 /// The node's own name and cluster, and whether it is simulated, as its own series have them.
 fn tags(store: &dyn Store, node: &Node, now_ms: i64) -> Result<Vec<(String, String)>, StoreError> {
-    let back_ms = now_ms - node.heard_ms + 1;
+    let back_ms = now_ms - node.last_seen_ms + 1;
     let own = latest(store, &node.host, &INTERVAL_S, now_ms, back_ms)?.map(|(key, _)| key.tags);
     let mut tags = own.unwrap_or_else(|| vec![(HOST.to_owned(), node.host.clone())]);
     tags.retain(|(name, _)| [CLUSTER, HOST, SIMULATED].contains(&name.as_str()));
@@ -82,10 +83,10 @@ fn headroom_k(store: &dyn Store, node: &Node, now_ms: i64) -> Result<Option<f64>
 /// is what is still to come at most.
 fn coverage(store: &dyn Store, nodes: &[Node]) -> Result<BTreeMap<String, f64>, StoreError> {
     let mut all = BTreeMap::new();
-    for node in nodes.iter().filter(|node| node.state == "up") {
+    for node in nodes.iter().filter(|node| node.state == Presence::Up) {
         let mut ratios = Vec::new();
         for meter in power_meters(store, Some(&node.host))? {
-            ratios.extend(of_meter(store, &meter, node.heard_ms)?);
+            ratios.extend(of_meter(store, &meter, node.last_seen_ms)?);
         }
         let figures: Vec<Figure> = ratios.iter().map(|(figure, _)| *figure).collect();
         let ratio = speaking_for_node(&figures).map(|index| ratios[index].1);
@@ -112,7 +113,7 @@ fn of_meter(store: &dyn Store, meter: &SeriesKey, end_ms: i64) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Selector, open};
+    use picollect_store::{Selector, open};
     use picollect_telemetry::line::{Precision, decode};
 
     const NOW_MS: i64 = 1_795_443_117_000;
@@ -173,6 +174,6 @@ mod tests {
         let store = open(directory.path()).unwrap();
         let lines = b"cpu,host=foreign usage=1 1000\nhealth,host=foreign up=0i 900000\n";
         store.append(&decode(lines, Precision::Milliseconds, 0).points).unwrap();
-        assert_eq!(nodes::observe(&store, 900_000).unwrap()[0].heard_ms, 1000);
+        assert_eq!(nodes::observe(&store, 900_000).unwrap()[0].last_seen_ms, 1000);
     }
 }

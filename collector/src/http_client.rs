@@ -5,10 +5,10 @@
 
 mod challenge;
 
-use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use picollect_config::Credentials;
 use picollect_settings::hex;
 use picollect_telemetry::NoData;
 use serde_json::Value;
@@ -25,21 +25,6 @@ pub const TIMEOUT: Duration = Duration::from_secs(2);
 pub const MAX_BODY_BYTES: u64 = 64 * 1024;
 /// Bytes of the random text that each authenticated request carries.
 const CLIENT_NONCE_BYTES: usize = 16;
-
-/// Who asks.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The user's name.
-    pub user: String,
-    /// The password; never printed.
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
-    }
-}
 
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use picollect_telemetry::catalogue::{HOST, JOULES};
 use picollect_telemetry::line::{Batch, Point, Precision};
 
-use crate::store::{Appended, Refusal, Store, StoreError};
+use picollect_store::{Appended, Refusal, Store, StoreError};
 
 /// So many refusals are spelled out in an answer; the rest is counted.
 const MAX_REASONS: usize = 10;
@@ -16,10 +16,10 @@ const MAX_REASONS: usize = 10;
 /// else; such a sample would be the newest for ever, and would never be deleted as old.
 const MAX_AHEAD_MS: i64 = 24 * 3600 * 1000;
 /// Hosts whose power is remembered as new; those beyond are looked at by the order of their samples only.
-const MAX_TOUCHED: usize = 10_000;
+const MAX_POWER_HOSTS: usize = 10_000;
 
 /// The earliest power sample of each host, Unix milliseconds; `None` is what has no host.
-pub type Touched = HashMap<Option<String>, i64>;
+pub type EarliestPower = HashMap<Option<String>, i64>;
 
 /// The memory of so many points is kept for the next body,
 const KEPT_POINTS: usize = 4000;
@@ -90,7 +90,7 @@ impl Outcome {
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
-    touched: Mutex<Touched>,
+    touched: Mutex<EarliestPower>,
     spare: Mutex<Vec<Batch>>,
 }
 
@@ -106,7 +106,7 @@ impl Ingest {
     }
 
     /// From where on power came in since this was last asked.
-    pub fn take_touched(&self) -> Touched {
+    pub fn take_earliest_power(&self) -> EarliestPower {
         std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -114,7 +114,7 @@ impl Ingest {
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         for point in points.iter().filter(|point| point.measurement == JOULES.measurement) {
             let host = point.tag(HOST).map(ToOwned::to_owned);
-            if touched.len() < MAX_TOUCHED || touched.contains_key(&host) {
+            if touched.len() < MAX_POWER_HOSTS || touched.contains_key(&host) {
                 let earliest = touched.entry(host).or_insert(point.t_ms);
                 *earliest = point.t_ms.min(*earliest);
             }
@@ -211,7 +211,7 @@ mod tests {
 
     fn ingest(bodies: &[&str]) -> Outcome {
         let directory = tempfile::tempdir().unwrap();
-        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
         let outcomes =
             bodies.iter().map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7, None).unwrap());
         outcomes.last().expect("at least one body")
@@ -247,11 +247,14 @@ mod tests {
     #[test]
     fn the_earliest_power_of_each_host_is_told_once() {
         let directory = tempfile::tempdir().unwrap();
-        let ingest = Ingest::new(Arc::new(crate::store::open(directory.path()).unwrap()));
+        let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
         let body =
             "power,host=a watts=1 9\npower,host=a watts=1 7\npower watts=1 8\nthermal,host=b temp_c=1 1";
         ingest.body(body.as_bytes(), Precision::Seconds, 0, None).unwrap();
-        assert_eq!(ingest.take_touched(), Touched::from([(Some("a".to_owned()), 7000), (None, 8000)]));
-        assert_eq!(ingest.take_touched(), Touched::new());
+        assert_eq!(
+            ingest.take_earliest_power(),
+            EarliestPower::from([(Some("a".to_owned()), 7000), (None, 8000)])
+        );
+        assert_eq!(ingest.take_earliest_power(), EarliestPower::new());
     }
 }

@@ -12,11 +12,11 @@ use picollect_telemetry::catalogue::RESOLUTION;
 use picollect_telemetry::line::{LineWriter, Precision, decode};
 use tokio::task::{self, JoinHandle};
 
-use crate::config::{Keep, Retention};
-use crate::query::resolution_s;
-use crate::runs;
-use crate::store::{EmbeddedStore, Resolution, Store as _, StoreError};
-use crate::time::{millis, now_ms, rfc3339};
+use picollect_analysis::runs;
+use picollect_config::{Keep, Retention};
+use picollect_query::resolution_s;
+use picollect_settings::time::{millis, now_ms, rfc3339};
+use picollect_store::{EmbeddedStore, Resolution, Store as _, StoreError};
 
 /// Old data is looked for so often.
 const CHECK: Duration = Duration::from_secs(3600);
@@ -159,9 +159,9 @@ mod tests {
     use picollect_telemetry::Value;
 
     use super::*;
-    use crate::config::QueryConfig;
-    use crate::prometheus_api::evaluate;
-    use crate::store::{Selector, open};
+    use picollect_config::QueryConfig;
+    use picollect_query::prometheus_api::evaluate;
+    use picollect_store::{Selector, open};
 
     const DAY_MS: i64 = 24 * 3_600_000;
     const NOW_MS: i64 = 400 * DAY_MS + 5;

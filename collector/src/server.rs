@@ -1,7 +1,7 @@
 //! The collector at work: opens the data directory and answers on a listener until told to stop.
 
 mod connections;
-pub(crate) mod own_certificate;
+mod own_certificate;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,16 +16,18 @@ use tokio::task::JoinHandle;
 
 use self::connections::{MAX_CONNECTIONS, bounded};
 use self::own_certificate::Own;
+pub use self::own_certificate::authority_file;
+use crate::Collector;
 use crate::alerts::Watching;
-use crate::config::{Config, Retention};
-use crate::data_dir::{self, Lock};
-use crate::place::{Opened, Place};
-use crate::published::Publishing;
+use crate::recording_rules::RecordingRules;
 use crate::retention;
-use crate::store::StoreError;
 use crate::tokens::Tokens;
 use crate::wall::poll::Polling;
-use crate::web::{Collector, router};
+use crate::web::router;
+use picollect_config::data_dir::{self, Lock};
+use picollect_config::place::{Opened, Place};
+use picollect_config::{Config, Retention};
+use picollect_store::StoreError;
 
 /// How to serve, beside what and where.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +71,7 @@ pub struct Server {
     retention: Option<JoinHandle<()>>,
     polling: Polling,
     watching: Watching,
-    publishing: Publishing,
+    publishing: RecordingRules,
     _lock: Lock,
 }
 
@@ -133,7 +135,7 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
     let watching =
         Watching::start(&collector.store, &options.config, data).context("cannot start the alerts")?;
-    let publishing = Publishing::start(Arc::clone(&collector));
+    let publishing = RecordingRules::start(Arc::clone(&collector));
     let server =
         Server { address, scheme, handle, task, retention, polling, watching, publishing, _lock: lock };
     Ok((server, collector))

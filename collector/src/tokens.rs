@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use self::codes::{CodeError, Codes};
-use crate::time;
+use picollect_settings::time;
 
 const FILE: &str = "tokens.json";
 
@@ -70,7 +70,8 @@ pub enum JoinError {
 /// Longest name of a node in bytes: that of a host in the DNS.
 const MAX_NODE_NAME: usize = 253;
 
-pub(crate) fn is_node_name(name: &str) -> bool {
+/// Whether a node may have this name: what a host in the DNS may have.
+pub fn is_node_name(name: &str) -> bool {
     (1..=MAX_NODE_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 

@@ -1,5 +1,5 @@
 //! The collector over HTTP: InfluxDB's write path with its status codes and error JSON (`write.rs`), the answers to
-//! questions, a health check, and the collector's own metrics.
+//! requests, a health check, and the collector's own metrics.
 //!
 //! Invariant: nothing outside this module and the agent's `push` knows HTTP.
 
@@ -9,7 +9,7 @@ mod write;
 use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::extract::{self, DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -19,78 +19,24 @@ use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
-use crate::alerts::AlertsQuestion;
-use crate::ask::{AskError, FINDINGS_HEADER, Question, Sources};
-use crate::config::Config;
-use crate::ingest::Ingest;
-use crate::nodes;
-use crate::prometheus_api::{Format, last_samples};
-use crate::published;
-use crate::questions::{NodesQuestion, ReportQuestion, RunQuestion, RunsQuestion};
-use crate::scaling::ScalingQuestion;
-use crate::store::{Store, StoreError, remembering};
-use crate::summary::Summaries;
-use crate::time::now_ms;
+use crate::Collector;
+use crate::own_metrics::own_metrics;
 use crate::tokens::codes::CodeError;
 use crate::tokens::{Grant, JoinError, Scope, Tokens};
+use picollect_analysis::alerts::AlertsRequest;
+use picollect_analysis::nodes;
+use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, answered};
+use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
+use picollect_analysis::scaling::ScalingRequest;
+use picollect_query::prometheus_api::{Format, last_samples};
+use picollect_settings::time::now_ms;
+use picollect_store::{StoreError, remembering};
 
 /// Largest body of a node that joins: a code and a name.
 const MAX_JOIN_BYTES: usize = 4096;
-/// Bodies in memory at once; more senders are asked to come back.
-const MAX_BODIES: usize = 8;
-/// Queries of Prometheus' API under way at once; more of them wait for their turn.
-const MAX_QUERIES: usize = 2;
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
-
-/// What the handlers share.
-pub struct Collector {
-    /// Where samples lie.
-    pub store: Arc<dyn Store>,
-    /// The way in.
-    pub ingest: Ingest,
-    /// Who may do what.
-    pub tokens: Tokens,
-    /// What is configured.
-    pub config: Config,
-    /// PEM: who signed the collector's certificate, where it made that itself.
-    pub authority: Option<String>,
-    summaries: Summaries,
-    store_identity: String,
-    bodies: Semaphore,
-    queries: Semaphore,
-}
-
-impl Collector {
-    /// A collector on this store with these tokens and this configuration.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
-        let ingest = Ingest::new(Arc::clone(&store));
-        let store_identity = store.identity()?;
-        let (bodies, queries) = (Semaphore::new(MAX_BODIES), Semaphore::new(MAX_QUERIES));
-        let summaries = Summaries::default();
-        Ok(Self {
-            store,
-            ingest,
-            tokens,
-            config,
-            authority: None,
-            summaries,
-            store_identity,
-            bodies,
-            queries,
-        })
-    }
-
-    /// The cluster now, in a few figures.
-    pub fn summary(&self) -> Result<Summary, AskError> {
-        let config = &self.config;
-        remembering(self.store.as_ref(), |store| {
-            self.summaries.at(&Sources { store, config, now_ms: now_ms() })
-        })
-    }
-}
 
 /// All routes.
 pub fn router(collector: Arc<Collector>) -> Router {
@@ -103,12 +49,12 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
-        .route(AlertsQuestion::PATH, get(answer::<AlertsQuestion>))
-        .route(NodesQuestion::PATH, get(answer::<NodesQuestion>))
-        .route(ReportQuestion::PATH, get(answer::<ReportQuestion>))
-        .route(RunQuestion::PATH, get(answer::<RunQuestion>))
-        .route(RunsQuestion::PATH, get(answer::<RunsQuestion>))
-        .route(ScalingQuestion::PATH, get(answer::<ScalingQuestion>))
+        .route(AlertsRequest::PATH, get(answer::<AlertsRequest>))
+        .route(NodesRequest::PATH, get(answer::<NodesRequest>))
+        .route(ReportRequest::PATH, get(answer::<ReportRequest>))
+        .route(RunRequest::PATH, get(answer::<RunRequest>))
+        .route(RunsRequest::PATH, get(answer::<RunsRequest>))
+        .route(ScalingRequest::PATH, get(answer::<ScalingRequest>))
         .merge(prometheus::routes())
         .fallback(write::no_such_path)
         .method_not_allowed_fallback(write::no_such_method)
@@ -118,7 +64,11 @@ pub fn router(collector: Arc<Collector>) -> Router {
 
 /// Every answer tells the collector's time, its store and its version of the protocol: an agent without a
 /// clock of its own follows the first, and fails over only within the second.
-async fn introduce(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
+async fn introduce(
+    State(collector): State<Arc<Collector>>,
+    request: extract::Request,
+    next: Next,
+) -> Response {
     let mut answer = next.run(request).await;
     let mut say = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -248,19 +198,19 @@ fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<Grant
     })
 }
 
-/// Answers a question; its findings stand in a header.
-async fn answer<Q: Question>(
+/// Answers a request; its findings stand in a header.
+async fn answer<Q: Request>(
     State(collector): State<Arc<Collector>>,
     headers: HeaderMap,
-    question: Result<Query<Q>, QueryRejection>,
+    request: Result<Query<Q>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     authorize_reading(&collector.tokens, &headers)?;
     let wrong = |error: QueryRejection| Refusal::new(StatusCode::BAD_REQUEST, "invalid", error.body_text());
-    let Query(question) = question.map_err(wrong)?;
-    let format = question.format();
+    let Query(request) = request.map_err(wrong)?;
+    let format = request.format();
     let answered = tokio::task::spawn_blocking(move || {
         let Collector { store, config, .. } = collector.as_ref();
-        remembering(store.as_ref(), |store| question.answer(&Sources { store, config, now_ms: now_ms() }))
+        remembering(store.as_ref(), |store| answered(&request, &Sources { store, config, now_ms: now_ms() }))
     });
     let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
     let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
@@ -274,12 +224,12 @@ async fn answer<Q: Question>(
     Ok(response)
 }
 
-fn no_answer(error: AskError) -> Refusal {
+fn no_answer(error: RequestError) -> Refusal {
     match error {
-        AskError::Question(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
-        AskError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
-        AskError::Store(error) => store_failed(error),
-        AskError::Rule(_) | AskError::Json(_) => Refusal::internal(&error.into()),
+        RequestError::Invalid(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
+        RequestError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
+        RequestError::Store(error) => store_failed(error),
+        RequestError::Rule(_) | RequestError::Json(_) => Refusal::internal(&error.into()),
     }
 }
 
@@ -330,7 +280,7 @@ async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) ->
 
 fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
     let mut text = String::new();
-    for (metric, value) in published::of_itself(collector)? {
+    for (metric, value) in own_metrics(collector)? {
         let (name, kind) = (metric.prometheus_name(), metric.kind.as_str());
         let (family, help) = (format.family(&name), metric.help);
         text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");

@@ -4,7 +4,7 @@
 //!
 //! Texts are templates without a dollar sign, which Grafana would take for the beginning of a variable.
 
-use picollect_collector::alerts::rules::{RULES, Rule, filled};
+use picollect_evaluate::alert_rules::{RULES, Rule, filled};
 use serde_json::{Value as Json, json};
 
 use crate::File;
@@ -28,7 +28,7 @@ pub(crate) fn files() -> Vec<File> {
 }
 
 fn prometheus() -> String {
-    let head = "# Made by picollect-dashboards from collector/src/alerts/rules.rs; docs/alerts.md says what to do.\n";
+    let head = "# Made by picollect-dashboards from crates/evaluate/src/alert_rules.rs; docs/alerts.md says what to do.\n";
     let rules: String = RULES.iter().map(prometheus_rule).collect();
     format!("{head}groups:\n  - name: picollect\n    interval: {INTERVAL}\n    rules:\n{rules}")
 }

@@ -3,7 +3,7 @@
 
 use crate::dashboard::Dashboard;
 use crate::grafana::Variant;
-use crate::layout::{Place, places};
+use crate::layout::{GridPos, places};
 use crate::panel::{Panel, Shape};
 
 /// Height of a row of Grafana's grid and the gap between two, in CSS pixels.
@@ -37,8 +37,8 @@ fn section(dashboard: &Dashboard) -> String {
     format!("<h2>{title}</h2>\n<p>{about}</p>\n<div class=\"grid\">\n{boxes}</div>\n")
 }
 
-fn shown(panel: &Panel, place: Place) -> String {
-    let Place { x, y, w, h } = place;
+fn shown(panel: &Panel, place: GridPos) -> String {
+    let GridPos { x, y, w, h } = place;
     let queries: Vec<String> = panel.queries.iter().map(|query| escape(&query.promql)).collect();
     format!(
         "<div class=\"panel\" style=\"grid-area:{}/{}/span {h}/span {w};--h:{}px\"><h3>{}</h3><div class=\"kind\">{}, {}; \
@@ -72,9 +72,10 @@ fn escape(text: &str) -> String {
 /// The table of panels and engines, in Markdown.
 pub(crate) fn table(dashboards: &[Dashboard]) -> String {
     let mut text = String::from(
-        "# Panels and engines\n\nMade by picollect-dashboards. Each *yes* is asked of a running engine with a demo's data by \
-         `every_query_of_every_dashboard_is_answered_by_every_engine` (`tests/end_to_end/dashboards/`), where what may be empty \
-         for the demo is listed with its reason. [The layouts](dashboards-layout.html) have the queries.\n\n\
+        "# Panels and engines\n\nMade by picollect-dashboards. Each *yes* is asked of a running engine with a demo's data by\n\
+         `every_query_of_every_dashboard_is_answered_by_every_engine` (`tests/end_to_end/dashboards/`), where\n\
+         what may be empty for the demo is listed with its reason. [The layouts](dashboards-layout.html) have\n\
+         the queries.\n\n\
          | dashboard | panel | collector | Prometheus | VictoriaMetrics | InfluxDB 2 | says where there is nothing |\n\
          |---|---|---|---|---|---|---|\n",
     );

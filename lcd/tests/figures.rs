@@ -382,9 +382,10 @@ fn health() -> String {
     let back = (1..=400).map(|n| back_after(Duration::from_millis(n * 37))).max().unwrap();
     assert!(back <= 3 * SECOND, "{back:?}");
     format!(
-        "\n## Healing\n\nInitialising and painting a 16×2 page anew every {} s, and reading the port every second, takes \
-         {share:.2} % of the bus's time, at most {:.2} ms at once. A panel that is not there costs\n{missing:.1} ms of bus \
-         in a minute; pulled for 37 ms to 14.8 s and put back (400 cases), it showed its page {:.2} s later at most.\n",
+        "\n## Healing\n\nInitialising and painting a 16×2 page anew every {} s, and reading the port every second,\n\
+         takes {share:.2} % of the bus's time, at most {:.2} ms at once. A panel that is not there costs\n\
+         {missing:.1} ms of bus in a minute; pulled for 37 ms to 14.8 s and put back (400 cases), it showed its\n\
+         page {:.2} s later at most.\n",
         HEAL_PERIOD.as_secs(),
         ms(healing.longest),
         back.as_secs_f64()
@@ -420,9 +421,11 @@ fn device() -> String {
     let changes: Vec<_> = written.into_iter().skip(1).filter(|bytes| *bytes > 0).collect();
     let mean = changes.iter().sum::<usize>() as f64 / changes.len() as f64;
     format!(
-        "\n## A panel of the kernel's\n\nWhere the kernel's driver has the panel (`device` in `[lcd]`), what the bus carries is the driver's affair. Into its device go {} bytes for a \
-         full 16×2 frame, {} for a\nfull 20×4 frame and {mean:.1} for the usual refresh of the trace above. A jump is an escape code of up to ten bytes, but to the \
-         panel it is one instruction, like a character; so\nno unchanged cell is rewritten to spare one.\n",
+        "\n## A panel of the kernel's\n\n\
+         Where the kernel's driver has the panel (`device` in `[lcd]`), what the bus carries is the driver's\n\
+         affair. Into its device go {} bytes for a full 16×2 frame, {} for a full 20×4 frame and {mean:.1} for\n\
+         the usual refresh of the trace above. A jump is an escape code of up to ten bytes, but to the panel\n\
+         it is one instruction, like a character; so no unchanged cell is rewritten to spare one.\n",
         full(Size::SMALL),
         full(Size::LARGE)
     )
@@ -448,36 +451,46 @@ fn the_page_of_figures_is_what_the_model_says() {
 const PAGE: &str = "\
 # What the panel costs the bus
 
-Written by a test; this command reproduces every figure, and with `UPDATE_GOLDEN=1` before it writes this page anew:
+Written by a test; this command reproduces every figure, and with `UPDATE_GOLDEN=1` before it writes
+this page anew:
 
     cargo test -p picollect-lcd --test lcd figures
 
-A panel is modelled at its pins (`lcd/src/panel_model.rs`): an HD44780 behind a PCF8574 on a bus of 100 kHz, where a byte takes 90 µs. All drivers speak to the
-same model. Not counted is what a real machine adds between transactions, which makes many small ones cost more than here.
+A panel is modelled at its pins (`lcd/src/panel_model.rs`): an HD44780 behind a PCF8574 on a bus of
+100 kHz, where a byte takes 90 µs. All drivers speak to the same model. Not counted is what a real
+machine adds between transactions, which makes many small ones cost more than here.
 
-*Bytes* are those after the addresses. *The least possible* is one transaction: four bytes for each character and each cursor move, and one whenever RS changes,
-which has to stand before E rises. A 20×4 panel needs no move, because its rows follow each other in the controller's memory (first, third,
-second, fourth), the memory is a ring, and the last frame has ended where the next begins.
+*Bytes* are those after the addresses. *The least possible* is one transaction: four bytes for each
+character and each cursor move, and one whenever RS changes, which has to stand before E rises. A
+20×4 panel needs no move, because its rows follow each other in the controller's memory (first,
+third, second, fourth), the memory is a ring, and the last frame has ended where the next begins.
 
-*Rules broken* are those of the HD44780's datasheet, found by the model while the frame is written: RS that changes together with E, an instruction before the controller is ready. Both published drivers
-also break some while initialising (neither waits the 1.52 ms that clearing takes), and are given a second after it.
+*Rules broken* are those of the HD44780's datasheet, found by the model while the frame is written:
+RS that changes together with E, an instruction before the controller is ready. Both published
+drivers also break some while initialising (neither waits the 1.52 ms that clearing takes), and are
+given a second after it.
 ";
 
 const REFRESHES: &str = "
 ## The usual refresh
 
-Ten minutes of a node's page on a 16×2 panel, once a second; temperature and power change as on a Pi 4 that computes for eight of them. The two other drivers do not know
-what stands on the panel and write all of it. Seconds in which nothing changes are left out; healing falls between the refreshes and is counted below.
+Ten minutes of a node's page on a 16×2 panel, once a second; temperature and power change as on a Pi
+4 that computes for eight of them. The two other drivers do not know what stands on the panel and
+write all of it. Seconds in which nothing changes are left out; healing falls between the refreshes
+and is counted below.
 
 | who | bytes with addresses, mean | bus, mean | median | 95 of 100 within |
 |---|---|---|---|---|
 ";
 
 const NOTES: &str = "
-picollect reads the expander's port before each refresh (two bytes with the address): one that does not read as it was written has lost its power, and what would be written to the panel
-now would be taken for something else. That is the difference to the least possible, and the addresses of a frame that is cut so that no
-transaction is longer than 5 ms.
+picollect reads the expander's port before each refresh (two bytes with the address): one that does
+not read as it was written has lost its power, and what would be written to the panel now would be
+taken for something else. That is the difference to the least possible, and the addresses of a frame
+that is cut so that no transaction is longer than 5 ms.
 
-The property test (`lcd/src/display/tests/any_sequence.rs`: any pictures, faults at any byte, power failures and disturbed lines, in any order) was run once with 100,000 cases on 23 November
-2026, in about a minute: `PICOLLECT_LCD_CASES=100000 cargo test --release -p picollect-lcd any_sequence`. The ordinary test takes 1,000.
+The property test (`lcd/src/display/tests/any_sequence.rs`: any pictures, faults at any byte, power
+failures and disturbed lines, in any order) was run once with 100,000 cases on 23 November 2026, in
+about a minute: `PICOLLECT_LCD_CASES=100000 cargo test --release -p picollect-lcd any_sequence`. The
+ordinary test takes 1,000.
 ";

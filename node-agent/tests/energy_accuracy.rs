@@ -192,10 +192,10 @@ fn joules_do_not_depend_on_the_push_interval_and_polling_is_far_off() {
     page += NOTES;
     write!(
         page,
-        "\nThe INA219 averages the shunt first and the bus voltage after it (datasheet SBOS448G, 8.3). With 128 samples \
-         of the shunt and one of the voltage, as the agent sets it, the chip's own sum\nover stretches of ten \
-         seconds is typically {ours:.2} % off; with 128 of both, when the current goes unwatched half of the time, \
-         {both:.2} %.\n"
+        "\nThe INA219 averages the shunt first and the bus voltage after it (datasheet SBOS448G, 8.3). With 128\n\
+         samples of the shunt and one of the voltage, as the agent sets it, the chip's own sum over stretches\n\
+         of ten seconds is typically {ours:.2} % off; with 128 of both, when the current goes unwatched half of\n\
+         the time, {both:.2} %.\n"
     )
     .unwrap();
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/energy-accuracy.md");
@@ -220,19 +220,25 @@ fn a_chip_with_a_clock_of_its_own_is_followed_all_the_same() {
 const PAGE: &str = "\
 # How exact the joules are
 
-Written by a test; this command reproduces every figure, and with `UPDATE_GOLDEN=1` before it writes this page anew:
+Written by a test; this command reproduces every figure, and with `UPDATE_GOLDEN=1` before it writes
+this page anew:
 
     cargo test -p picollect-agent --test agent energy_accuracy
 
-An INA219 is simulated at its registers (128 samples averaged, 0.1 Ω; rounding to 10 µV and 4 mV as in the chip). Behind it a Pi 4 runs HPL for nine of ten
-minutes: idle with short wake-ups, all cores busy, a pause for each exchange of a panel, bursts of 100 ms at irregular times. The agent's own bus reader reads it, in virtual time.
+An INA219 is simulated at its registers (128 samples averaged, 0.1 Ω; rounding to 10 µV and 4 mV as
+in the chip). Behind it a Pi 4 runs HPL for nine of ten minutes: idle with short wake-ups, all cores
+busy, a pause for each exchange of a panel, bursts of 100 ms at irregular times. The agent's own bus
+reader reads it, in virtual time.
 
 | who | says | sensor's own sum | off by | exact energy | off by |
 |---|---|---|---|---|---|
 ";
 
 const NOTES: &str = "
-*Sensor's own sum*: what the registers showed, times the length of each conversion, over all conversions; it holds half a conversion more at either end than the agent's total.
-*Exact energy*: the integral of the supply's power over the time that the agent says it covers. *Polling*: the same supply read every 15 s and joined by straight lines, begun at 150 different
-moments. The sensor's gain and offset errors (±0.5 %, ±100 µV) come on top of all of these; `picollect agent calibrate` removes most of them.
+*Sensor's own sum*: what the registers showed, times the length of each conversion, over all
+conversions; it holds half a conversion more at either end than the agent's total. *Exact energy*:
+the integral of the supply's power over the time that the agent says it covers. *Polling*: the same
+supply read every 15 s and joined by straight lines, begun at 150 different moments. The sensor's
+gain and offset errors (±0.5 %, ±100 µV) come on top of all of these; `picollect agent calibrate`
+removes most of them.
 ";

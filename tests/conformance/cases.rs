@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use picollect_collector::store::{Bucket, Selector};
+use picollect_store::{Bucket, Selector};
 use picollect_telemetry::Value;
 
 use super::Subject;

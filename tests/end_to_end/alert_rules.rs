@@ -7,14 +7,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use picollect_collector::alerts::AlertsQuestion;
-use picollect_collector::alerts::rules::{RULES, Rule};
-use picollect_collector::ask::{Question as _, Sources};
-use picollect_collector::config::Config;
-use picollect_collector::report::Format;
-use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Durability, Store};
-use picollect_collector::time::now_ms;
+use picollect_analysis::alerts::AlertsRequest;
+use picollect_analysis::report::Format;
+use picollect_analysis::request::{Sources, answered};
+use picollect_config::Config;
+use picollect_evaluate::alert_rules::{RULES, Rule};
+use picollect_settings::time::now_ms;
+use picollect_store as store;
+use picollect_store::location::Secrets;
+use picollect_store::{Durability, Store};
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::Value;
 
@@ -66,8 +67,8 @@ fn all_that_can_be_wrong(now_ms: i64) -> String {
 /// As the collector says it.
 fn by_the_collector(store: &dyn Store, now_ms: i64) -> Found {
     let config = Config::default();
-    let question = AlertsQuestion { format: Format::Json };
-    let answer = question.answer(&Sources { store, config: &config, now_ms }).expect("an answer");
+    let request = AlertsRequest { format: Format::Json };
+    let answer = answered(&request, &Sources { store, config: &config, now_ms }).expect("an answer");
     let rules: Vec<Value> = serde_json::from_str(&answer.text).expect("JSON");
     let one = |alert: &Value| {
         let labels: BTreeMap<String, String> =

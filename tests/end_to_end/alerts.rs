@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use picollect_collector::query::series_of;
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_query::series_of;
+use picollect_settings::time::now_ms;
 use picollect_telemetry::catalogue::NODE_UP;
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@ use std::net::TcpListener;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use picollect_collector::store::{Selector, Store as _};
 use picollect_settings::exit;
+use picollect_store::{Selector, Store as _};
 use serde_json::Value;
 
 use crate::process::{Collector, run};

@@ -5,9 +5,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use picollect_collector::query::whole;
-use picollect_collector::store::{Selector, Store};
 use picollect_evaluate::Window;
+use picollect_query::whole;
+use picollect_store::{Selector, Store};
 use picollect_telemetry::catalogue::{DROPPED_LINES, HOST, QUEUED_LINES, SAMPLES};
 
 use crate::process::{Collector, Process, eventually, picollect};

@@ -64,7 +64,7 @@ fn a_real_telegraf_pushes_and_its_node_is_there() {
 }
 
 fn stored(collector: &Collector, measurement: &str) -> bool {
-    use picollect_collector::store::{Selector, Store as _};
+    use picollect_store::{Selector, Store as _};
     let selector = Selector { measurement: Some(measurement), ..Selector::default() };
     !collector.store().series(&selector).unwrap().is_empty()
 }

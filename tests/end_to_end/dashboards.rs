@@ -4,8 +4,9 @@ mod asked;
 mod engines;
 mod types;
 
-use picollect_collector::store::{self, Selector, Store as _};
-use picollect_collector::time::now_ms;
+use picollect_settings::time::now_ms;
+use picollect_store as store;
+use picollect_store::{Selector, Store as _};
 use picollect_telemetry::catalogue::{ENERGY_COVERED_S, ENERGY_J, Metric};
 
 use crate::corpus::{Trace, epoch_traces};

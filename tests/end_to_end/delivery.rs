@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use picollect_collector::query::{AROUND_MS, energy_points, latest, series_of};
-use picollect_collector::store::Store;
-use picollect_collector::time::{now_ms, rfc3339};
 use picollect_evaluate::Window;
+use picollect_query::{AROUND_MS, energy_points, latest, series_of};
+use picollect_settings::time::{now_ms, rfc3339};
+use picollect_store::Store;
 use picollect_telemetry::catalogue::{JOULES, SAMPLES, TEMP};
 use serde_json::Value;
 

@@ -6,10 +6,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use picollect_collector::query::{AROUND_MS, series_of};
-use picollect_collector::store::{self, Store};
-use picollect_collector::time::parse_rfc3339;
 use picollect_evaluate::Window;
+use picollect_query::{AROUND_MS, series_of};
+use picollect_settings::time::parse_rfc3339;
+use picollect_store as store;
+use picollect_store::Store;
 use picollect_telemetry::catalogue::{Metric, SIM_JOULES, SIM_SINCE_MS};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;

@@ -4,11 +4,11 @@
 
 mod machine;
 
-use picollect_collector::query::{energy_points, series_of};
 use picollect_evaluate::Window;
 use picollect_evaluate::energy::{EnergyPoint, of_epochs};
 use picollect_evaluate::series::Sample;
 use picollect_lcd::{Backlight, Frame, Size, png};
+use picollect_query::{energy_points, series_of};
 use picollect_telemetry::catalogue::{
     DROPPED_LINES, JOULES, MEASURED_HZ, Metric, NODE_INFO, SAMPLES, TEMP, THROTTLED, UNDER_VOLTAGE,
 };

@@ -8,9 +8,9 @@ mod twenty_agents;
 
 use std::collections::HashSet;
 
-use picollect_collector::store::Selector;
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_settings::time::now_ms;
+use picollect_store::Selector;
 use picollect_telemetry::line::{Precision, decode};
 
 use crate::conformance::{Abilities, Subject, conforms};

@@ -102,10 +102,10 @@ fn evaluated(readings: &[(f64, f64)]) -> Value {
             format!("agent,host=pi-{node} interval_s=10 {at_ms:.0}\n")
         })
         .collect();
-    let store = picollect_collector::store::open(&data).expect("the store opens");
+    let store = picollect_store::open(&data).expect("the store opens");
     let precision = picollect_telemetry::line::Precision::Milliseconds;
     let points = picollect_telemetry::line::decode(nodes.as_bytes(), precision, 0).points;
-    picollect_collector::store::Store::append(&store, &points).expect("the store writes");
+    picollect_store::Store::append(&store, &points).expect("the store writes");
     drop(store);
 
     let (wall, output) = (directory.path().join("socket.log"), directory.path().join("HPL.out"));

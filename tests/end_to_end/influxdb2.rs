@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Durability, Selector, SeriesKey, Store, StoreError};
-use picollect_collector::time::{now_ms, rfc3339};
 use picollect_evaluate::Window;
+use picollect_settings::time::{now_ms, rfc3339};
+use picollect_store as store;
+use picollect_store::location::Secrets;
+use picollect_store::{Durability, Selector, SeriesKey, Store, StoreError};
 use picollect_telemetry::Value;
 use picollect_telemetry::catalogue::SAMPLES;
 use picollect_telemetry::line::{Point, Precision, decode};

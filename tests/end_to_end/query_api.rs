@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use picollect_collector::store::Store as _;
 use picollect_promql::{Labels, Series};
+use picollect_store::Store as _;
 use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::{Value as Json, json};

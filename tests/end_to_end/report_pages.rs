@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use picollect_collector::report::Format;
+use picollect_analysis::report::Format;
 
 use crate::sample_report::{in_format, sample};
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use picollect_collector::query::series_of;
 use picollect_evaluate::Window;
+use picollect_query::series_of;
 use picollect_telemetry::catalogue::SAMPLES;
 
 use crate::process::{Collector, Process, eventually, picollect, run, stdout};

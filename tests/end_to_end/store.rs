@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use picollect_collector::store::{Selector, Store as _};
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_settings::time::now_ms;
+use picollect_store::{Selector, Store as _};
 
 use crate::process::Collector;
 

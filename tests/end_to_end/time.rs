@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use picollect_collector::query::series_of;
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
 use picollect_evaluate::series::Sample;
+use picollect_query::series_of;
+use picollect_settings::time::now_ms;
 use picollect_telemetry::catalogue::{NODE_INFO, SAMPLES};
 
 use crate::process::{Collector, Process, eventually, picollect};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use picollect_collector::query::series_of;
 use picollect_evaluate::Window;
+use picollect_query::series_of;
 use picollect_telemetry::catalogue::SAMPLES;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use picollect_collector::query::series_of;
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
 use picollect_evaluate::series::Sample;
+use picollect_query::series_of;
+use picollect_settings::time::now_ms;
 use picollect_telemetry::catalogue::{Metric, NO_DATA, REQUESTED_HZ, TEMP, WATTS};
 
 use crate::process::{Collector, eventually};

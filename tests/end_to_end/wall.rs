@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use picollect_collector::config::Config;
-use picollect_collector::query::numbers;
-use picollect_collector::store::SeriesKey;
 use picollect_collector::wall::device::{Device, ReadError, Reading};
+use picollect_config::Config;
 use picollect_evaluate::Window;
+use picollect_query::numbers;
 use picollect_settings::exit;
+use picollect_store::SeriesKey;
 use picollect_telemetry::NoData;
 use serde_json::Value;
 

@@ -9,8 +9,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use picollect_collector::store::{Selector, Store as _};
 use picollect_evaluate::Window;
+use picollect_store::{Selector, Store as _};
 use picollect_telemetry::Value;
 use requests::{Request, TOKEN, requests};
 

@@ -1,6 +1,11 @@
 //! The sample's runs.
 
-use picollect_collector::report::{EnergyFigure, Methodology, Rule, Run, RunNode, RunResult};
+use picollect_analysis::report::RunStatus;
+use picollect_analysis::report::{EnergyFigure, Methodology, Rule, Run, RunNode, RunResult};
+use picollect_analysis::runs::Check;
+use picollect_evaluate::methodology::{self, Verdict};
+use picollect_telemetry::Boundary;
+use picollect_telemetry::Source;
 
 use super::{HOSTILE, measured, span};
 
@@ -14,7 +19,7 @@ pub(crate) fn hpl() -> Run {
         labels: [("cooling".into(), "fans at full speed".into()), (HOSTILE.into(), HOSTILE.into())].into(),
         command: ["mpirun", "-np", "16", "--hostfile", "my hosts", "./xhpl"].map(Into::into).to_vec(),
         window: span(300, 900),
-        status: "done",
+        status: RunStatus::Done,
         remarks: vec!["two results; the better one counts".into()],
         simulated: false,
         throttled: Some(true),
@@ -24,9 +29,13 @@ pub(crate) fn hpl() -> Run {
             energy_j: Some(19_830.0),
             mean_w: Some(33.05),
             peak_w: Some(38.2),
-            ..measured("wall", 0.01)
+            ..measured(Boundary::Wall, 0.01)
         },
-        idle: Some(EnergyFigure { mean_w: Some(19.61), energy_j: Some(588.0), ..measured("wall", 0.006) }),
+        idle: Some(EnergyFigure {
+            mean_w: Some(19.61),
+            energy_j: Some(588.0),
+            ..measured(Boundary::Wall, 0.006)
+        }),
         energy_to_solution_j: Some(19_830.0),
         edp_js: Some(19_830.0 * 600.0),
         ed2p_js2: Some(19_830.0 * 600.0 * 600.0),
@@ -43,7 +52,7 @@ pub(crate) fn earlier_hpl() -> Run {
     run.id = "hpl-2026-11-22".into();
     run.labels.clear();
     run.throttled = Some(false);
-    run.energy.source = Some("estimated");
+    run.energy.source = Some(Source::Estimated);
     run.provenance = provenance("6.6.51+rpt-rpi-v8", "performance");
     if let Some(result) = &mut run.result {
         result.rate = Some(1.1812e10);
@@ -61,13 +70,13 @@ pub(crate) fn interrupted() -> Run {
         name: HOSTILE.into(),
         command: vec!["./simulate".into()],
         window: span(1140, 1380),
-        status: "interrupted",
+        status: RunStatus::Interrupted,
         remarks: vec!["signal 2 after 240.0 s".into()],
         energy: EnergyFigure {
             energy_j: Some(10_462.0),
             mean_w: Some(34.1),
             coverage: Some(0.71),
-            ..measured("wall", 0.01)
+            ..measured(Boundary::Wall, 0.01)
         },
         share_of_window: Some(0.194),
         methodology: Methodology { level: None, reasons: vec!["no result".into()], rules: Vec::new() },
@@ -81,7 +90,7 @@ fn result(label: &str, rate: f64, core: (i64, i64), mean_w: f64) -> RunResult {
     RunResult {
         benchmark: "HPL".into(),
         label: label.into(),
-        verdict: "passed",
+        verdict: Check::Passed,
         reason: None,
         rate: Some(rate),
         unit: "FLOPS".into(),
@@ -92,7 +101,7 @@ fn result(label: &str, rate: f64, core: (i64, i64), mean_w: f64) -> RunResult {
             energy_j: Some(mean_w * seconds),
             mean_w: Some(mean_w),
             peak_w: Some(38.2),
-            ..measured("wall", 0.0116)
+            ..measured(Boundary::Wall, 0.0116)
         },
         rate_per_w: Some(rate / mean_w),
         uncertainty: Some(0.0115),
@@ -108,11 +117,11 @@ fn node(host: &str) -> RunNode {
         flops: (!estimated).then_some(3.1e9),
         flops_per_w: (!estimated).then_some(4.6e8),
         energy: EnergyFigure {
-            source: Some(if estimated { "estimated" } else { "measured" }),
+            source: Some(if estimated { Source::Estimated } else { Source::Measured }),
             energy_j: Some(4_044.0),
             mean_w: Some(6.74),
             uncertainty_w: (!estimated).then_some(0.081),
-            ..measured("node", 0.0)
+            ..measured(Boundary::Node, 0.0)
         },
     }
 }
@@ -123,13 +132,21 @@ fn methodology() -> Methodology {
         level: Some(1),
         reasons: Vec::new(),
         rules: vec![
-            rule("meter accuracy", ["pass", "pass", "fail"], "1.2 % of 34.9 W"),
-            rule("sampling", ["pass", "pass", "fail"], "10 conversions a second, an energy counter"),
-            rule("readings", ["pass", "pass", "pass"], "350 in the core phase, ends covered"),
-            rule("part of the machine measured", ["pass", "pass", "pass"], "all 4 nodes"),
-            rule("interconnect", ["pass", "pass", "pass"], "within the wall boundary"),
-            rule("core phase", ["pass", "pass", "pass"], "350.0 s"),
-            rule("conversion loss", ["not known", "not known", "not known"], "AC meter: nothing to correct"),
+            rule(
+                methodology::Rule::MeterAccuracy,
+                [Verdict::Pass, Verdict::Pass, Verdict::Fail],
+                "1.2 % of 34.9 W",
+            ),
+            rule(
+                methodology::Rule::Sampling,
+                [Verdict::Pass, Verdict::Pass, Verdict::Fail],
+                "10 conversions a second, an energy counter",
+            ),
+            rule(methodology::Rule::Readings, [Verdict::Pass; 3], "350 in the core phase, ends covered"),
+            rule(methodology::Rule::MachinePart, [Verdict::Pass; 3], "all 4 nodes"),
+            rule(methodology::Rule::Interconnect, [Verdict::Pass; 3], "within the wall boundary"),
+            rule(methodology::Rule::CorePhase, [Verdict::Pass; 3], "350.0 s"),
+            rule(methodology::Rule::ConversionLoss, [Verdict::NotKnown; 3], "AC meter: nothing to correct"),
         ],
     }
 }

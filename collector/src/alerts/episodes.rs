@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::active::{Active, State};
-use super::message::{Message, Told};
-use super::rules::{RULES, Rule};
+use super::message::{Message, Notification};
+use picollect_analysis::alerts::{Active, State};
+use picollect_evaluate::alert_rules::{RULES, Rule};
 
 const FILE: &str = "alerts.json";
 /// The most episodes that are kept; the oldest give way.
@@ -126,9 +126,9 @@ impl Episodes {
     /// What a receiver has to be told now; `None` if it knows everything.
     pub(super) fn owed(&self, receiver: &str) -> Option<Message> {
         let told = self.owed_to(receiver).filter_map(|one| {
-            Some(Told::of(one.rule()?, &one.labels, one.value, (one.starts_ms, one.ends_ms)))
+            Some(Notification::of(one.rule()?, &one.labels, one.value, (one.starts_ms, one.ends_ms)))
         });
-        let told: Vec<Told> = told.collect();
+        let told: Vec<Notification> = told.collect();
         (!told.is_empty()).then_some(Message(told))
     }
 

@@ -5,9 +5,9 @@ use picollect_settings::hex;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::active::about;
-use super::rules::{Rule, Severity};
-use crate::time::rfc3339;
+use picollect_analysis::alerts::about;
+use picollect_evaluate::alert_rules::{Rule, Severity};
+use picollect_settings::time::rfc3339;
 
 /// Of an alert that has not ended, in Alertmanager's JSON: Go's zero time.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -16,7 +16,7 @@ const NAMED_IN_TITLE: usize = 3;
 
 /// One episode as it is told.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Told {
+pub(super) struct Notification {
     /// The rule's name.
     pub(super) name: &'static str,
     pub(super) severity: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Told {
     pub(super) ends_ms: Option<i64>,
 }
 
-impl Told {
+impl Notification {
     pub(super) fn of(
         rule: &'static Rule,
         labels: &[(String, String)],
@@ -58,7 +58,7 @@ impl Told {
             summary: "A message of trial".to_owned(),
             description: "Somebody typed `picollect alerts test`, and it arrived. Nothing is wrong."
                 .to_owned(),
-            runbook: super::rules::RUNBOOK.to_owned(),
+            runbook: picollect_evaluate::alert_rules::RUNBOOK.to_owned(),
             labels: Vec::new(),
             starts_ms: now_ms,
             ends_ms: None,
@@ -102,7 +102,7 @@ impl Told {
 
 /// What one receiver is told at once.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Message(pub(super) Vec<Told>);
+pub(super) struct Message(pub(super) Vec<Notification>);
 
 impl Message {
     pub(super) fn is_firing(&self) -> bool {
@@ -122,7 +122,7 @@ impl Message {
         let counts = [("firing", of("firing")), ("resolved", of("resolved"))];
         let counts = counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(status, count)| format!("{count} {status}")).collect();
-        let subject = |told: &Told| {
+        let subject = |told: &Notification| {
             let labels = ["host", "cluster"].iter();
             let mut found = labels.filter_map(|name| told.labels.iter().find(|(label, _)| label == name));
             found.next().map_or_else(|| told.name.to_owned(), |(_, value)| format!("{} {value}", told.name))
@@ -134,10 +134,10 @@ impl Message {
 
     /// A paragraph for each, what fires first.
     pub(super) fn text(&self) -> String {
-        let mut all: Vec<&Told> = self.0.iter().collect();
+        let mut all: Vec<&Notification> = self.0.iter().collect();
         all.sort_by_key(|told| told.ends_ms.is_some());
-        let paragraph = |told: &&Told| {
-            let Told { summary, description, severity, runbook, starts_ms, .. } = told;
+        let paragraph = |told: &&Notification| {
+            let Notification { summary, description, severity, runbook, starts_ms, .. } = told;
             let simulated = told.labels.iter().any(|(name, _)| name == "simulated");
             let simulated = if simulated { " (simulated)" } else { "" };
             let since = rfc3339(*starts_ms);
@@ -156,8 +156,8 @@ impl Message {
 
     /// Alertmanager's webhook JSON, version 4.
     pub(super) fn webhook(&self) -> Json {
-        let labels: Vec<_> = self.0.iter().map(Told::all_labels).collect();
-        let annotations: Vec<_> = self.0.iter().map(Told::annotations).collect();
+        let labels: Vec<_> = self.0.iter().map(Notification::all_labels).collect();
+        let annotations: Vec<_> = self.0.iter().map(Notification::annotations).collect();
         json!({
             "version": "4",
             "groupKey": "{}:{}",
@@ -168,7 +168,7 @@ impl Message {
             "commonLabels": object(&common(&labels)),
             "commonAnnotations": object(&common(&annotations)),
             "externalURL": "",
-            "alerts": self.0.iter().map(Told::json).collect::<Vec<_>>(),
+            "alerts": self.0.iter().map(Notification::json).collect::<Vec<_>>(),
         })
     }
 }
@@ -186,14 +186,14 @@ fn object(pairs: &[(String, String)]) -> Map<String, Json> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::alerts::rules::RULES;
+    use picollect_evaluate::alert_rules::RULES;
 
     /// A message about a node that is down, and one about a throttled one that is so no longer.
     pub(in crate::alerts) fn message() -> Message {
         let told = |name: &str, host: &str, ends_ms| {
             let rule = RULES.iter().find(|rule| rule.name == name).unwrap();
             let labels = [("cluster", "home"), ("host", host)].map(|(a, b)| (a.to_owned(), b.to_owned()));
-            Told::of(rule, &labels, 1.0, (1_795_443_117_000, ends_ms))
+            Notification::of(rule, &labels, 1.0, (1_795_443_117_000, ends_ms))
         };
         Message(vec![told("NodeThrottled", "pi-2", Some(1_795_443_177_000)), told("NodeDown", "pi-1", None)])
     }

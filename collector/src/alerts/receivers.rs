@@ -7,9 +7,9 @@ mod post;
 
 use std::time::{Duration, Instant};
 
-use super::message::{Message, Told};
-use crate::config::AlertsConfig;
-use crate::time::now_ms;
+use super::message::{Message, Notification};
+use picollect_config::AlertsConfig;
+use picollect_settings::time::now_ms;
 
 /// Time for one delivery, from the look-up of the name on; of an e-mail for each step.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,9 +35,9 @@ pub enum NotSent {
 /// A way to tell somebody.
 #[derive(Debug)]
 enum Way {
-    Webhook(crate::config::Webhook),
-    Ntfy(crate::config::Ntfy),
-    Email(crate::config::Email),
+    Webhook(picollect_config::Webhook),
+    Ntfy(picollect_config::Ntfy),
+    Email(picollect_config::Email),
 }
 
 /// Somebody who is told, and whether it works.
@@ -60,7 +60,7 @@ pub(super) fn of(config: &AlertsConfig) -> Vec<Receiver> {
 
 /// Sends each receiver a message that says it is a trial; its name, where it is, and what came of it.
 pub fn try_all(config: &AlertsConfig) -> Vec<(&'static str, String, Result<(), NotSent>)> {
-    let message = Message(vec![Told::trial(now_ms())]);
+    let message = Message(vec![Notification::trial(now_ms())]);
     let tried = of(config).into_iter();
     tried.map(|receiver| (receiver.name(), receiver.place(), receiver.send(&message))).collect()
 }
@@ -129,13 +129,13 @@ mod tests {
     #[test]
     fn a_receiver_that_fails_is_asked_ever_more_rarely() {
         let text = "[alerts.webhook]\nurl = \"http://127.0.0.1:9/hush\"\n";
-        let config: crate::config::Config = picollect_settings::parse(text, "t").unwrap();
+        let config: picollect_config::Config = picollect_settings::parse(text, "t").unwrap();
         let mut all = of(&config.alerts);
         let waits: Vec<u64> = (0..9).map(|_| all[0].failed().as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
         assert!(!all[0].is_due());
         // Port 9 of this machine: nobody listens there.
-        let error = all[0].send(&Message(vec![Told::trial(0)])).unwrap_err().to_string();
+        let error = all[0].send(&Message(vec![Notification::trial(0)])).unwrap_err().to_string();
         assert!(error.contains("cannot be reached") && !error.contains("hush"), "{error}");
     }
 }

@@ -11,14 +11,14 @@ use std::sync::mpsc::{Receiver as Orders, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::active::active;
 use super::episodes::Episodes;
 use super::receivers::{self, Receiver};
-use super::rules::{RULES, Rule};
-use crate::config::{AlertsConfig, Config, QueryConfig};
 use crate::health::Health;
-use crate::store::{Store, remembering};
-use crate::time::{millis, now_ms};
+use picollect_analysis::alerts::active;
+use picollect_config::{AlertsConfig, Config, QueryConfig};
+use picollect_evaluate::alert_rules::{RULES, Rule};
+use picollect_settings::time::{millis, now_ms};
+use picollect_store::{Store, remembering};
 
 /// Before the first look the agents get so many intervals to deliver what waits for a collector that was away: as usual 30 s,
 /// twice the longest pause of an agent. Without it, what still is so would look as if it were over.
@@ -91,7 +91,7 @@ impl Watch {
             }
             let now_ms = now_ms();
             self.look(now_ms - now_ms.rem_euclid(self.interval_ms), orders);
-            left_ms = self.interval_ms - crate::time::now_ms().rem_euclid(self.interval_ms);
+            left_ms = self.interval_ms - picollect_settings::time::now_ms().rem_euclid(self.interval_ms);
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Own {
 }
 
 /// The file with the authority of a data directory, which the agents of this machine trust.
-pub(crate) fn authority_file(data: &Path) -> std::path::PathBuf {
+pub fn authority_file(data: &Path) -> std::path::PathBuf {
     data.join(FOLDER).join("authority.pem")
 }
 

@@ -5,8 +5,8 @@ use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::{json_path, shelly_gen1, shelly_gen2, tasmota};
-use crate::config::{WallKind, WallMeter};
 use crate::http_client::{Client, GetError};
+use picollect_config::{WallKind, WallMeter};
 
 /// What a device shows at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]

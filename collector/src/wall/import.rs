@@ -14,7 +14,7 @@ use picollect_telemetry::catalogue::{JOULES, WATTS};
 use picollect_telemetry::line::Point;
 
 use super::log_file::LogReader;
-use crate::store::{Selector, Store};
+use picollect_store::{Selector, Store};
 
 /// So many readings are written at once: few enough for the memory of a small board, enough for few syncs.
 const BATCH: usize = 10_000;
@@ -118,12 +118,12 @@ fn append(store: &dyn Store, batch: &mut Vec<Point>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::{energy_of, interval_s, power_meters};
-    use crate::store::{EmbeddedStore, open};
     use crate::wall::tags;
     use picollect_evaluate::Window;
     use picollect_evaluate::energy::{Energy, of_watts};
     use picollect_evaluate::series::{Sample, in_order};
+    use picollect_query::{energy_of, interval_s, power_meters};
+    use picollect_store::{EmbeddedStore, open};
     use proptest::prelude::*;
     use std::fs;
 

@@ -4,7 +4,7 @@ use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::device::{ReadError, Reading, absent};
-use crate::config::EnergyUnit;
+use picollect_config::EnergyUnit;
 
 /// The reading at these pointers. A number may also be written as a text, as many devices do.
 pub fn reading(

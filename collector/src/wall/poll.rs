@@ -17,9 +17,9 @@ use picollect_telemetry::line::Point;
 use super::device::{Device, ReadError, Reading};
 use super::integrator::{Integrator, Moment};
 use super::tags;
-use crate::config::WallMeter;
-use crate::store::Store;
-use crate::time::{millis, now_ms};
+use picollect_config::WallMeter;
+use picollect_settings::time::{millis, now_ms};
+use picollect_store::Store;
 
 /// A device that does not answer is asked at least this often, unless its interval is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -170,10 +170,10 @@ mod tests {
     #[test]
     fn a_device_that_does_not_answer_is_asked_ever_more_rarely_and_every_attempt_is_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(crate::store::open(directory.path()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(picollect_store::open(directory.path()).unwrap());
         // Port 9 of this machine: nobody listens there.
         let text = "[[wall]]\nname = \"plug\"\nkind = \"tasmota\"\nurl = \"http://127.0.0.1:9\"\n";
-        let config: crate::config::Config = picollect_settings::parse(text, "t").unwrap();
+        let config: picollect_config::Config = picollect_settings::parse(text, "t").unwrap();
         let mut poller = Poller::new(Arc::clone(&store), config.wall[0].clone());
         assert_eq!(poller.wait(), Duration::from_secs(1));
         let waits: Vec<u64> = (0..7)
@@ -183,7 +183,7 @@ mod tests {
             })
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-        let keys = store.series(&crate::store::Selector::default()).unwrap();
+        let keys = store.series(&picollect_store::Selector::default()).unwrap();
         assert_eq!(keys.len(), 1);
         assert_eq!(
             (keys[0].field.as_str(), keys[0].tag("host"), keys[0].tag("boundary")),

@@ -9,7 +9,7 @@ use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::device::{ReadError, Reading, Resolution, absent, number};
-use crate::config::EnergyUnit;
+use picollect_config::EnergyUnit;
 
 /// A tenth of a watt-hour, the coarser of the two counters; both are brought up to date once a minute at the
 /// latest.

@@ -8,7 +8,7 @@ use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::device::{ReadError, Reading, Resolution, number};
-use crate::config::{EnergyUnit, RpcComponent};
+use picollect_config::{EnergyUnit, RpcComponent};
 
 /// A thousandth of a watt-hour; the device tells of its energy by the minute.
 pub const RESOLUTION: Resolution = Resolution { step_j: 3.6, lag_s: 60.0 };

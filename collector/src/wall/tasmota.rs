@@ -9,8 +9,8 @@ use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::device::{ReadError, Reading, Resolution, absent};
-use crate::config::EnergyUnit;
-use crate::http_client::Credentials;
+use picollect_config::Credentials;
+use picollect_config::EnergyUnit;
 
 /// A thousandth of a kilowatt-hour, as the firmware is delivered; it counts every second.
 pub const RESOLUTION: Resolution = Resolution { step_j: 3600.0, lag_s: 1.0 };

@@ -9,8 +9,8 @@ use axum::routing::get;
 use axum::{Router, body::Body};
 
 use super::{Collector, Refusal, authorize_reading};
-use crate::prometheus_api::{Api, ApiError, Parameters, build_information, error_json, metadata};
-use crate::time::now_ms;
+use picollect_query::prometheus_api::{Api, ApiError, Parameters, build_information, error_json, metadata};
+use picollect_settings::time::now_ms;
 
 /// A kind of question: parameters in, JSON out.
 type Ask = fn(&Api, &Parameters) -> Result<String, ApiError>;

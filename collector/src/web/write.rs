@@ -17,8 +17,8 @@ use serde_json::json;
 
 use super::{Collector, Refusal, authorize, blocking, store_failed};
 use crate::ingest::{IngestError, Outcome};
-use crate::time::now_ms;
 use crate::tokens::Scope;
+use picollect_settings::time::now_ms;
 
 /// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
 /// several at once fit into a small board's memory.

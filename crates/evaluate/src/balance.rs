@@ -4,7 +4,10 @@
 //! By robust z-scores, (value − median)/(1.4826 · MAD): what stands out does not move the measure that it
 //! is held against.
 
+use std::fmt;
+
 use crate::statistics::median;
+use serde::{Deserialize, Serialize};
 
 /// With fewer comparable nodes nothing is said. Among three, the scatter is the smaller of two gaps, so
 /// two that agree by chance condemn the third: of three like nodes with normally distributed values one
@@ -40,7 +43,8 @@ pub struct Peer {
 }
 
 /// In what a node stands out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
     /// Its temperature is higher.
     Hotter,
@@ -78,6 +82,12 @@ impl What {
             Self::Hotter => value - median,
             Self::Slower => median - value,
         }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

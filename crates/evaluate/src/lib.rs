@@ -4,6 +4,7 @@
 
 pub mod accuracy;
 pub mod advice;
+pub mod alert_rules;
 pub mod balance;
 pub mod benchmarks;
 pub mod cluster;

@@ -6,6 +6,9 @@
 //!
 //! Invariant: what is not known never passes, and an estimated or simulated power passes no level.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 mod rules;
 
 use picollect_telemetry::{Boundary, Source};
@@ -61,21 +64,28 @@ pub enum Interconnect {
 }
 
 /// A rule of the methodology.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rule {
     /// How exact the meters are.
+    #[serde(rename = "meter accuracy")]
     MeterAccuracy,
     /// How often the power is sampled.
+    #[serde(rename = "sampling")]
     Sampling,
     /// How the readings lie in the core phase.
+    #[serde(rename = "readings")]
     Readings,
     /// How much of the machine is measured.
+    #[serde(rename = "part of the machine measured")]
     MachinePart,
     /// Whether switches and cables are in the figure.
+    #[serde(rename = "interconnect")]
     Interconnect,
     /// How long the core phase is.
+    #[serde(rename = "core phase")]
     CorePhase,
     /// Whether the loss in the supply is in the figure.
+    #[serde(rename = "conversion loss")]
     ConversionLoss,
 }
 
@@ -131,13 +141,15 @@ impl Level {
 }
 
 /// Whether a rule is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is.
     Pass,
     /// It is not.
     Fail,
     /// Nobody can tell.
+    #[serde(rename = "not known")]
     NotKnown,
 }
 
@@ -149,6 +161,12 @@ impl Verdict {
             Self::Fail => "fail",
             Self::NotKnown => "not known",
         }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

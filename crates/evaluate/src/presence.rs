@@ -1,18 +1,23 @@
 //! Whether a node is up, by how long it has been silent in its own intervals.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 /// Silent for longer than this many intervals: late.
 const LATE_INTERVALS: f64 = 3.0;
 /// Silent for longer than this many intervals: down.
 const DOWN_INTERVALS: f64 = 10.0;
 
 /// What is known of a node's presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Presence {
     /// It speaks at its interval.
     Up,
     /// It has been silent for more than three intervals.
     Late,
     /// It has been silent for more than ten intervals.
+    #[default]
     Down,
 }
 
@@ -24,6 +29,12 @@ impl Presence {
             Self::Late => "late",
             Self::Down => "down",
         }
+    }
+}
+
+impl fmt::Display for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

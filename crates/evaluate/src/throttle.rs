@@ -8,7 +8,10 @@
 //! Invariant: a flag that is not known never counts as clear, and no cause is named whose alternatives
 //! were not known to be absent.
 
+use std::fmt;
+
 use crate::{GAP_INTERVALS, Window};
+use serde::{Deserialize, Serialize};
 
 /// Flags must stay clear this long for an episode to be over.
 const CLEAR_MS: i64 = 5_000;
@@ -105,7 +108,8 @@ impl Moment {
 }
 
 /// Why a node was throttled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The supply, the cable or the load on it.
     UnderVoltage,
@@ -118,6 +122,7 @@ pub enum Cause {
     /// No flag is known; the clock alone shows it, and not why.
     Inferred,
     /// A flag shows it, but not all is known that could explain it.
+    #[default]
     Unknown,
 }
 
@@ -142,6 +147,12 @@ impl Cause {
             Self::Inferred => "inferred",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

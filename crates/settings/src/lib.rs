@@ -8,6 +8,7 @@ mod hex;
 pub mod introduction;
 pub mod log;
 pub mod secret;
+pub mod time;
 pub mod trust;
 
 pub use hex::hex;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use picollect_collector::time::rfc3339;
+use picollect_settings::time::rfc3339;
 use serde_json::Value as Json;
 
 /// What may be empty for the demo on some machine, and why; of a panel all its queries, or one of them.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use picollect_collector::time::{now_ms, parse_rfc3339};
 use picollect_evaluate::Window;
+use picollect_settings::time::{now_ms, parse_rfc3339};
 use serde_json::{Value as Json, json};
 
 use super::asked::{Asked, How, View, all};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use picollect_collector::query::whole;
-use picollect_collector::store::{SeriesKey, Store};
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_query::whole;
+use picollect_settings::time::now_ms;
+use picollect_store::{SeriesKey, Store};
 use picollect_telemetry::catalogue::{HOST, SAMPLES};
 use picollect_telemetry::line::{Precision, decode};
 
@@ -123,5 +123,5 @@ fn two_collectors_before_one_engine_are_one_to_agents_and_to_whoever_asks() {
 }
 
 fn rfc3339(t_ms: i64) -> String {
-    picollect_collector::time::rfc3339(t_ms)
+    picollect_settings::time::rfc3339(t_ms)
 }

@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picollect_collector::store::probe::{Trial, probe};
-use picollect_collector::store::{Selector, SeriesKey, StoreError};
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_settings::time::now_ms;
+use picollect_store::probe::{Trial, probe};
+use picollect_store::{Selector, SeriesKey, StoreError};
 use picollect_telemetry::catalogue::SAMPLES;
 use picollect_telemetry::line::{Point, Precision, decode};
 

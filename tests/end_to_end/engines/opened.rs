@@ -3,9 +3,10 @@
 use std::fs;
 use std::sync::Arc;
 
-use picollect_collector::store::location::Secrets;
-use picollect_collector::store::{self, Durability, Selector, Store};
-use picollect_collector::time::now_ms;
+use picollect_settings::time::now_ms;
+use picollect_store as store;
+use picollect_store::location::Secrets;
+use picollect_store::{Durability, Selector, Store};
 use picollect_telemetry::line::{Precision, decode};
 
 use super::super::tls::certificates;

@@ -5,10 +5,10 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picollect_collector::query::whole;
-use picollect_collector::store::{Selector, Store};
-use picollect_collector::time::now_ms;
 use picollect_evaluate::Window;
+use picollect_query::whole;
+use picollect_settings::time::now_ms;
+use picollect_store::{Selector, Store};
 use picollect_telemetry::catalogue::{HOST, SAMPLES};
 
 use super::cluster::two_collectors;

@@ -12,7 +12,7 @@ use lettre::{Message as Mail, Transport as _};
 
 use super::{NotSent, TIMEOUT};
 use crate::alerts::message::Message;
-use crate::config::{Email, Security};
+use picollect_config::{Email, Security};
 
 /// Begins a certificate in a PEM file.
 const PEM_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn an_e_mail_has_everybody_in_it_and_the_message() {
         let text = "[alerts.email]\nserver = \"m\"\nfrom = \"pi@home.example\"\nto = [\"a@home.example\", \"b@home.example\"]\n";
-        let config: crate::config::Config = picollect_settings::parse(text, "t").unwrap();
+        let config: picollect_config::Config = picollect_settings::parse(text, "t").unwrap();
         let mail = mail(&config.alerts.email.unwrap(), &message()).unwrap();
         assert_eq!(mail.envelope().to().len(), 2);
         let text = String::from_utf8(mail.formatted()).unwrap();

@@ -8,7 +8,7 @@ use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use super::{NotSent, TIMEOUT};
 use crate::alerts::message::Message;
-use crate::config::{Address, Ntfy, Webhook};
+use picollect_config::{Address, Ntfy, Webhook};
 
 /// ntfy makes a file of a text that is longer than 4096 bytes.
 const MAX_NTFY_BYTES: usize = 4000;

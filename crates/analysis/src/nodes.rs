@@ -1,0 +1,174 @@
+//! What is known of each node right now.
+
+use picollect_evaluate::presence::{Presence, presence};
+use picollect_telemetry::catalogue::{
+    BUSY, ENERGY_J, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
+};
+use picollect_telemetry::{NoData, Source};
+use serde::{Deserialize, Serialize};
+
+use picollect_query::{hosts, latest};
+use picollect_store::{Selector, SeriesKey, Store, StoreError};
+
+/// A node that has been silent for longer than this is forgotten here; its data is not.
+const FORGET_MS: i64 = 30 * 24 * 3600 * 1000;
+/// The interval of a node that does not say its own: Telegraf's default.
+pub const FOREIGN_INTERVAL_S: f64 = 10.0;
+const FOREIGN_INTERVAL_MS: i64 = 10_000;
+
+/// A node as it is now; `None` is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub host: String,
+    /// Whether it speaks.
+    pub state: Presence,
+    /// Its newest sample, Unix milliseconds.
+    #[serde(rename = "heard_ms")]
+    pub last_seen_ms: i64,
+    /// The time between two of its samples.
+    pub interval_s: f64,
+    /// Whether it is simulated.
+    pub simulated: bool,
+    /// The board's model.
+    pub model: Option<String>,
+    /// Processor temperature.
+    pub temp_c: Option<f64>,
+    /// Power.
+    pub watts: Option<f64>,
+    /// How the power came to be.
+    pub source: Option<Source>,
+    /// Processor clock: the real one where it is known, else the requested one.
+    pub clock_hz: Option<f64>,
+    /// Highest clock that it may run at: what somebody set, else what the processor can.
+    pub max_hz: Option<f64>,
+    /// Share of the cores that work.
+    pub busy_ratio: Option<f64>,
+    /// Whether the firmware throttles it.
+    pub throttled: Option<bool>,
+    /// Why there is no power figure, if the node said why.
+    pub no_power: Option<NoData>,
+}
+
+/// All nodes, by name.
+pub fn observe(store: &dyn Store, now_ms: i64) -> Result<Vec<Node>, StoreError> {
+    let nodes = hosts(store)?.into_iter().map(|host| node(store, host, now_ms));
+    nodes.filter_map(Result::transpose).collect()
+}
+
+fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, StoreError> {
+    let Some((last_seen_ms, interval_s)) = last_seen(store, &host, now_ms)? else { return Ok(None) };
+    let retired = latest(store, &host, &NODE_RETIRED, now_ms, FORGET_MS)?;
+    if retired.is_some_and(|(_, sample)| sample.t_ms >= last_seen_ms) {
+        return Ok(None);
+    }
+    // A figure is shown while it is fresh: as long as the node would still count as up.
+    let fresh_ms = picollect_query::whole(interval_s * 3000.0) + 1;
+    let value = |metric: &Metric| -> Result<Option<(SeriesKey, f64)>, StoreError> {
+        Ok(latest(store, &host, metric, now_ms, fresh_ms)?.map(|(key, sample)| (key, sample.value)))
+    };
+    let number = |metric: &Metric| value(metric).map(|found| found.map(|(_, value)| value));
+    let power = value(&WATTS)?;
+    let info = latest(store, &host, &NODE_INFO, now_ms, FORGET_MS)?;
+    let tag = |tag: &str| info.as_ref().and_then(|(key, _)| key.tag(tag)).map(ToOwned::to_owned);
+    let source = power.as_ref().and_then(|(key, _)| Source::from_name(key.tag("source")?));
+    let why = Metric { field: NO_DATA, ..JOULES };
+    let why = if power.is_none() { number(&why)? } else { None };
+    Ok(Some(Node {
+        state: presence(last_seen_ms, now_ms, interval_s),
+        last_seen_ms,
+        interval_s,
+        simulated: tag(SIMULATED).is_some(),
+        model: tag("model"),
+        temp_c: number(&TEMP)?,
+        watts: power.map(|(_, watts)| watts),
+        source,
+        clock_hz: number(&MEASURED_HZ)?.or(number(&REQUESTED_HZ)?),
+        max_hz: number(&MAX_LIMIT_HZ)?.or(number(&MAX_HZ)?),
+        busy_ratio: busy_of_all_cores(store, &host, now_ms, fresh_ms)?,
+        throttled: number(&THROTTLED)?.map(|flag| flag > 0.0),
+        no_power: why.and_then(|code| NoData::from_code(picollect_query::whole(code))),
+        host,
+    }))
+}
+
+fn busy_of_all_cores(
+    store: &dyn Store,
+    host: &str,
+    now_ms: i64,
+    back_ms: i64,
+) -> Result<Option<f64>, StoreError> {
+    let tags = [(HOST, host), ("core", "all")];
+    let selector = Selector { measurement: Some(BUSY.measurement), field: Some(BUSY.field), tags: &tags };
+    let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
+    let Some(key) = store.series(&selector)?.into_iter().next() else { return Ok(None) };
+    let samples = picollect_query::numbers(store, &key, moment, back_ms)?;
+    Ok(samples.iter().rev().find(|sample| sample.t_ms <= now_ms).map(|sample| sample.value))
+}
+
+/// When a node was last heard and how often it speaks: by its own word, or for a foreign one by any of
+/// its series.
+pub fn last_seen(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, f64)>, StoreError> {
+    if let Some((_, sample)) = latest(store, host, &INTERVAL_S, now_ms, FORGET_MS)? {
+        return Ok(Some((sample.t_ms, sample.value)));
+    }
+    let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
+    let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
+    let mut last_seen_ms = None;
+    // What the collector says of a node is not the node's own word.
+    let computed = [ENERGY_J.measurement, NODE_UP.measurement];
+    for key in keys.iter().filter(|key| !computed.contains(&key.measurement.as_str())) {
+        let samples = store.read(key, moment, FORGET_MS)?;
+        last_seen_ms =
+            last_seen_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
+        // Later than that makes no difference, and there may be many more series.
+        if last_seen_ms.is_some_and(|last_seen_ms| now_ms - last_seen_ms < FOREIGN_INTERVAL_MS) {
+            break;
+        }
+    }
+    Ok(last_seen_ms.map(|last_seen_ms| (last_seen_ms, FOREIGN_INTERVAL_S)))
+}
+
+/// The nodes' states for a scrape.
+pub fn metrics_text(nodes: &[Node]) -> String {
+    let mut text = String::from("# HELP picollect_nodes Nodes by state.\n# TYPE picollect_nodes gauge\n");
+    for state in [Presence::Up, Presence::Late, Presence::Down] {
+        let count = nodes.iter().filter(|node| node.state == state).count();
+        text += &format!("picollect_nodes{{state=\"{state}\"}} {count}\n");
+    }
+    text
+}
+
+/// The table of `picollect nodes`.
+pub fn table(nodes: &[Node], now_ms: i64) -> String {
+    let mut text = format!(
+        "{:<16} {:<5} {:>7} {:>8} {:>10} {:>6} {:>5}  {}\n",
+        "NODE", "STATE", "HEARD", "°C", "W", "GHz", "BUSY", "POWER IS"
+    );
+    for node in nodes {
+        text += &line(node, now_ms);
+    }
+    text
+}
+
+/// One node's line: the live view shows the same.
+pub fn line(node: &Node, now_ms: i64) -> String {
+    let figure = |value: Option<f64>, decimals: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    let ago = (now_ms - node.last_seen_ms).max(0) as f64 / 1000.0;
+    let flag = if node.throttled == Some(true) { "!" } else { "" };
+    let unknown = node.no_power.map_or_else(|| "unknown".to_owned(), |why| format!("unknown ({why})"));
+    format!(
+        "{:<16} {:<5} {:>6.0}s {:>8} {:>10} {:>6} {:>4}%  {}\n",
+        node.host,
+        node.state,
+        ago,
+        figure(node.temp_c, 1),
+        figure(node.watts, 2),
+        format!("{}{flag}", figure(node.clock_hz.map(|hz| hz / 1e9), 2)),
+        figure(node.busy_ratio.map(|busy| busy * 100.0), 0),
+        node.source.map_or(unknown, |source| source.to_string()),
+    )
+}

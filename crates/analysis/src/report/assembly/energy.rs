@@ -1,0 +1,254 @@
+//! Energy of a part of time: of each node by the meter that speaks for it, of the wall, and of all of it
+//! together.
+
+use std::collections::BTreeMap;
+
+use picollect_evaluate::Window;
+use picollect_evaluate::accuracy::{Accuracy, combined_ratio};
+use picollect_evaluate::cluster::{Figure, Sum, speaking_for_node, sums};
+use picollect_evaluate::energy::Energy;
+use picollect_evaluate::power::{peak_of_sum_w, peak_w};
+use picollect_evaluate::series::Sample;
+use picollect_telemetry::catalogue::{
+    CONVERSIONS_PER_S, GAIN_ERROR, METERED_S, Metric, OFFSET_W, WATTS, WATTS_MAX,
+};
+use picollect_telemetry::{Boundary, Source};
+
+use super::super::{EnergyFigure, SourcePart};
+use super::{Result, at_least};
+use crate::nodes::last_seen;
+use crate::request::Sources;
+use picollect_query::{energy_of, interval_s, numbers, power_meters, resolution_s};
+use picollect_store::SeriesKey;
+
+/// What a meter says of itself it says rarely, and it holds until it says otherwise.
+const FACTS_BACK_MS: i64 = 400 * 24 * 3600 * 1000;
+/// The interval of a node that says none: an agent's usual one.
+const USUAL_INTERVAL_S: f64 = 1.0;
+
+/// A meter with its verdict on a part of time and its watts.
+pub(super) struct Meter {
+    pub(super) name: String,
+    pub(super) figure: Figure,
+    pub(super) watts: Vec<Sample>,
+    pub(super) accuracy: Option<Accuracy>,
+    pub(super) conversions_per_s: Option<f64>,
+    /// Whether its energy is that of a counter, so that nothing between two samples is lost.
+    pub(super) integrated: bool,
+    /// Time between two of its samples, in seconds.
+    pub(super) interval_s: f64,
+    watts_max: Vec<Sample>,
+}
+
+impl Meter {
+    pub(super) fn energy_figure(&self, window: Window) -> EnergyFigure {
+        let mean_w = self.figure.energy.mean_w();
+        EnergyFigure {
+            source: Some(self.figure.source),
+            boundary: Some(self.figure.boundary),
+            coverage: self.figure.energy.coverage(window),
+            energy_j: Some(self.figure.energy.joules),
+            mean_w,
+            peak_w: peak_w(&self.watts_max, window),
+            uncertainty_w: self.accuracy.zip(mean_w).map(|(accuracy, mean_w)| accuracy.error_w(mean_w)),
+        }
+    }
+
+    fn accuracy_and_mean_w(&self) -> (Option<Accuracy>, f64) {
+        (self.accuracy, self.figure.energy.mean_w().unwrap_or(0.0))
+    }
+}
+
+/// Which meters a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All nodes, and so what stands around all of them too.
+    Cluster,
+    /// Some of the nodes.
+    Some,
+}
+
+/// Some nodes in a part of time.
+pub(super) struct Metered {
+    pub(super) window: Window,
+    /// How far apart the points are that stand for some of its samples.
+    pub(super) resolution_s: Option<f64>,
+    /// How many nodes there are, metered or not.
+    pub(super) nodes: usize,
+    /// The meter that speaks for each node that has one.
+    pub(super) metered: BTreeMap<String, Meter>,
+    /// The meters at the wall in front of all of them.
+    pub(super) wall: Vec<Meter>,
+    /// The widest boundary speaks for all.
+    pub(super) energy: EnergyFigure,
+    /// Nodes in that figure.
+    pub(super) nodes_with_energy: usize,
+    pub(super) by_source: Vec<SourcePart>,
+    /// The narrower boundaries, widest first.
+    pub(super) others: Vec<EnergyFigure>,
+}
+
+impl Metered {
+    /// Measures these nodes in a part of time.
+    pub(super) fn of(from: &Sources<'_>, nodes: &[String], scope: Scope, window: Window) -> Result<Self> {
+        let mut metered = BTreeMap::new();
+        for host in nodes {
+            let mut meters = meters(from, Some(host), window)?;
+            let figures: Vec<Figure> = meters.iter().map(|meter| meter.figure).collect();
+            metered
+                .extend(speaking_for_node(&figures).map(|index| (host.clone(), meters.swap_remove(index))));
+        }
+        let mut wall = meters(from, None, window)?;
+        wall.retain(|meter| in_front_of(from, &meter.name, nodes, scope));
+        let mut part = Self {
+            window,
+            resolution_s: resolution_s(from.store, window)?,
+            nodes: nodes.len(),
+            metered,
+            wall,
+            energy: EnergyFigure::default(),
+            nodes_with_energy: 0,
+            by_source: Vec::new(),
+            others: Vec::new(),
+        };
+        part.add_up();
+        Ok(part)
+    }
+
+    fn meters(&self) -> impl Iterator<Item = &Meter> {
+        self.metered.values().chain(&self.wall)
+    }
+
+    fn add_up(&mut self) {
+        let figures: Vec<Figure> = self.meters().map(|meter| meter.figure).collect();
+        let sums = sums(&figures);
+        let mut energies: Vec<EnergyFigure> = sums.iter().map(|sum| self.figure(sum)).collect();
+        let Some(widest) = sums.first() else { return };
+        let part = |&(source, nodes, energy_j): &(Source, usize, f64)| SourcePart { source, nodes, energy_j };
+        self.by_source = widest.by_source.iter().map(part).collect();
+        self.energy = energies.remove(0);
+        self.others = energies;
+        // What is behind the wall is every node and not one for each meter.
+        let at_the_wall = widest.boundary == Boundary::Wall && !self.wall.is_empty();
+        self.nodes_with_energy = if at_the_wall { self.nodes } else { widest.nodes };
+    }
+
+    fn figure(&self, sum: &Sum) -> EnergyFigure {
+        let parts: Vec<&Meter> =
+            self.meters().filter(|meter| meter.figure.boundary == sum.boundary).collect();
+        let watts: Vec<_> = parts.iter().map(|meter| meter.watts.clone()).collect();
+        let interval_s = parts.iter().map(|meter| meter.interval_s).fold(0.0, f64::max);
+        let interval_s = at_least(interval_s, self.resolution_s);
+        let whole_s = self.window.seconds() * sum.nodes as f64;
+        let accuracies: Vec<_> = parts.iter().map(|meter| meter.accuracy_and_mean_w()).collect();
+        EnergyFigure {
+            source: Some(sum.source),
+            boundary: Some(sum.boundary),
+            coverage: (whole_s > 0.0).then(|| (sum.energy.covered_s / whole_s).min(1.0)),
+            energy_j: Some(sum.energy.joules),
+            mean_w: Some(sum.mean_w),
+            peak_w: peak_of_sum_w(&watts, self.window, interval_s),
+            uncertainty_w: combined_ratio(&accuracies).map(|ratio| ratio * sum.mean_w),
+        }
+    }
+
+    /// Joules and covered seconds behind the figure, added up over its meters.
+    pub(super) fn covered_energy(&self) -> Energy {
+        let nothing = Energy { joules: 0.0, covered_s: 0.0 };
+        self.speaking().map(|meter| meter.figure.energy).fold(nothing, |sum, energy| Energy {
+            joules: sum.joules + energy.joules,
+            covered_s: sum.covered_s + energy.covered_s,
+        })
+    }
+
+    /// The boundary that speaks.
+    pub(super) fn boundary(&self) -> Option<Boundary> {
+        self.energy.boundary
+    }
+
+    /// The meters behind the figure.
+    pub(super) fn speaking(&self) -> impl Iterator<Item = &Meter> {
+        let speaks = self.boundary();
+        self.meters().filter(move |meter| Some(meter.figure.boundary) == speaks)
+    }
+
+    /// Mean power of all nodes; work and power have to be those of the same machines.
+    pub(super) fn all_mean_w(&self) -> Option<f64> {
+        self.energy.mean_w.filter(|_| self.nodes_with_energy == self.nodes)
+    }
+
+    /// Greatest error of the power as a ratio of it; unknown if a meter's is.
+    pub(super) fn accuracy_ratio(&self) -> Option<f64> {
+        combined_ratio(&self.speaking().map(Meter::accuracy_and_mean_w).collect::<Vec<_>>())
+    }
+}
+
+/// Whether a meter at the wall stands before these nodes, all of them and no others.
+fn in_front_of(from: &Sources<'_>, meter: &str, nodes: &[String], scope: Scope) -> bool {
+    let covers = from.config.wall.iter().find(|wall| wall.name == meter).map(|wall| wall.covers.as_slice());
+    match covers {
+        None | Some([]) => scope == Scope::Cluster,
+        Some(covers) => covers.len() == nodes.len() && nodes.iter().all(|node| covers.contains(node)),
+    }
+}
+
+/// The meters of a host, or for `None` those at the wall, that cover some of a window.
+fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<Meter>> {
+    let mut meters = Vec::new();
+    for key in power_meters(from.store, host)? {
+        let tag = |name| key.tag(name).unwrap_or_default();
+        let (Some(source), Some(boundary)) =
+            (Source::from_name(tag("source")), Boundary::from_name(tag("boundary")))
+        else {
+            continue;
+        };
+        let Some(energy) = energy_of(from.store, &key, window)? else { continue };
+        let read = |metric: &Metric| {
+            numbers(from.store, &SeriesKey { field: metric.field.into(), ..key.clone() }, window, 0)
+        };
+        let (watts, watts_max) = (read(&WATTS)?, read(&WATTS_MAX)?);
+        let own = match host {
+            Some(host) => last_seen(from.store, host, window.end_ms)?.map(|(_, interval_s)| interval_s),
+            None => interval_s(&watts),
+        };
+        meters.push(Meter {
+            name: tag("meter").to_owned(),
+            figure: Figure { source, boundary, energy },
+            accuracy: accuracy(from, &key, window)?,
+            conversions_per_s: fact(from, &key, &CONVERSIONS_PER_S, window)?,
+            // A meter that says how long it counted is a counter; watts alone are not.
+            integrated: host.is_some() && says_in(from, &key, &METERED_S, window)?,
+            interval_s: own.unwrap_or(USUAL_INTERVAL_S),
+            // A foreign feed has no maxima: its readings are the best that is known.
+            watts_max: if watts_max.is_empty() { watts.clone() } else { watts_max },
+            watts,
+        });
+    }
+    Ok(meters)
+}
+
+/// Whether a metric of a meter has a sample in a window; only the last one is read.
+fn says_in(from: &Sources<'_>, power: &SeriesKey, metric: &Metric, window: Window) -> Result<bool> {
+    let key = SeriesKey { field: metric.field.to_owned(), ..power.clone() };
+    let end = Window { start_ms: window.end_ms, end_ms: window.end_ms };
+    let near = numbers(from.store, &key, end, window.end_ms - window.start_ms)?;
+    Ok(near.iter().any(|sample| (window.start_ms..=window.end_ms).contains(&sample.t_ms)))
+}
+
+/// What the meter itself said, else what the collector's configuration says of a meter at the wall.
+fn accuracy(from: &Sources<'_>, power: &SeriesKey, window: Window) -> Result<Option<Accuracy>> {
+    let said = fact(from, power, &GAIN_ERROR, window)?.zip(fact(from, power, &OFFSET_W, window)?);
+    let configured = from.config.wall.iter().find(|wall| Some(wall.name.as_str()) == power.tag("meter"));
+    let configured = configured.and_then(|wall| Some((wall.accuracy?, wall.offset_w.unwrap_or(0.0))));
+    Ok(said.or(configured).map(|(gain, offset_w)| Accuracy { gain, offset_w }))
+}
+
+fn fact(from: &Sources<'_>, power: &SeriesKey, metric: &Metric, window: Window) -> Result<Option<f64>> {
+    let key = SeriesKey {
+        measurement: metric.measurement.to_owned(),
+        field: metric.field.to_owned(),
+        tags: power.tags.clone(),
+    };
+    let moment = Window { start_ms: window.end_ms, end_ms: window.end_ms };
+    Ok(numbers(from.store, &key, moment, FACTS_BACK_MS)?.first().map(|sample| sample.value))
+}

@@ -1,0 +1,119 @@
+//! A run by itself: what is said at its end, everything about it, and a list of runs.
+
+use super::numbers::{DASH, count, duration, moment, si};
+use super::page::{Block, Cell, Page, Section, Table, Tone};
+use super::sections::{
+    about_run, efficiency, hosts, mean_power, methodology, result_line, status, throttled,
+};
+use super::{Run, text};
+use picollect_telemetry::Source;
+
+/// What `picollect run` says at its end: a few lines, 80 columns wide.
+pub fn verdict_of_run(run: &Run, colour: bool) -> String {
+    let mut facts = vec![("status", status(run))];
+    facts.extend(run.remarks.iter().map(|remark| ("remark", Cell::from(remark))));
+    if let Some(result) = &run.result {
+        facts.push(("result", result_line(result).into()));
+        facts.extend(efficiency(run, result));
+    }
+    let source = run.energy.source.map_or("unknown", Source::as_str);
+    facts.push((
+        "energy",
+        format!("{} at {}, {source}", si(run.energy.energy_j, "J"), mean_power(&run.energy)).into(),
+    ));
+    facts.push(("idle", idle(run)));
+    facts.push(("throttled", throttled(run.throttled)));
+    facts.push(("methodology", methodology(run)));
+    facts.push(("details", format!("picollect runs show {}", run.id).into()));
+    facts.push(("report", format!("picollect report --run {}", run.id).into()));
+    let facts: Vec<_> = facts.into_iter().map(|(name, cell)| (name.to_owned(), cell)).collect();
+    let title = format!("{}: {} on {}", name(run), duration(run.window.seconds), hosts(run));
+    text::lines(&title, &facts, colour)
+}
+
+fn idle(run: &Run) -> Cell {
+    let figure = run.idle.as_ref().map(|idle| format!("{} before it, not subtracted", mean_power(idle)));
+    figure.map_or_else(|| Cell::toned("not measured", Tone::Faint), Cell::from)
+}
+
+/// Everything of a run, including what one has to know to do it again; for a terminal.
+pub fn run_page(run: &Run, colour: bool) -> String {
+    let sections = [
+        Section::new("Run", about_run(run)),
+        Section::new("Command", vec![Block::Facts(command(run))]),
+        Section::new("Provenance", vec![Block::Facts(provenance(run))]),
+    ];
+    let page = Page {
+        title: format!("picollect run {}", run.id),
+        about: name(run).to_owned(),
+        sections: sections.into_iter().flatten().collect(),
+    };
+    text::write(&page, colour)
+}
+
+fn command(run: &Run) -> Vec<(String, Cell)> {
+    let line =
+        if run.command.is_empty() { "a load of picollect's own".to_owned() } else { shell(&run.command) };
+    let labels = run.labels.iter().map(|(name, value)| (format!("label {name}"), Cell::from(value)));
+    std::iter::once(("command".to_owned(), Cell::from(line))).chain(labels).collect()
+}
+
+fn provenance(run: &Run) -> Vec<(String, Cell)> {
+    run.provenance.iter().map(|(name, value)| (name.clone(), Cell::from(value))).collect()
+}
+
+/// What the user calls it.
+pub(super) fn name(run: &Run) -> &str {
+    if run.name.is_empty() { DASH } else { &run.name }
+}
+
+/// A command line that a POSIX shell would read back.
+pub(super) fn shell(command: &[String]) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,+@%".contains(letter);
+    let word = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    command.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The runs, a row for each, for a terminal.
+pub fn runs_table(runs: &[Run]) -> String {
+    let row = |run: &Run| {
+        let result = run.result.as_ref();
+        let rate = result.map_or_else(|| DASH.to_owned(), |result| si(result.rate, &result.unit));
+        let per_watt =
+            result.map_or_else(|| DASH.to_owned(), |result| si(result.rate_per_w, &result.unit_per_w));
+        vec![
+            Cell::from(&run.id),
+            name(run).into(),
+            moment(&run.window.start).trim_end_matches(" UTC").into(),
+            duration(run.window.seconds).into(),
+            status(run),
+            rate.into(),
+            per_watt.into(),
+        ]
+    };
+    let columns = ["id", "name", "started (UTC)", ">length", "status", ">rate", ">by power"];
+    let table = Table::block(count(runs.len(), "run"), &columns, runs.iter().map(row).collect());
+    let page = Page {
+        title: "picollect runs".to_owned(),
+        sections: Section::new("Runs", vec![table]).into_iter().collect(),
+        ..Page::default()
+    };
+    text::write(&page, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_typed_again() {
+        let words = ["mpirun", "-np", "4", "a b", "it's", "", "$HOME"].map(ToOwned::to_owned);
+        assert_eq!(shell(&words), r"mpirun -np 4 'a b' 'it'\''s' '' '$HOME'");
+    }
+}

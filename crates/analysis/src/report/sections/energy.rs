@@ -1,0 +1,111 @@
+//! Energy by boundary and by source, and power over time.
+
+use super::super::charts::{Line, Lines};
+use super::super::numbers::{count, percent, si, si_with_uncertainty};
+use super::super::page::{Block, Cell, Section, Table, Tone, printable};
+use super::super::{Cluster, EnergyFigure, Report};
+use super::window_ms;
+use picollect_telemetry::Boundary;
+use picollect_telemetry::Source;
+
+pub(super) fn section(report: &Report) -> Option<Section> {
+    let cluster = &report.cluster;
+    let mut blocks = vec![heads(cluster)];
+    if cluster.nodes_with_energy > 0 {
+        blocks.push(by_boundary(cluster));
+        blocks.push(by_source(cluster));
+    }
+    blocks.push(Block::Lines(power(report)));
+    Section::new("Energy", blocks)
+}
+
+fn heads(cluster: &Cluster) -> Block {
+    let Cluster { nodes, up, late, down, .. } = cluster;
+    let tone = match (late, down) {
+        (0, 0) => Tone::Plain,
+        (_, 0) => Tone::Caution,
+        _ => Tone::Bad,
+    };
+    let state = format!("{}: {up} up, {late} late, {down} down", count(*nodes, "node"));
+    Block::facts([("nodes", Cell::toned(state, tone)), ("energy", metered(cluster))])
+}
+
+/// Beyond a node's own boundary it is meters that are counted, not nodes.
+fn metered(cluster: &Cluster) -> Cell {
+    let with = cluster.nodes_with_energy;
+    match cluster.energy.boundary {
+        _ if with == 0 => Cell::toned("unknown: no node has a meter or a power model", Tone::Faint),
+        Some(boundary @ (Boundary::Enclosure | Boundary::Wall)) => {
+            format!("known from {} at the boundary {boundary}", count(with, "meter")).into()
+        }
+        _ => Cell::toned(
+            format!("known of {with} of {}", count(cluster.nodes, "node")),
+            if with < cluster.nodes { Tone::Caution } else { Tone::Plain },
+        ),
+    }
+}
+
+fn by_boundary(cluster: &Cluster) -> Block {
+    let figures = std::iter::once(&cluster.energy).chain(&cluster.other_boundaries);
+    let row = |figure: &EnergyFigure| {
+        vec![
+            Cell::maybe(figure.boundary.map(Boundary::as_str)),
+            si(figure.energy_j, "J").into(),
+            mean_power(figure).into(),
+            si(figure.peak_w, "W").into(),
+            percent(figure.coverage).into(),
+            source(figure),
+        ]
+    };
+    let columns = ["boundary", ">energy", ">mean power", ">peak", ">covered", "source"];
+    let caption = "Energy by boundary, widest first; different boundaries are never added";
+    Table::block(caption, &columns, figures.map(row).collect())
+}
+
+fn by_source(cluster: &Cluster) -> Block {
+    let row = |part: &super::super::SourcePart| {
+        vec![toned_source(part.source), part.nodes.to_string().into(), si(Some(part.energy_j), "J").into()]
+    };
+    let rows = cluster.by_source.iter().map(row).collect();
+    let boundary = cluster.energy.boundary.map_or("first", Boundary::as_str);
+    let caption = format!("What the {boundary} figure is made of");
+    Table::block(caption, &["source", ">meters or models", ">energy"], rows)
+}
+
+/// Mean power with its uncertainty.
+pub(in super::super) fn mean_power(figure: &EnergyFigure) -> String {
+    si_with_uncertainty(figure.mean_w, figure.uncertainty_w, "W")
+}
+
+/// Where a figure comes from; what is not measured stands out.
+pub(in super::super) fn source(figure: &EnergyFigure) -> Cell {
+    figure.source.map_or_else(|| Cell::toned("unknown", Tone::Faint), toned_source)
+}
+
+fn toned_source(source: Source) -> Cell {
+    Cell::toned(source.as_str(), if source == Source::Measured { Tone::Plain } else { Tone::Caution })
+}
+
+fn power(report: &Report) -> Lines {
+    let (timeline, boundary) = (&report.timeline, report.cluster.energy.boundary);
+    let mut lines: Vec<_> = timeline
+        .nodes
+        .iter()
+        .map(|node| Line { name: printable(&node.host), values: node.watts.clone(), outer: false })
+        .collect();
+    if !timeline.outer_w.is_empty() {
+        let name =
+            boundary.map_or_else(|| "wider boundary".to_owned(), |boundary| format!("at the {boundary}"));
+        lines.push(Line { name, values: timeline.outer_w.clone(), outer: true });
+    }
+    Lines {
+        title: "Power over time".to_owned(),
+        unit: "W",
+        from_zero: true,
+        window_ms: window_ms(report).unwrap_or_default(),
+        start_ms: timeline.start_ms,
+        step_s: timeline.step_s,
+        curves: lines,
+        limits: Vec::new(),
+    }
+}

@@ -1,0 +1,214 @@
+//! The requests for a report, for the runs, for one run, and for the nodes.
+
+use picollect_evaluate::Window;
+use serde::{Deserialize, Serialize};
+
+use crate::nodes::Node;
+use crate::report::fail_on::{self, Condition};
+use crate::report::{self, Format, Report};
+use crate::request::{Request, RequestError, Sources, Written};
+use crate::runs::Run;
+use crate::{nodes, runs};
+
+/// For a report on a window or a run, or for two runs side by side.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportRequest {
+    /// The last so many milliseconds.
+    pub since_ms: Option<i64>,
+    /// Or from this Unix time in milliseconds,
+    pub from_ms: Option<i64>,
+    /// to this one; without it to now.
+    pub to_ms: Option<i64>,
+    /// Or the time of this run.
+    pub run: Option<String>,
+    /// Or this run beside the next.
+    pub compare: Option<String>,
+    /// The other run.
+    pub with: Option<String>,
+    /// How to write it.
+    #[serde(default)]
+    pub format: Format,
+    /// Whether the terminal shows colours.
+    #[serde(default)]
+    pub colour: bool,
+    /// What is a finding: `throttled,coverage<0.99`.
+    pub fail_on: Option<String>,
+}
+
+/// What a report is about if nobody says.
+const DEFAULT_SINCE_MS: i64 = 3600 * 1000;
+
+impl ReportRequest {
+    fn conditions(&self) -> Result<Vec<Condition>, RequestError> {
+        let conditions = fail_on::parse(self.fail_on.as_deref().unwrap_or_default());
+        conditions.map_err(|error| RequestError::Invalid(error.to_string()))
+    }
+
+    fn window(&self, from: &Sources<'_>) -> Result<Window, RequestError> {
+        if let Some(id) = &self.run {
+            return Ok(run(from, id)?.time.into());
+        }
+        let end_ms = self.to_ms.unwrap_or(from.now_ms);
+        let since_ms = self.since_ms.unwrap_or(DEFAULT_SINCE_MS);
+        let start_ms = self.from_ms.unwrap_or(end_ms.saturating_sub(since_ms));
+        if start_ms >= end_ms {
+            return Err(RequestError::Invalid("the window ends before it begins".to_owned()));
+        }
+        Ok(Window { start_ms, end_ms })
+    }
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReportAnswer {
+    /// A window.
+    Window(Box<Report>),
+    /// Two runs side by side.
+    Runs(Box<[report::Run; 2]>),
+}
+
+impl Request for ReportRequest {
+    const PATH: &'static str = "/api/v1/report";
+
+    type Answer = ReportAnswer;
+
+    fn answer(&self, from: &Sources<'_>) -> Result<ReportAnswer, RequestError> {
+        if let Some((one, other)) = self.compare.as_deref().zip(self.with.as_deref()) {
+            let both = [report::run(from, run(from, one)?)?, report::run(from, run(from, other)?)?];
+            return Ok(ReportAnswer::Runs(Box::new(both)));
+        }
+        // A condition that cannot be understood is told before months are read.
+        self.conditions()?;
+        Ok(ReportAnswer::Window(Box::new(report::build(from, self.window(from)?)?)))
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn written(&self, answer: &ReportAnswer, _now_ms: i64) -> Result<Written, RequestError> {
+        match answer {
+            ReportAnswer::Window(report) => Ok(Written {
+                text: report::written(report, self.format, self.colour)?,
+                findings: fail_on::findings(report, &self.conditions()?),
+            }),
+            ReportAnswer::Runs(both) => {
+                let [one, other] = both.as_ref();
+                let text = report::compared(one, other, self.format, self.colour)?;
+                text.map(Written::from).ok_or_else(|| {
+                    let text = "two runs beside each other are written as text, html, markdown or json";
+                    RequestError::Invalid(text.to_owned())
+                })
+            }
+        }
+    }
+}
+
+fn run(from: &Sources<'_>, id: &str) -> Result<Run, RequestError> {
+    let missing = || RequestError::NotFound(format!("there is no run `{id}`; `picollect runs` lists them"));
+    runs::find(from.store, id)?.ok_or_else(missing)
+}
+
+/// For the runs that ended in the last time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunsRequest {
+    /// The last so many milliseconds; all without it.
+    pub since_ms: Option<i64>,
+    /// Text or JSON.
+    #[serde(default)]
+    pub format: Format,
+}
+
+impl Request for RunsRequest {
+    const PATH: &'static str = "/api/v1/runs";
+
+    type Answer = Vec<report::Run>;
+
+    fn answer(&self, from: &Sources<'_>) -> Result<Vec<report::Run>, RequestError> {
+        let start_ms = self.since_ms.map_or(0, |since_ms| from.now_ms.saturating_sub(since_ms));
+        let ended = runs::ended_in(from.store, Window { start_ms, end_ms: i64::MAX })?.into_iter();
+        ended.map(|run| report::run(from, run)).collect()
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn written(&self, runs: &Vec<report::Run>, _now_ms: i64) -> Result<Written, RequestError> {
+        Ok(Written::from(match self.format {
+            Format::Json => serde_json::to_string_pretty(runs)? + "\n",
+            _ => report::runs_table(runs),
+        }))
+    }
+}
+
+/// For one run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRequest {
+    /// Its id, or `last`.
+    pub id: String,
+    /// Only what is said at its end.
+    #[serde(default)]
+    pub verdict_only: bool,
+    /// Text or JSON.
+    #[serde(default)]
+    pub format: Format,
+    /// Whether the terminal shows colours.
+    #[serde(default)]
+    pub colour: bool,
+}
+
+impl Request for RunRequest {
+    const PATH: &'static str = "/api/v1/run";
+
+    type Answer = report::Run;
+
+    fn answer(&self, from: &Sources<'_>) -> Result<report::Run, RequestError> {
+        report::run(from, run(from, &self.id)?)
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn written(&self, run: &report::Run, _now_ms: i64) -> Result<Written, RequestError> {
+        Ok(Written::from(match self.format {
+            Format::Json => serde_json::to_string_pretty(run)? + "\n",
+            _ if self.verdict_only => report::verdict_of_run(run, self.colour),
+            _ => report::run_page(run, self.colour),
+        }))
+    }
+}
+
+/// For the nodes as they are now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodesRequest {
+    /// Text or JSON.
+    #[serde(default)]
+    pub format: Format,
+}
+
+impl Request for NodesRequest {
+    const PATH: &'static str = "/api/v1/nodes";
+
+    type Answer = Vec<Node>;
+
+    fn answer(&self, from: &Sources<'_>) -> Result<Vec<Node>, RequestError> {
+        Ok(nodes::observe(from.store, from.now_ms)?)
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn written(&self, nodes: &Vec<Node>, now_ms: i64) -> Result<Written, RequestError> {
+        Ok(Written::from(match self.format {
+            Format::Json => serde_json::to_string_pretty(nodes)? + "\n",
+            _ => nodes::table(nodes, now_ms),
+        }))
+    }
+}

@@ -1,0 +1,69 @@
+//! `picollect backup`: a copy of the data directory that can take its place, made while the collector works.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, ensure};
+use clap::Args;
+use picollect_settings::exit::{Failure, usage};
+
+use picollect_config::place::StoreOptions;
+use picollect_store::EmbeddedStore;
+use picollect_store::location::Location;
+
+/// What of the data directory is copied beside the store; what is not there is not missed.
+const FILES: [&str; 6] =
+    ["tokens.json", "collector.toml", "alerts.json", "agent.token", "tls/authority.pem", "tls/authority.key"];
+
+/// What to copy where.
+#[derive(Debug, Clone, Args)]
+pub struct BackupOptions {
+    #[command(flatten)]
+    place: StoreOptions,
+    /// Directory to make; it may be there if it is empty
+    to: PathBuf,
+}
+
+/// Makes the copy and says how to use it.
+pub(crate) fn backup(options: &BackupOptions) -> Result<(), Failure> {
+    let data = options.place.directory()?;
+    let place = options.place.place(&options.place.read()?)?;
+    let Location::Embedded(directory) = &place.location else {
+        let why = "the samples are in `{}`: back that up with its own tools, or `picollect export`";
+        return Err(usage(anyhow!(why.replace("{}", &place.location.to_string()))));
+    };
+    if !directory.join("store.sqlite").is_file() {
+        return Err(Failure::Runtime(anyhow!("there is no store in `{}`", directory.display())));
+    }
+    empty_directory(&options.to)?;
+    EmbeddedStore::copy(directory, &options.to)?;
+    for file in FILES {
+        copy_file(&data.join(file), &options.to.join(file))?;
+    }
+    println!("`{}` has everything; to try it: picollect nodes --data {0}", options.to.display());
+    println!("it opens this collector to who reads it: keep it as you keep the data directory");
+    Ok(())
+}
+
+/// For nobody but its owner: tokens and keys are in it.
+fn empty_directory(path: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot make the directory `{}`", path.display());
+    if !path.exists() {
+        return DirBuilder::new().mode(0o700).create(path).with_context(cannot);
+    }
+    ensure!(fs::read_dir(path).with_context(cannot)?.next().is_none(), "`{}` is not empty", path.display());
+    Ok(())
+}
+
+/// With the modes that it has; in a directory like its own.
+fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if !from.exists() {
+        return Ok(());
+    }
+    let cannot = || format!("cannot copy `{}`", from.display());
+    if let Some(directory) = to.parent() {
+        fs::create_dir_all(directory).with_context(cannot)?;
+    }
+    fs::copy(from, to).map(drop).with_context(cannot)
+}

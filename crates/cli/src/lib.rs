@@ -1,0 +1,447 @@
+//! The collector's command line: what each command takes, and who carries it out.
+
+mod backup;
+mod check;
+mod demo;
+mod export;
+mod import;
+mod live;
+mod rename;
+mod retire;
+mod scaling;
+mod serving;
+mod up;
+mod workload;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
+use picollect_settings::exit::{Failure, usage};
+
+use picollect_analysis::alerts::AlertsRequest;
+use picollect_analysis::report::{self, Format};
+use picollect_analysis::request::Written;
+use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
+use picollect_bench as bench;
+use picollect_bench::BenchOptions;
+use picollect_client::SourceOptions;
+use picollect_collector::alerts;
+use picollect_collector::tokens::{Scope, Tokens};
+use picollect_config::place::{DataOptions, Place};
+use picollect_config::{Config, ConfigOptions, StoreConfig};
+use picollect_run as run;
+use picollect_run::RunOptions;
+use picollect_settings::time::{millis, parse_rfc3339};
+use picollect_store::Durability;
+use picollect_store::location::Location;
+
+use backup::BackupOptions;
+use export::ExportOptions;
+use import::ImportOptions;
+use scaling::ScalingOptions;
+
+pub use serving::{ServeOptions, TlsOptions};
+use serving::{Serving, serve};
+
+/// What the collector can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start collector and agent of this machine together
+    #[command(after_help = "Example:\n  picollect up --listen 0.0.0.0:8650")]
+    Up(ServeOptions),
+    /// Start the collector alone
+    #[command(after_help = "Example:\n  picollect serve --data /var/lib/picollect --listen 0.0.0.0:8650")]
+    Serve {
+        /// What and where.
+        #[command(flatten)]
+        options: ServeOptions,
+        /// How to encrypt.
+        #[command(flatten)]
+        tls: TlsOptions,
+    },
+    /// Show a whole cluster on this machine: one real node, four simulated ones, a load and the report
+    Demo(DemoOptions),
+    /// What the nodes did in a window: energy, efficiency, throttling
+    #[command(after_help = "Examples:\n  picollect report --since 24h --format html > report.html\n  \
+                            picollect report --run last --fail-on 'throttled,coverage<0.99'\n  \
+                            picollect report --compare hpl-20261123-141157-043 last")]
+    Report(ReportOptions),
+    /// Run a command and say what it computed per watt
+    #[command(after_help = "Examples:\n  picollect run -- mpirun -np 20 xhpl\n  \
+                            picollect run --repeat 5 --idle 30s --label cooling=fan -- ./xhpl\n  \
+                            picollect run --sweep nodes=1,2,4,5 -- mpirun -np {nodes} xhpl\n  \
+                            picollect run --sweep freq=600,1000,1400 -- ./xhpl\n\n\
+                            Ends with the exit status of the command.")]
+    Run(RunOptions),
+    /// The runs that were measured
+    Runs {
+        /// Whom to ask.
+        #[command(flatten)]
+        ask: SourceOptions,
+        /// What of them; without it a table of all.
+        #[command(subcommand)]
+        command: Option<RunsCommand>,
+        /// Deliver what waits for a collector that was away
+        #[arg(long)]
+        deliver: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What more nodes bring: speed-up, efficiency, energy
+    #[command(after_help = "Examples:\n  picollect scaling RUN RUN RUN\n  picollect scaling --example\n  \
+                            picollect scaling --table runs.csv --format json")]
+    Scaling(ScalingOptions),
+    /// Wait for the end of standard input, then put clocks back
+    #[command(hide = true)]
+    RestoreClocks {
+        /// A value to write into a file.
+        #[arg(long, value_name = "VALUE:FILE")]
+        write: Vec<String>,
+        /// A command to run.
+        #[arg(long)]
+        shell: Vec<String>,
+    },
+    /// The nodes as they are now
+    Nodes {
+        /// Whom to ask.
+        #[command(flatten)]
+        ask: SourceOptions,
+        /// What with them; without it a table of all.
+        #[command(subcommand)]
+        command: Option<NodesCommand>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is wrong now, and the rules that say so
+    #[command(after_help = "Examples:\n  picollect alerts --json\n  picollect alerts test")]
+    Alerts {
+        /// Whom to ask.
+        #[command(flatten)]
+        ask: SourceOptions,
+        /// What with them; without it all rules, and what is active.
+        #[command(subcommand)]
+        command: Option<AlertsCommand>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure what this machine computes, and how fast its memory is
+    #[command(
+        after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by ppr:1:node --bind-to none picollect bench"
+    )]
+    Bench(BenchOptions),
+    /// Make tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Write samples to standard output: line protocol or CSV, in order of time
+    #[command(
+        after_help = "Examples:\n  picollect export --since 24h --metric power --format csv > power.csv\n  \
+                            picollect export --store embedded:DIR | picollect import --store prometheus+http://HOST:8428"
+    )]
+    Export(ExportOptions),
+    /// Take in the log of a meter at the wall, a run that was done elsewhere, or exported samples
+    #[command(
+        after_help = "Examples:\n  picollect import --wall meter.csv --name socket --accuracy 0.01\n  \
+                            picollect import --hpl HPL.out --start 2026-11-23T12:00:00Z\n  \
+                            picollect export --store embedded:DIR | picollect import"
+    )]
+    Import(ImportOptions),
+    /// Copy the data directory, also while the collector works
+    #[command(
+        after_help = "Example:\n  picollect backup --data /var/lib/picollect /mnt/backup/picollect-2026-11-24"
+    )]
+    Backup(BackupOptions),
+    /// Check the configuration and print what holds and where it comes from
+    Check {
+        /// What and where.
+        #[command(flatten)]
+        options: ServeOptions,
+        /// How to encrypt.
+        #[command(flatten)]
+        tls: TlsOptions,
+        /// Also write a sample to the store and read it back, and ask each wall meter once
+        #[arg(long)]
+        connect: bool,
+        /// Also read every chunk of the embedded store, and say what is damaged
+        #[arg(long)]
+        chunks: bool,
+    },
+}
+
+/// How to show the demo.
+#[derive(Debug, Clone, Args)]
+pub struct DemoOptions {
+    /// How long, such as 60s or 5m; at least 5s
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    length: Duration,
+    /// Sampling interval of the agents
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    interval: Duration,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Keep the data in this directory
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Keep the samples there: influxdb2+http(s)://HOST:PORT?org=…&bucket=… or prometheus+http(s)://HOST:PORT
+    #[arg(long, value_name = "URL", env = "PICOLLECT_STORE")]
+    store: Option<Location>,
+}
+
+/// What to report on.
+#[derive(Debug, Clone, Args)]
+pub struct ReportOptions {
+    #[command(flatten)]
+    ask: SourceOptions,
+    /// The last so much time, such as 10m or 24h [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    since: Option<Duration>,
+    /// From this moment (RFC 3339, UTC); instead of --since
+    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, conflicts_with = "since")]
+    from: Option<i64>,
+    /// To this moment (RFC 3339, UTC) [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
+    to: Option<i64>,
+    /// The time of a run, by its id, or `last`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "from", "to"])]
+    run: Option<String>,
+    /// Two runs beside each other
+    #[arg(long, value_name = "ID", num_args = 2, conflicts_with_all = ["since", "from", "to", "run"])]
+    compare: Vec<String>,
+    /// End with status 1 if any of these is so: throttled, failed, down, not-measured, or a bound on coverage,
+    /// temp_c, mean_w, energy_j, rate_per_w or level, such as 'coverage<0.99'
+    #[arg(long, value_name = "CONDITIONS")]
+    fail_on: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl ReportOptions {
+    fn request(&self) -> ReportRequest {
+        ReportRequest {
+            since_ms: self.since.map(millis),
+            from_ms: self.from,
+            to_ms: self.to,
+            run: self.run.clone(),
+            compare: self.compare.first().cloned(),
+            with: self.compare.get(1).cloned(),
+            format: self.format,
+            colour: colour(),
+            fail_on: self.fail_on.clone(),
+        }
+    }
+}
+
+/// Whether standard output shows colours (<https://no-color.org>).
+fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What can be done with runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// All that is known of one run
+    Show {
+        /// Its id, or `last`
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What can be done with nodes.
+#[derive(Debug, Subcommand)]
+pub enum NodesCommand {
+    /// No longer show a node that is gone; its data stays, and it is back as soon as it speaks
+    Retire {
+        /// Its name
+        name: String,
+    },
+    /// Give all that is stored of a node another name; stop its agent and then the collector before
+    #[command(after_help = "Example:\n  systemctl stop picollect\n  \
+                            sudo -u picollect picollect nodes --data /var/lib/picollect rename raspberrypi pi-1")]
+    Rename {
+        /// Its name so far
+        old: String,
+        /// Its new one
+        new: String,
+    },
+}
+
+/// What can be done with alerts.
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Send a message of trial to every receiver that is configured on this machine
+    Test {
+        /// Where the configuration may be.
+        #[command(flatten)]
+        data: DataOptions,
+        /// Or which it is.
+        #[command(flatten)]
+        config: ConfigOptions,
+    },
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print it, this once
+    Create {
+        /// Where the data is.
+        #[command(flatten)]
+        data: DataOptions,
+        /// What to call it
+        #[arg(long)]
+        name: String,
+        /// What it allows
+        #[arg(long, value_enum)]
+        scope: Scope,
+        /// Only this node's samples may be pushed with it
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+    },
+    /// Make a one-time code with which a node joins, valid for 15 minutes
+    #[command(after_help = "Example:\n  picollect token code\n\n\
+                            Then, on the node:\n  picollect-agent join http://HEAD-NODE:8650")]
+    Code {
+        /// Where the data is.
+        #[command(flatten)]
+        data: DataOptions,
+    },
+}
+
+/// Carries out a command.
+pub fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Up(options) => {
+            picollect_settings::log::start();
+            let Serving { data, listen, server } = Serving::of(&options, None)?;
+            Ok(runtime()?.block_on(up::up(&data, &listen, &server))?)
+        }
+        Command::Serve { options, tls } => {
+            picollect_settings::log::start();
+            Ok(runtime()?.block_on(serve(&Serving::of(&options, Some(tls))?))?)
+        }
+        Command::Demo(options) => run_demo(options),
+        Command::Report(options) => print(&options.ask.open()?.ask_written(&options.request())?),
+        Command::Run(options) => {
+            picollect_settings::log::start();
+            run::run(&options)
+        }
+        Command::Runs { ask, command, deliver, json } => runs(&ask, command, deliver, json),
+        Command::Scaling(options) => print(&scaling::execute(&options)?),
+        Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
+        Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {
+            retire::retire(&ask.open()?, &name)
+        }
+        Command::Nodes { ask, command: Some(NodesCommand::Rename { old, new }), .. } => {
+            rename::rename(&ask, &old, &new)
+        }
+        Command::Nodes { ask, command: None, json } => {
+            print(&ask.open()?.ask_written(&NodesRequest { format: text_or_json(json) })?)
+        }
+        Command::Alerts { command: Some(AlertsCommand::Test { data, config }), .. } => {
+            try_receivers(&config.read(&data.path()?)?)
+        }
+        Command::Alerts { ask, command: None, json } => {
+            print(&ask.open()?.ask_written(&AlertsRequest { format: text_or_json(json) })?)
+        }
+        Command::Bench(options) => bench::bench(&options),
+        Command::Token(command) => token(command),
+        Command::Export(options) => export::execute(&options),
+        Command::Import(options) => import::execute(&options),
+        Command::Backup(options) => backup::backup(&options),
+        Command::Check { options, tls, connect, chunks } => serving::check(&options, tls, connect, chunks),
+    }
+}
+
+fn token(command: TokenCommand) -> Result<(), Failure> {
+    let text = match command {
+        TokenCommand::Create { data, name, scope, node } => {
+            Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?
+        }
+        TokenCommand::Code { data } => Tokens::of(&data.path()?).code()?,
+    };
+    println!("{text}");
+    Ok(())
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// The phases of the demo need some seconds each.
+const SHORTEST_DEMO: Duration = Duration::from_secs(5);
+
+fn run_demo(options: DemoOptions) -> Result<(), Failure> {
+    let DemoOptions { length, interval, format, keep, store } = options;
+    if length < SHORTEST_DEMO {
+        return Err(usage(anyhow!("--for {} is too short; 5s at least", humantime::format_duration(length))));
+    }
+    picollect_settings::log::start();
+    let place = match store {
+        Some(location) => {
+            let secrets = StoreConfig::default().secrets().map_err(usage)?;
+            Some(Place { location, secrets, durability: Durability::default() })
+        }
+        None => None,
+    };
+    let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, place }))?;
+    print(&report::written(&report, format, colour())?.into())
+}
+
+fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
+    let source = ask.open()?;
+    if deliver {
+        let delivered = run::deliver_waiting(&source, &ask.directory()?.join("runs"))?;
+        println!("{delivered} delivered");
+        return Ok(());
+    }
+    match command {
+        None => print(&source.ask_written(&RunsRequest { since_ms: None, format: text_or_json(json) })?),
+        Some(RunsCommand::Show { id, json }) => {
+            let (format, colour) = (text_or_json(json), colour());
+            print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour })?)
+        }
+    }
+}
+
+/// A line for each receiver; one that does not take the message is a finding.
+fn try_receivers(config: &Config) -> Result<(), Failure> {
+    let tried = alerts::try_all(&config.alerts);
+    if tried.is_empty() {
+        let nobody = "nobody would be told: there is no [alerts.webhook], [alerts.ntfy] or [alerts.email]";
+        return Err(usage(anyhow!("{nobody} in the configuration")));
+    }
+    let mut answer = Written::default();
+    for (name, place, sent) in tried {
+        match sent {
+            Ok(()) => answer.text += &format!("{name} at {place} took the message\n"),
+            Err(error) => answer.findings.push(format!("{name} at {place} took no message: {error}")),
+        }
+    }
+    print(&answer)
+}
+
+fn text_or_json(json: bool) -> Format {
+    if json { Format::Json } else { Format::Text }
+}
+
+/// Prints an answer; its findings go to standard error and make the exit code.
+fn print(answer: &Written) -> Result<(), Failure> {
+    io::stdout().write_all(answer.text.as_bytes()).context("cannot write to standard output")?;
+    if answer.findings.is_empty() {
+        return Ok(());
+    }
+    for finding in &answer.findings {
+        eprintln!("picollect: {finding}");
+    }
+    Err(Failure::Finding(answer.findings.len()))
+}

@@ -1,0 +1,135 @@
+//! `picollect up`: collector and agent of this machine together. `picollect demo` is the same with
+//! simulated nodes, a load and an end: it is built on [`Site`] too.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::process::{Child, Command};
+
+use picollect_analysis::runs;
+use picollect_collector::Collector;
+use picollect_collector::server::authority_file;
+use picollect_collector::server::{self, Server};
+use picollect_collector::tokens::Scope;
+use picollect_store::Store;
+
+use crate::live;
+
+/// An agent that was told to stop flushes for five seconds at most; then it is no longer waited for.
+const STOP_TIME: Duration = Duration::from_secs(8);
+
+/// A collector in this process and agents in processes of their own.
+pub(crate) struct Site {
+    server: Server,
+    collector: Arc<Collector>,
+    token_file: PathBuf,
+    /// Who signed the collector's certificate, if it is encrypted.
+    ca_file: Option<PathBuf>,
+    agents: Vec<(String, Child)>,
+}
+
+impl Site {
+    /// Starts the collector on this directory and makes the agents' token if there is none yet.
+    pub(crate) async fn start(data: &Path, listen: &str, options: &server::Options) -> anyhow::Result<Self> {
+        let (server, collector) = server::start(data, listen, options).await?;
+        let token_file = data.join("agent.token");
+        if !token_file.exists() {
+            let token = collector.tokens.create("agents", Scope::Write, None)?;
+            let mut file =
+                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&token_file)?;
+            file.write_all(format!("{token}\n").as_bytes())?;
+        }
+        let ca_file = collector.authority.as_ref().map(|_| authority_file(data));
+        Ok(Self { server, collector, token_file, ca_file, agents: Vec::new() })
+    }
+
+    /// Starts an agent that pushes to this collector. It runs until its standard input is closed, so it
+    /// cannot outlive this process.
+    pub(crate) fn start_agent(&mut self, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut command = Command::new(program);
+        command.args(["agent", "run", "--until-stdin-closes", "--collector", &self.server.url()]);
+        command.arg("--token-file").arg(&self.token_file).args(arguments).stdin(Stdio::piped());
+        if let Some(ca_file) = &self.ca_file {
+            command.arg("--ca-file").arg(ca_file);
+        }
+        // Its everyday messages would run through the live view.
+        command.env("PICOLLECT_LOG", "warn");
+        let child = command.spawn().with_context(|| format!("cannot start the agent of {name}"))?;
+        self.agents.push((name.to_owned(), child));
+        Ok(())
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.collector.store)
+    }
+
+    /// The collector itself.
+    pub(crate) fn collector(&self) -> Arc<Collector> {
+        Arc::clone(&self.collector)
+    }
+
+    /// Keeps a run.
+    pub(crate) fn record(&self, run: &runs::Run) -> anyhow::Result<()> {
+        Ok(runs::record(self.collector.store.as_ref(), run)?)
+    }
+
+    /// The address of the collector.
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Lets the agents take their last sample and deliver what they have; the collector still listens.
+    pub(crate) async fn stop_agents(&mut self) -> anyhow::Result<()> {
+        for (_, child) in &mut self.agents {
+            drop(child.stdin.take());
+        }
+        for (name, mut child) in self.agents.drain(..) {
+            let Ok(status) = tokio::time::timeout(STOP_TIME, child.wait()).await else {
+                tracing::error!("the agent of {name} did not stop in time");
+                child.kill().await?;
+                continue;
+            };
+            let status = status?;
+            if !status.success() {
+                tracing::error!("the agent of {name} ended with {status}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the agents, then the collector.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop_agents().await?;
+        self.server.stop().await
+    }
+}
+
+/// Collector and agent of this machine, until told to stop.
+pub(crate) async fn up(data: &Path, listen: &str, options: &server::Options) -> anyhow::Result<()> {
+    let mut site = Site::start(data, listen, options).await?;
+    println!("listening on {}", site.url());
+    println!("data in {}; stop with Ctrl-C", data.display());
+    if site.server.address.ip().is_loopback() {
+        println!("only this machine can push; to let other nodes in: picollect up --listen 0.0.0.0:8650");
+    } else {
+        let port = site.server.address.port();
+        let scheme = site.server.scheme;
+        println!("on another node, within 15 minutes: picollect-agent join {scheme}://THIS-MACHINE:{port}");
+        println!("  the code that it asks for: {}", site.collector.tokens.code()?);
+        println!("  a code for one more: picollect token code --data {}", data.display());
+    }
+    io::stdout().flush()?;
+    site.start_agent("this machine", &[])?;
+    let view = tokio::spawn(live::draw(site.collector(), String::new()));
+    server::told_to_stop().await?;
+    view.abort();
+    site.stop().await
+}

@@ -1,0 +1,143 @@
+//! Whom a request is asked of: the store on this machine, or a collector elsewhere. Both answer with the same text.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use picollect_analysis::request::{Request, RequestError, Sources, Written, answered};
+use picollect_config::Config;
+use picollect_config::place::{Place, StoreOptions};
+use picollect_settings::exit::{Failure, usage};
+use picollect_settings::time::now_ms;
+use picollect_store::{Store, remembering};
+use picollect_telemetry::line::{Precision, decode};
+use serde::de::DeserializeOwned;
+
+use crate::{Client, Target};
+
+/// The field of a request that says how its answer is written.
+const FORMAT: &str = "format";
+
+/// Whom to ask.
+#[derive(Debug, Clone, Args)]
+pub struct SourceOptions {
+    #[command(flatten)]
+    place: StoreOptions,
+    /// Ask the collector at this address; then --data is only where a run's output is kept
+    #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR")]
+    collector: Option<String>,
+    /// The file with the token for it
+    #[arg(long, value_name = "FILE", env = "PICOLLECT_TOKEN_FILE", requires = "collector")]
+    token_file: Option<PathBuf>,
+    /// Trust only certificates signed by the ones in this file
+    #[arg(long, value_name = "FILE", env = "PICOLLECT_CA_FILE", requires = "collector")]
+    ca_file: Option<PathBuf>,
+}
+
+impl SourceOptions {
+    /// Opens the store, or makes a client that connects when it is first asked.
+    pub fn open(&self) -> Result<Source, Failure> {
+        let Some(url) = self.collector.clone() else { return self.open_here() };
+        let (token_file, ca_file) = (self.token_file.clone(), self.ca_file.clone());
+        Ok(Source::There(Client::new(&Target { url, token_file, ca_file }).map_err(usage)?))
+    }
+
+    fn open_here(&self) -> Result<Source, Failure> {
+        let (store, config) = self.place.open()?;
+        Ok(Source::Here(store, Box::new(config)))
+    }
+
+    /// What can only be done where the data is.
+    pub fn here(&self) -> Result<Here, Failure> {
+        if let Some(url) = &self.collector {
+            return Err(usage(anyhow!("this is done where the data is, on the machine of `{url}`")));
+        }
+        let config = self.place.read()?;
+        Ok(Here { data: self.place.directory()?, place: self.place.place(&config)?, config })
+    }
+
+    /// The data directory of this machine; of an asked collector's own nothing is known.
+    pub fn directory(&self) -> anyhow::Result<PathBuf> {
+        self.place.directory()
+    }
+}
+
+/// The data of this machine, not opened yet.
+pub struct Here {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The store.
+    pub place: Place,
+    /// The configuration.
+    pub config: Config,
+}
+
+/// Where answers come from.
+pub enum Source {
+    /// A store that this machine opens itself.
+    Here(Arc<dyn Store>, Box<Config>),
+    /// A collector.
+    There(Client),
+}
+
+impl Source {
+    /// The answer of a request. A collector elsewhere is asked for JSON.
+    pub fn ask<R: Request<Answer: DeserializeOwned>>(&self, request: &R) -> Result<R::Answer, Failure> {
+        match self {
+            Self::Here(store, config) => answer_here(store.as_ref(), config, |from| request.answer(from)),
+            Self::There(client) => {
+                let mut query = query(request)?;
+                query.retain(|(name, _)| name != FORMAT);
+                query.push((FORMAT.to_owned(), "json".to_owned()));
+                let answer = client.ask(R::PATH, &query)?;
+                let read = serde_json::from_str(&answer.text);
+                Ok(read.with_context(|| format!("the collector's answer at {} cannot be read", R::PATH))?)
+            }
+        }
+    }
+
+    /// The answer of a request as it is shown.
+    pub fn ask_written<R: Request>(&self, request: &R) -> Result<Written, Failure> {
+        match self {
+            Self::Here(store, config) => answer_here(store.as_ref(), config, |from| answered(request, from)),
+            Self::There(client) => Ok(client.ask(R::PATH, &query(request)?)?),
+        }
+    }
+
+    /// Adds lines to the store.
+    pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
+        match self {
+            Self::Here(store, _) => {
+                store.append(&decode(lines, Precision::Nanoseconds, now_ms()).points)?;
+                Ok(())
+            }
+            Self::There(client) => Ok(client.write(lines)?),
+        }
+    }
+}
+
+fn answer_here<T>(
+    store: &dyn Store,
+    config: &Config,
+    answer: impl FnOnce(&Sources<'_>) -> Result<T, RequestError>,
+) -> Result<T, Failure> {
+    let answer = remembering(store, |store| answer(&Sources { store, config, now_ms: now_ms() }));
+    answer.map_err(|error| match error {
+        RequestError::Invalid(_) => usage(error),
+        _ => Failure::Runtime(error.into()),
+    })
+}
+
+/// The fields of a request that are not null, as names and values.
+fn query<R: Request>(request: &R) -> anyhow::Result<Vec<(String, String)>> {
+    let fields = serde_json::to_value(request).context("a request is JSON")?;
+    let fields = fields.as_object().cloned().unwrap_or_default().into_iter();
+    Ok(fields
+        .filter_map(|(name, value)| match value {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some((name, text)),
+            other => Some((name, other.to_string())),
+        })
+        .collect())
+}

@@ -1,0 +1,236 @@
+//! The command under measurement: started, passed through and watched.
+//!
+//! Its standard input stays ours. Where our standard output is a terminal, its standard output is one
+//! too, of its own, so that every byte can be kept on its way; where ours is a file or a pipe, its is a
+//! pipe. The same for standard error. Nothing is changed in either.
+//!
+//! Signals: the terminal's own (Ctrl-C) reach the command without us, those sent to us are passed on.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{
+    OptionalActions, OutputModes, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::flag::register_conditional_default;
+use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
+use signal_hook::iterator::{Handle, SignalsInfo};
+use signal_hook::low_level::siginfo::Cause;
+
+use super::arrivals::Arrivals;
+use picollect_analysis::runs::{End, TimeRange};
+use picollect_settings::time::now_ms;
+
+/// So much of each stream is kept; the rest only passes through.
+pub(super) const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
+/// A process that the command left behind may hold its output open; it is listened to for so long.
+const LINGER: Duration = Duration::from_secs(2);
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Whether no command runs: then signals do to us what they do to any program.
+static ALONE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+
+/// Makes signals end us again while no command runs. To be called once before any.
+pub(super) fn prepare() -> io::Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        register_conditional_default(signal, Arc::clone(&ALONE))?;
+    }
+    Ok(())
+}
+
+/// How a command outcome.
+#[derive(Debug)]
+pub(super) struct ChildOutcome {
+    /// From its start to its end.
+    pub(super) time: TimeRange,
+    /// How it ended.
+    pub(super) end: End,
+    /// When its standard output came.
+    pub(super) stdout: Arrivals,
+    /// When its standard error came.
+    pub(super) stderr: Arrivals,
+}
+
+/// Runs a command to its end and keeps its output as `stdout.txt` and `stderr.txt` in a directory. An
+/// error means that it could not be started.
+pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<ChildOutcome> {
+    let stdout = Stream::new(io::stdout().as_fd(), File::create(keep_in.join("stdout.txt"))?)?;
+    let stderr = Stream::new(io::stderr().as_fd(), File::create(keep_in.join("stderr.txt"))?)?;
+    let signals =
+        SignalsInfo::<WithOrigin>::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])?;
+    let terminals = [&stdout, &stderr].into_iter().filter_map(Stream::terminal).collect::<io::Result<_>>()?;
+
+    let mut process = Command::new(&command[0]);
+    process.args(&command[1..]).stdout(stdout.for_child()?).stderr(stderr.for_child()?);
+    let start_ms = now_ms();
+    ALONE.store(false, Ordering::Relaxed);
+    let mut child = process.spawn().inspect_err(|_| ALONE.store(true, Ordering::Relaxed))?;
+    // Its ends of the pipes are closed here, or they would never end.
+    drop(process);
+    let passing = pass_on(signals, &child, terminals);
+    let (stdout, stderr) = (stdout.pass_through(), stderr.pass_through());
+    let status = child.wait()?;
+    let end_ms = now_ms();
+    passing.close();
+    ALONE.store(true, Ordering::Relaxed);
+    let deadline = Instant::now() + LINGER;
+    Ok(ChildOutcome {
+        time: TimeRange { start_ms, end_ms },
+        end: end(status),
+        stdout: stdout.arrivals(deadline),
+        stderr: stderr.arrivals(deadline),
+    })
+}
+
+fn end(status: ExitStatus) -> End {
+    // A status is one or the other.
+    status.code().map_or_else(|| End::Signal(status.signal().unwrap_or_default()), End::Exit)
+}
+
+/// Passes signals on until its handle is closed. Those of the terminal went to the command already.
+fn pass_on(mut signals: SignalsInfo<WithOrigin>, child: &Child, terminals: Vec<OwnedFd>) -> Handle {
+    let handle = signals.handle();
+    let pid = Pid::from_child(child);
+    thread::spawn(move || {
+        for origin in &mut signals {
+            if origin.signal == SIGWINCH {
+                for terminal in &terminals {
+                    same_size(terminal.as_fd());
+                }
+            } else if !from_terminal(&origin) {
+                // A process that ended a moment ago needs no signal any more.
+                let _ = Signal::from_named_raw(origin.signal).map(|signal| kill_process(pid, signal));
+            }
+        }
+    });
+    handle
+}
+
+fn from_terminal(origin: &Origin) -> bool {
+    matches!(origin.cause, Cause::Kernel)
+}
+
+/// A terminal of ours is as large as the user's.
+fn same_size(terminal: BorrowedFd<'_>) {
+    let users = [io::stdout().as_fd(), io::stderr().as_fd()].into_iter().find_map(|fd| tcgetwinsize(fd).ok());
+    // A terminal that refuses its size still shows everything.
+    let _ = users.map(|size| tcsetwinsize(terminal, size));
+}
+
+/// One stream of the command on its way to ours.
+struct Stream {
+    ours: File,
+    kept: File,
+    /// Where the command's bytes come out.
+    from: File,
+    /// What the command writes into.
+    into: OwnedFd,
+    terminal: bool,
+}
+
+impl Stream {
+    fn new(ours: BorrowedFd<'_>, kept: File) -> io::Result<Self> {
+        let terminal = isatty(ours);
+        let (from, into) = if terminal { pseudo_terminal()? } else { rustix::pipe::pipe()? };
+        let ours = File::from(ours.try_clone_to_owned()?);
+        Ok(Self { ours, kept, from: from.into(), into, terminal })
+    }
+
+    fn terminal(&self) -> Option<io::Result<OwnedFd>> {
+        self.terminal.then(|| self.from.as_fd().try_clone_to_owned())
+    }
+
+    fn for_child(&self) -> io::Result<Stdio> {
+        Ok(self.into.try_clone()?.into())
+    }
+
+    /// Copies in a thread of its own until the command's end of it is closed.
+    fn pass_through(self) -> Passing {
+        let Self { ours, kept, from, into, .. } = self;
+        drop(into);
+        let arrivals = Arc::new(Mutex::new(Arrivals::default()));
+        let (done, ended) = mpsc::channel();
+        let seen = Arc::clone(&arrivals);
+        thread::spawn(move || {
+            copy(from, ours, kept, &seen);
+            // Nobody waits any more if the command is long gone.
+            let _ = done.send(());
+        });
+        Passing { arrivals, ended }
+    }
+}
+
+/// A stream that is being copied.
+struct Passing {
+    arrivals: Arc<Mutex<Arrivals>>,
+    ended: Receiver<()>,
+}
+
+impl Passing {
+    /// What has come by the deadline, or earlier if all has.
+    fn arrivals(self, deadline: Instant) -> Arrivals {
+        // Either way what has come is there.
+        let _ = self.ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Ends when nothing more can come, or when nobody takes it any more: then the command learns of it as it
+/// would without us.
+fn copy(mut from: File, mut ours: File, kept: File, arrivals: &Mutex<Arrivals>) {
+    let mut kept = Some(kept);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let bytes = match from.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // A terminal that nobody writes to any more is an error and not an end.
+            Ok(0) | Err(_) => return,
+            Ok(read) => &buffer[..read],
+        };
+        let at_ms = now_ms();
+        kept = kept.and_then(|file| keep(file, bytes, at_ms, arrivals));
+        if ours.write_all(bytes).is_err() {
+            return;
+        }
+    }
+}
+
+/// Gives the file back unless it has enough or failed.
+fn keep(mut file: File, bytes: &[u8], at_ms: i64, arrivals: &Mutex<Arrivals>) -> Option<File> {
+    if let Err(error) = file.write_all(bytes) {
+        tracing::warn!("the command's output is kept no longer: {error}");
+        return None;
+    }
+    let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+    arrivals.add(bytes.len(), at_ms);
+    (arrivals.bytes() < MAX_KEPT_BYTES).then_some(file)
+}
+
+/// Both ends of a terminal of the user's size that passes every byte as it is.
+fn pseudo_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let theirs = rustix::fs::open(name.as_c_str(), flags, Mode::empty())?;
+    let mut settings = tcgetattr(&theirs)?;
+    // The user's terminal turns line feeds into new lines; twice would be too often.
+    settings.output_modes.remove(OutputModes::OPOST);
+    tcsetattr(&theirs, OptionalActions::Now, &settings)?;
+    same_size(ours.as_fd());
+    Ok((ours, theirs))
+}

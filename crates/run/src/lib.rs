@@ -1,0 +1,249 @@
+//! `picollect run`: a command whose work is measured. Idle first, then the command, passed through as if
+//! nobody watched, then the verdict on standard error. What is kept of it goes to the collector, which
+//! may be elsewhere and may be away meanwhile.
+
+mod arrivals;
+mod child;
+mod clocks;
+mod delivery;
+mod import;
+mod kept;
+mod plan;
+mod provenance;
+mod recognise;
+mod summary;
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use picollect_settings::exit::{Failure, usage};
+use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
+
+use picollect_analysis::requests::{NodesRequest, RunRequest};
+use picollect_analysis::runs::{self, End, Run, TimeRange};
+use picollect_client::Source;
+use picollect_evaluate::presence::Presence;
+use picollect_settings::time::{now_ms, rfc3339};
+
+pub use clocks::restore as restore_clocks;
+pub use delivery::{Sent, deliver_waiting};
+pub use import::{Saved, read as read_saved};
+pub use plan::RunOptions;
+use plan::{Plan, Step};
+pub use plan::{labels, nodes};
+use recognise::Output;
+
+/// The nodes' samples of the run's end have to arrive before its verdict: so many of their intervals are
+/// waited for, and the time that a delivery takes.
+const SETTLING_INTERVALS: f64 = 2.0;
+const DELIVERY_S: f64 = 5.0;
+/// A node that speaks more seldom is not waited for.
+const LONGEST_INTERVAL_S: f64 = 60.0;
+const SETTLING_POLL: Duration = Duration::from_millis(200);
+/// What shells say of a command that is not there, and of one that cannot be started.
+const NOT_FOUND: u8 = 127;
+const NOT_STARTED: u8 = 126;
+
+/// Measures a command as the options say; ends as the command ended.
+pub fn run(options: &RunOptions) -> Result<(), Failure> {
+    let plan = Plan::new(options).map_err(usage)?;
+    let bench = Bench::new(options)?;
+    child::prepare()?;
+    delivery::deliver_waiting(&bench.source, &bench.directory)?;
+    let mut done: Vec<Run> = Vec::new();
+    for step in &plan.steps {
+        let clocks = step.clocks.as_ref().map(|clocks| clocks.set(&bench.source)).transpose()?;
+        let idle = rest(plan.idle);
+        for repetition in 1..=plan.repeat {
+            let run = bench.one(&plan, step, repetition, idle)?;
+            let failed = run.end != End::Exit(0);
+            done.push(run);
+            if failed {
+                return leave(&done);
+            }
+        }
+        drop(clocks);
+    }
+    say(&summary::of(&bench.source, &plan, &done)?)?;
+    leave(&done)
+}
+
+/// Nothing runs for a while.
+fn rest(length: Duration) -> Option<TimeRange> {
+    let start_ms = now_ms();
+    thread::sleep(length);
+    (!length.is_zero()).then(|| TimeRange { start_ms, end_ms: now_ms() })
+}
+
+/// Ends as the last command did: with its exit status, or by its signal.
+fn leave(done: &[Run]) -> Result<(), Failure> {
+    match done.last().map(|run| run.end) {
+        None | Some(End::Exit(0)) => Ok(()),
+        Some(End::Exit(status)) => Err(Failure::Command(u8::try_from(status).unwrap_or(u8::MAX))),
+        Some(End::Signal(number)) => {
+            // One core dump, the command's own, is enough.
+            let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+            if let Some(signal) = Signal::from_named_raw(number) {
+                let _ = signal_hook::low_level::emulate_default_handler(number);
+                let _ = kill_process(getpid(), signal);
+            }
+            // A signal that does not end a process cannot have ended the command; shells say it so.
+            Err(Failure::Command(u8::try_from(128 + number).unwrap_or(u8::MAX)))
+        }
+    }
+}
+
+/// Where runs are measured and kept.
+struct Bench {
+    source: Source,
+    directory: PathBuf,
+    host: String,
+    colour: bool,
+}
+
+impl Bench {
+    fn new(options: &RunOptions) -> Result<Self, Failure> {
+        let source = options.ask.open()?;
+        let directory = options.ask.directory()?.join("runs");
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Ok(Self { source, directory, host, colour })
+    }
+
+    fn one(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        repetition: usize,
+        idle: Option<TimeRange>,
+    ) -> Result<Run, Failure> {
+        let id = format!("{}-{}", plan.slug, compact(now_ms()));
+        let keep_in = self.directory.join(&id);
+        fs::create_dir_all(&keep_in).with_context(|| format!("cannot make `{}`", keep_in.display()))?;
+        let watched = kept::Watched::begin(&plan.output_files).map_err(usage)?;
+        let begin = runs::begin_line(&id, &plan.name, now_ms());
+        let sent = delivery::send_or_keep(&self.source, &keep_in, &begin);
+        // Refused before anything ran: there is nothing to keep.
+        sent.inspect_err(|_| drop(fs::remove_dir_all(&keep_in)))?;
+
+        let outcome = child::run(&step.command, &keep_in).map_err(|error| {
+            // Nothing ran, so there is nothing to keep.
+            let _ = fs::remove_dir_all(&keep_in);
+            not_started(&step.command[0], &error)
+        })?;
+        let written = watched.written()?;
+        kept::keep(&keep_in, &written)?;
+        let mut outputs =
+            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(outcome.stdout) }];
+        outputs.extend(written.into_iter().map(|(_, bytes)| Output { bytes, arrivals: None }));
+        outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(outcome.stderr) });
+
+        let working = std::env::current_dir().context("the working directory is gone")?;
+        let environment = std::env::vars_os();
+        let environment = environment
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let run = Run {
+            schema: runs::SCHEMA,
+            labels: plan.labels(step, repetition),
+            name: plan.name.clone(),
+            host: self.host.clone(),
+            nodes: plan.nodes.clone(),
+            simulated: false,
+            idle,
+            time: outcome.time,
+            end: outcome.end,
+            shares: Vec::new(),
+            results: plan.work.results(&outputs, outcome.time, outcome.end),
+            provenance: provenance::collect(&step.command, environment, &working),
+            command: step.command.clone(),
+            kept_in: Some(keep_in.display().to_string()),
+            id,
+        };
+        self.keep(&run, &keep_in)?;
+        Ok(run)
+    }
+
+    /// Keeps a finished run and says what it was worth.
+    fn keep(&self, run: &Run, keep_in: &Path) -> Result<(), Failure> {
+        fs::write(keep_in.join("run.json"), serde_json::to_vec_pretty(run)?)?;
+        if delivery::send_or_keep(&self.source, keep_in, &runs::line(run)?)? == Sent::Kept {
+            let text = format!(
+                "picollect: the collector is away; the run {} is kept in `{}` and delivered by the next \
+                 `picollect run` or `picollect runs --deliver`\n",
+                run.id,
+                keep_in.display()
+            );
+            return Ok(say(&text)?);
+        }
+        self.settle(run);
+        let request = RunRequest {
+            id: run.id.clone(),
+            verdict_only: true,
+            colour: self.colour,
+            ..RunRequest::default()
+        };
+        match self.source.ask_written(&request) {
+            Ok(verdict) => say(&verdict.text)?,
+            Err(Failure::Runtime(error)) => {
+                say(&format!("picollect: no verdict on the run {}: {error:#}\n", run.id))?;
+            }
+            Err(other) => return Err(other),
+        }
+        Ok(())
+    }
+
+    /// Waits until every node that is up has been heard of after the run's end, but not for ever.
+    fn settle(&self, run: &Run) {
+        let begun = Instant::now();
+        // A collector that cannot be asked now says so when it is asked for the verdict.
+        while let Ok(nodes) = self.source.ask(&NodesRequest::default()) {
+            let silent = nodes
+                .iter()
+                .filter(|node| node.state == Presence::Up && node.last_seen_ms <= run.time.end_ms);
+            let slowest_s = silent.map(|node| node.interval_s).reduce(f64::max);
+            let Some(slowest_s) = slowest_s else { return };
+            let patience_s = SETTLING_INTERVALS * slowest_s.clamp(0.0, LONGEST_INTERVAL_S) + DELIVERY_S;
+            if begun.elapsed().as_secs_f64() > patience_s {
+                return;
+            }
+            thread::sleep(SETTLING_POLL);
+        }
+    }
+}
+
+fn say(text: &str) -> io::Result<()> {
+    io::stderr().write_all(text.as_bytes())
+}
+
+fn not_started(program: &str, error: &io::Error) -> Failure {
+    eprintln!("picollect: cannot start `{program}`: {error}");
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    Failure::Command(if missing { NOT_FOUND } else { NOT_STARTED })
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// `20261123-170455-123`.
+fn compact(t_ms: i64) -> String {
+    let digits: String = rfc3339(t_ms).chars().filter(char::is_ascii_digit).collect();
+    format!("{}-{}-{}", &digits[..8], &digits[8..14], &digits[14..])
+}
+
+/// The idle time if nobody says.
+pub const DEFAULT_IDLE: &str = "10s";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_made_of_the_moment() {
+        assert_eq!(compact(1_795_443_117_043), "20261123-141157-043");
+    }
+}
