@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use picollect_evaluate::Window;
 use picollect_promql::{
     Answer, Answered, Context, Error, Kind, LOOKBACK_MS, Limits, Matcher, Query, Times, selections,
 };
