@@ -10,6 +10,7 @@ use picollect_analysis::summary::Summaries;
 use picollect_collector::ingest::Ingest;
 use picollect_config::{Config, Keep, Retention};
 use picollect_evaluate::Window;
+use picollect_store::Maintenance as _;
 use picollect_telemetry::line::Precision;
 use {picollect_collector::retention, picollect_query as query, picollect_store as store};
 

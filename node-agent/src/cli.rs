@@ -16,15 +16,15 @@ use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, Precision, decode};
 use serde_json::{Map, json};
 
-use crate::attr::Root;
 use crate::calibrate::{self, World};
 use crate::client::Client;
-use crate::clock::Clock;
 use crate::config::{Delivery, Options, TargetOptions, settings};
 use crate::join::{self, JoinOptions};
 use crate::probe;
 use crate::queue::Counts;
 use crate::run::{self, Agent};
+use picollect_board::attr::Root;
+use picollect_board::clock::Clock;
 
 #[derive(Parser)]
 #[command(

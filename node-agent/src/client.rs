@@ -15,8 +15,8 @@ use ureq::http::{HeaderMap, Response, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use crate::clock::Exchange;
 use crate::gzip::Gzip;
+use picollect_board::clock::Exchange;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ const MAX_ANSWER_BYTES: u64 = 4096;
 /// ureq's buffer in each direction; its own default is eight times as much.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// Where to deliver.
+/// A collector, or an InfluxDB 2, that takes line protocol over HTTP.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The collector's address, `http://host:port` or `https://host:port`.
@@ -41,9 +41,7 @@ pub struct Target {
 /// Where an InfluxDB server puts what it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
-    /// The organisation's name.
     pub org: String,
-    /// The bucket's name.
     pub bucket: String,
 }
 
@@ -69,10 +67,10 @@ impl Token {
     }
 }
 
-/// A collector's answer.
+/// What a collector says to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// HTTP's status.
+    /// The status of HTTP; 204 is success.
     pub status: u16,
     /// The beginning of its text.
     pub text: String,
@@ -114,7 +112,6 @@ impl Client {
         Ok(Self { http, addresses, gzip: Gzip::new(), target })
     }
 
-    /// The collector's address.
     pub(crate) fn url(&self) -> &str {
         &self.target.url
     }
@@ -170,7 +167,7 @@ impl Client {
         Ok(answer.text)
     }
 
-    /// Delivers lines, gzipped.
+    /// Posts these lines, gzipped, and waits for the answer.
     pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
         let mut request = self.http.post(&url).query("precision", "ns");

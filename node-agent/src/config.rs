@@ -1,25 +1,24 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
 pub mod lcd;
-pub mod meters;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use picollect_metering::settings::MeterSettings;
 use picollect_settings::duration;
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
 use self::lcd::LcdSettings;
-use self::meters::MeterSettings;
 use crate::client::{Bucket, Target, Token, checked_url};
 use crate::gpio::PinSettings;
-use crate::power_model::Watts;
-use crate::sensors::ambient::AmbientSensor;
 use crate::simulated::Scenario;
 use crate::spool;
+use picollect_metering::power_model::UsualPower;
+use picollect_sensors::ambient::AmbientSensor;
 
 /// Sampling more often than this costs more than it shows.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -41,7 +40,7 @@ struct File {
     ambient: AmbientSection,
     gpio: PinSettings,
     simulate: Option<SimulateSection>,
-    #[serde(deserialize_with = "meters::meters")]
+    #[serde(deserialize_with = "picollect_metering::settings::meters")]
     meter: Vec<MeterSettings>,
     lcd: Option<LcdSettings>,
     metrics_listen: Option<String>,
@@ -96,7 +95,6 @@ struct AmbientSection {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SimulateSection {
-    /// Thermal resistance, K/W.
     cooling_k_per_w: f64,
     /// Full load from and until these Unix milliseconds.
     #[serde(default)]
@@ -158,7 +156,7 @@ pub struct Settings {
     /// Where to keep what cannot be delivered.
     pub spool: SpoolSettings,
     /// The user's own figures for the power model.
-    pub power_model: Option<Watts>,
+    pub power_model: Option<UsualPower>,
     /// The thermometer of the air around the node, if there is one.
     pub ambient: Option<AmbientSensor>,
     /// What hangs on the board's pins.
@@ -180,9 +178,9 @@ pub struct Settings {
 pub struct SpoolSettings {
     /// The directory; `None` means that nothing is spooled.
     pub directory: Option<PathBuf>,
-    /// Most bytes.
+    /// The most bytes that its files may have together.
     pub max_bytes: u64,
-    /// Longest time.
+    /// What is older is given up.
     pub max_age: Duration,
 }
 
@@ -263,12 +261,12 @@ fn check_interval(interval: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> anyhow::Result<Watts> {
+fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> anyhow::Result<UsualPower> {
     ensure!(
         idle_w >= 0.0 && busy_w >= idle_w && busy_w.is_finite(),
         "[power_model] wants 0 <= idle_w <= busy_w"
     );
-    Ok(Watts { idle: idle_w, busy: busy_w })
+    Ok(UsualPower { idle_w, busy_w })
 }
 
 fn checked_ambient(text: &str) -> anyhow::Result<AmbientSensor> {

@@ -15,10 +15,10 @@ use picollect_settings::introduction;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::attr::Root;
-use crate::board::Board;
 use crate::client::{Client, Target, Token, checked_url};
 use crate::config::{Options, Settings, TargetOptions, settings};
+use picollect_board::attr::Root;
+use picollect_board::identity::Board;
 
 /// Where the package has its configuration.
 const CONFIG: &str = "/etc/picollect/agent.toml";
@@ -99,7 +99,6 @@ fn read_code(input: &mut dyn BufRead) -> anyhow::Result<String> {
     Ok(code.to_owned())
 }
 
-/// What joining writes.
 #[derive(Debug)]
 struct Files {
     config: PathBuf,

@@ -14,7 +14,7 @@ use picollect_telemetry::catalogue::{
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::energy::Meter;
-use super::{Result, at_least, heard_at};
+use super::{Result, at_least};
 use crate::request::Sources;
 use picollect_query::{AROUND_MS, Series, latest, numbers, series_of, whole};
 use picollect_settings::time::rfc3339;
@@ -107,9 +107,9 @@ pub(super) fn episodes_in(
 }
 
 /// Mean share of the cores that worked.
-pub(super) fn mean_busy(from: &Sources<'_>, host: &str, window: Window) -> Result<Option<f64>> {
-    let interval_s = heard_at(from, host, window.end_ms)?.map_or(1.0, |(_, interval_s)| interval_s);
-    Ok(mean(&samples_of(of_all_cores(from.store, host, &BUSY, window)?), window, interval_s))
+pub(super) fn mean_busy(end: &super::Moment<'_>, host: &str, window: Window) -> Result<Option<f64>> {
+    let interval_s = end.last_seen(host)?.map_or(1.0, |(_, interval_s)| interval_s);
+    Ok(mean(&samples_of(of_all_cores(end.from.store, host, &BUSY, window)?), window, interval_s))
 }
 
 /// While the node is busy: an idle one runs slowly on purpose.

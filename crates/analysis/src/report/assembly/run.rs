@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::Unit;
-use picollect_evaluate::benchmarks::core_phase::Placed;
 use picollect_evaluate::efficiency::{
     edge_ratio, flops, flops_per_w, rate_per_w, to_solution, uncertainty_ratio,
 };
@@ -14,7 +13,7 @@ use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult, RunStatus};
 use super::energy::{Metered, Scope};
-use super::{Result, heard_at, methodology, node, provenance, span};
+use super::{Moment, Result, methodology, node, provenance, span};
 use crate::request::Sources;
 use crate::runs::{self, Check, Core, End};
 use picollect_query::hosts;
@@ -96,11 +95,12 @@ impl<'a> Subject<'a> {
             return Ok(Self { from, nodes: names.clone(), scope: Scope::Some });
         }
         let mut nodes = Vec::new();
+        let end = Moment::at(from, run.time.end_ms)?;
         for host in hosts(from.store)? {
-            let Some((heard_ms, interval_s)) = heard_at(from, &host, run.time.end_ms)? else { continue };
+            let Some((last_seen_ms, interval_s)) = end.last_seen(&host)? else { continue };
             // A run may be shorter than the time between two samples.
-            let up = presence(heard_ms, run.time.end_ms, interval_s) == Presence::Up;
-            if up || heard_ms >= run.time.start_ms {
+            let up = presence(last_seen_ms, run.time.end_ms, interval_s) == Presence::Up;
+            if up || last_seen_ms >= run.time.start_ms {
                 nodes.push(host);
             }
         }
@@ -152,15 +152,16 @@ impl<'a> Subject<'a> {
             let mean_w = part.all_mean_w()?;
             Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
         };
-        let ratio = edge_ratio(Placed { window: core.time.into(), edge_s: core.edge_s }, energy_of);
+        let ratio = edge_ratio(core.time.into(), core.edge_s, energy_of);
         failure.into_inner().map_or(Ok(ratio), Err)
     }
 
     fn busy_while_idle(&self, run: &runs::Run) -> Result<Option<String>> {
         let Some(idle) = run.idle else { return Ok(None) };
+        let end = Moment::at(self.from, idle.end_ms)?;
         let mut busy = Vec::new();
         for host in &self.nodes {
-            busy.extend(node::mean_busy(self.from, host, idle.into())?.map(|busy| (busy, host)));
+            busy.extend(node::mean_busy(&end, host, idle.into())?.map(|busy| (busy, host)));
         }
         let busiest = busy.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
         Ok(busiest.filter(|(busy, _)| *busy > IDLE_BUSY).map(|(busy, host)| {
@@ -174,8 +175,9 @@ impl<'a> Subject<'a> {
     /// Whether any node was; unknown if no node's flags are known.
     fn throttled(&self, window: Window) -> Result<Option<bool>> {
         let mut known = None;
+        let end = Moment::at(self.from, window.end_ms)?;
         for host in &self.nodes {
-            let Some((_, interval_s)) = heard_at(self.from, host, window.end_ms)? else { continue };
+            let Some((_, interval_s)) = end.last_seen(host)? else { continue };
             if let Some(episodes) = node::episodes_in(self.from.store, host, window, interval_s)? {
                 known = Some(known.unwrap_or(false) || !episodes.is_empty());
             }
