@@ -6,7 +6,7 @@ use picollect_analysis::request::{RequestError, Sources};
 use picollect_analysis::summary::Summaries;
 use picollect_config::Config;
 use picollect_settings::time::now_ms;
-use picollect_store::{Store, StoreError, remembering};
+use picollect_store::{Store, StoreError, cached};
 use picollect_telemetry::summary::Summary;
 use tokio::sync::Semaphore;
 
@@ -62,8 +62,6 @@ impl Collector {
     /// The cluster now, in a few figures.
     pub fn summary(&self) -> Result<Summary, RequestError> {
         let config = &self.config;
-        remembering(self.store.as_ref(), |store| {
-            self.summaries.at(&Sources { store, config, now_ms: now_ms() })
-        })
+        cached(self.store.as_ref(), |store| self.summaries.at(&Sources { store, config, now_ms: now_ms() }))
     }
 }

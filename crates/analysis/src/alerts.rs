@@ -1,6 +1,7 @@
 //! The alert rules, and what of them is so now.
 
 mod active;
+pub mod prometheus;
 
 pub use active::{Active, State, about, active};
 use serde::{Deserialize, Serialize};

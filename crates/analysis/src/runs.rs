@@ -145,7 +145,7 @@ pub struct RunResult {
     pub seconds: Option<f64>,
     /// Whether the benchmark vouches for it.
     pub check: Check,
-    /// Why not, in its own words.
+    /// Why not, in its own words; of a good result what else there is to say of it.
     pub reason: Option<String>,
     /// When the rated work was done, where that is known.
     pub core: Option<Core>,

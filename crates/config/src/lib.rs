@@ -6,11 +6,11 @@ mod amount;
 mod cost;
 pub mod data_dir;
 mod hardware;
-pub mod place;
 mod query;
 mod retention;
 mod site;
 mod store;
+pub mod store_spec;
 mod wall;
 
 use std::fs;

@@ -219,7 +219,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 5))]
         #[test]
         fn every_answer_is_that_of_the_whole_day(points in points(), asked_every in 1..30i64) {
             let directory = tempfile::tempdir().unwrap();

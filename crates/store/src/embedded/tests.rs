@@ -225,7 +225,7 @@ fn assert_same(store: &EmbeddedStore, model: &Model, (start_ms, end_ms, around_m
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn the_store_does_what_a_map_does(

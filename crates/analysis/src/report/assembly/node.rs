@@ -15,7 +15,6 @@ use picollect_telemetry::catalogue::{
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::energy::Meter;
 use super::{Result, at_least};
-use crate::request::Sources;
 use picollect_query::{AROUND_MS, Series, latest, numbers, series_of, whole};
 use picollect_settings::time::rfc3339;
 use picollect_store::{Selector, SeriesKey, Store};

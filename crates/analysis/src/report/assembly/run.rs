@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::Unit;
-use picollect_evaluate::benchmarks::core_phase::Placed;
 use picollect_evaluate::efficiency::{
     edge_ratio, flops, flops_per_w, rate_per_w, to_solution, uncertainty_ratio,
 };
@@ -153,7 +152,7 @@ impl<'a> Subject<'a> {
             let mean_w = part.all_mean_w()?;
             Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
         };
-        let ratio = edge_ratio(Placed { window: core.time.into(), edge_s: core.edge_s }, energy_of);
+        let ratio = edge_ratio(core.time.into(), core.edge_s, energy_of);
         failure.into_inner().map_or(Ok(ratio), Err)
     }
 
@@ -257,16 +256,22 @@ fn status(run: &runs::Run) -> (RunStatus, Vec<String>) {
             let text = "the output is of no benchmark that is known: energy without a rate";
             (RunStatus::Done, vec![text.to_owned()])
         }
-        _ => (RunStatus::Done, Vec::new()),
+        _ => {
+            let said = run.results.iter().filter_map(|result| Some((result, result.reason.as_ref()?)));
+            let said = said.map(|(result, why)| format!("{} {}: {why}", result.benchmark, result.label));
+            (RunStatus::Done, said.collect())
+        }
     }
 }
 
 /// The result that stands for a run: floating-point rates before others, a whole benchmark before a part
-/// of HPCC, STREAM's triad before its other kernels, then the highest rate.
+/// of HPCC, STREAM's triad before its other kernels, what a language model writes before what it reads, then
+/// the highest rate.
 fn headline(results: &[RunResult]) -> Option<usize> {
     let rank = |result: &RunResult| {
         let counts_flop = result.unit == Unit::FlopPerSecond.name();
-        (counts_flop, result.benchmark != HPCC_PART, result.label.starts_with("Triad"))
+        let writes = result.label.contains("decode") && !result.label.contains("prefill");
+        (counts_flop, result.benchmark != HPCC_PART, result.label.starts_with("Triad") || writes)
     };
     let rated = results.iter().enumerate().filter_map(|(at, result)| Some((at, rank(result), result.rate?)));
     let best = rated.max_by(|(_, a, rate_a), (_, b, rate_b)| a.cmp(b).then(rate_a.total_cmp(rate_b)));

@@ -1,15 +1,15 @@
-//! The keeper: a thread of a store that has written something. It brings the journal to the disk in time, turns
-//! segments into chunks, and takes care of segments that a process has left behind.
+//! Maintenance: a thread of a store that has written something. It flushes the journal to the disk in time, seals
+//! segments, which makes chunks of them, compacts short chunks, and seals what a process that is gone has left behind.
 
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::change::Touched;
 use super::database::Database;
-use super::writing::{Current, Writing};
-use super::{Durability, Shared, lock};
-use crate::StoreError;
+use super::shared::{Shared, lock};
+use super::write_buffer::{Current, WriteBuffer};
+use super::write_transaction::SealedGroup;
+use crate::{Durability, StoreError};
 
 /// It looks what there is to do at least so often.
 const LOOKS: Duration = Duration::from_secs(1);
@@ -20,17 +20,17 @@ const TRIES_AGAIN: Duration = Duration::from_secs(10);
 /// Most merges in a transaction, so that others who write need not wait for long.
 const MERGES_AT_ONCE: usize = 200;
 
-/// Starts it.
+/// Starts the thread; it ends once `stop` is set in the write buffer.
 pub(super) fn start(shared: &Arc<Shared>) -> JoinHandle<()> {
     let shared = Arc::clone(shared);
-    thread::spawn(move || shared.keep())
+    thread::spawn(move || shared.maintain())
 }
 
 impl Shared {
-    fn keep(&self) {
+    fn maintain(&self) {
         let (mut orphans_due, mut seal_due) = (Instant::now(), Instant::now());
         while self.wait(seal_due) {
-            if let Err(error) = self.sync(false) {
+            if let Err(error) = self.flush(false) {
                 tracing::error!("{:#}", anyhow::Error::from(error));
             }
             let now = Instant::now();
@@ -44,9 +44,9 @@ impl Shared {
                 tracing::error!("cannot turn the journal into chunks: {failure}");
                 seal_due = now + TRIES_AGAIN;
             }
-            lock(&self.writing).failure = failure;
+            lock(&self.buffer).failure = failure;
         }
-        if let Err(error) = self.sync(true) {
+        if let Err(error) = self.flush(true) {
             tracing::error!("{:#}", anyhow::Error::from(error));
         }
     }
@@ -57,18 +57,18 @@ impl Shared {
             Durability::Immediate => LOOKS,
             Durability::Within(time) => (time / 4).min(LOOKS),
         };
-        let idle = |writing: &mut Writing| {
-            let due = writing.sealing.is_some() || writing.current.as_ref().is_some_and(Current::is_due);
-            !(writing.stop || due && Instant::now() >= seal_due)
+        let idle = |buffer: &mut WriteBuffer| {
+            let due = buffer.sealing.is_some() || buffer.current.as_ref().is_some_and(Current::is_due);
+            !(buffer.stop || due && Instant::now() >= seal_due)
         };
-        let waited = self.changed.wait_timeout_while(lock(&self.writing), looks, idle);
+        let waited = self.changed.wait_timeout_while(lock(&self.buffer), looks, idle);
         !waited.unwrap_or_else(PoisonError::into_inner).0.stop
     }
 
-    /// Brings the journal to the disk if it is time.
-    fn sync(&self, now: bool) -> Result<(), StoreError> {
-        let mut writing = lock(&self.writing);
-        let Some(since) = writing.dirty_since else { return Ok(()) };
+    /// Brings the journal to the disk, if it is time or has to be `now`.
+    fn flush(&self, now: bool) -> Result<(), StoreError> {
+        let mut buffer = lock(&self.buffer);
+        let Some(since) = buffer.dirty_since else { return Ok(()) };
         let due = match self.durability {
             Durability::Immediate => false,
             // By the next look it would be too late.
@@ -77,9 +77,9 @@ impl Shared {
         if !(now || due) {
             return Ok(());
         }
-        writing.dirty_since = None;
-        let file = writing.current.as_ref().map(|current| Arc::clone(&current.segment.file));
-        drop(writing);
+        buffer.dirty_since = None;
+        let file = buffer.current.as_ref().map(|current| Arc::clone(&current.segment.file));
+        drop(buffer);
         let message = "the journal cannot be brought to the disk".to_owned();
         let synced = file.map_or(Ok(()), |file| file.sync_data());
         synced.map_err(|source| StoreError::Engine { message, source: source.into() })
@@ -87,11 +87,11 @@ impl Shared {
 
     fn seal_due(&self, orphans: bool) -> Result<(), StoreError> {
         {
-            let mut writing = lock(&self.writing);
-            if writing.current.as_ref().is_some_and(Current::is_due) {
-                writing.rotate();
+            let mut buffer = lock(&self.buffer);
+            if buffer.current.as_ref().is_some_and(Current::is_due) {
+                buffer.rotate();
             }
-            if writing.sealing.is_none() && !orphans {
+            if buffer.sealing.is_none() && !orphans {
                 return Ok(());
             }
         }
@@ -112,33 +112,33 @@ impl Shared {
 
     fn seal_own(&self, database: &mut Database) -> Result<(), StoreError> {
         self.seal_rotated(database)?;
-        lock(&self.writing).rotate();
+        lock(&self.buffer).rotate();
         self.seal_rotated(database)
     }
 
     fn seal_rotated(&self, database: &mut Database) -> Result<(), StoreError> {
-        let Some(sealing) = lock(&self.writing).sealing.clone() else { return Ok(()) };
-        let change = database.change()?;
-        let touched = change.seal(sealing.segment.number, &sealing.table)?;
-        change.commit()?;
+        let Some(sealing) = lock(&self.buffer).sealing.clone() else { return Ok(()) };
+        let write = database.write()?;
+        let sealed = write.seal(sealing.segment.number, &sealing.table)?;
+        write.commit()?;
         self.journal.remove(sealing.segment.number)?;
-        lock(&self.writing).sealing = None;
+        lock(&self.buffer).sealing = None;
         self.changed.notify_all();
         drop(sealing);
-        merge(database, &touched)
+        compact(database, &sealed)
     }
 
     fn seal_orphans(&self, database: &mut Database) -> Result<(), StoreError> {
-        let own = lock(&self.writing).own();
+        let own = lock(&self.buffer).own();
         for number in self.journal.numbers()?.into_iter().filter(|number| !own.contains(number)) {
             let Some(mut orphan) = self.journal.adopt(number)? else { continue };
             orphan.refresh()?;
             orphan.warn_if_torn();
-            let change = database.change()?;
-            let touched = change.seal(number, &orphan.table)?;
-            change.commit()?;
+            let write = database.write()?;
+            let sealed = write.seal(number, &orphan.table)?;
+            write.commit()?;
             self.journal.remove(number)?;
-            merge(database, &touched)?;
+            compact(database, &sealed)?;
         }
         Ok(())
     }
@@ -148,22 +148,22 @@ impl Shared {
         let mut database = lock(&self.writer);
         self.seal_orphans(&mut database)?;
         self.seal_own(&mut database)?;
-        let change = database.change()?;
-        let deleted = change.delete_before(t_ms)?;
-        change.commit()?;
-        lock(&self.writing).series = None;
+        let write = database.write()?;
+        let deleted = write.delete_before(t_ms)?;
+        write.commit()?;
+        lock(&self.buffer).series = None;
         Ok(deleted as u64)
     }
 }
 
-/// Merges the short chunks around what has been sealed.
-fn merge(database: &mut Database, touched: &[Touched]) -> Result<(), StoreError> {
-    for touched in touched.chunks(MERGES_AT_ONCE) {
-        let change = database.change()?;
-        for touched in touched {
-            change.merge(*touched)?;
+/// Merges short chunks around what has been sealed.
+fn compact(database: &mut Database, sealed: &[SealedGroup]) -> Result<(), StoreError> {
+    for groups in sealed.chunks(MERGES_AT_ONCE) {
+        let write = database.write()?;
+        for group in groups {
+            write.compact(*group)?;
         }
-        change.commit()?;
+        write.commit()?;
     }
     Ok(())
 }
