@@ -32,7 +32,8 @@ pub struct Saved<'a> {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The run that an output tells of. An error says why it tells of none.
+/// The run that an output tells of. Fails if the file cannot be read, is of no known benchmark, or does not
+/// tell how long the run took.
 pub fn read(saved: &Saved<'_>) -> anyhow::Result<Run> {
     let name = saved.file.display();
     let bytes = fs::metadata(saved.file).with_context(|| format!("cannot read `{name}`"))?.len();
