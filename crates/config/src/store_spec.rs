@@ -45,9 +45,9 @@ pub struct StoreOptions {
 /// Which store is meant, before it is opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreSpec {
-    /// Where it is.
+    /// Which back end, and its directory or address.
     pub location: Location,
-    /// What opens it.
+    /// What an engine wants to be shown.
     pub secrets: Secrets,
     /// When the embedded store has on the disk what it acknowledged.
     pub durability: Durability,
@@ -86,7 +86,7 @@ impl StoreOptions {
         self.data.path()
     }
 
-    /// The configuration.
+    /// Reads the configuration. Fails if the file cannot be read or has an error.
     pub fn read(&self) -> Result<Config, Failure> {
         self.config.read(&self.directory()?)
     }
