@@ -8,7 +8,7 @@ use picollect_telemetry::line::{Precision, decode};
 
 /// Samples that are written at once: an hour of a node at ten seconds.
 const BATCH_STEPS: i64 = 360;
-/// 2026-11-16T00:00:00Z.
+/// Midnight UTC, 16 November 2026.
 const START_MS: i64 = 1_794_787_200_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

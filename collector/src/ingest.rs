@@ -32,7 +32,7 @@ const KEPT_BATCHES: usize = 4;
 pub struct Counters {
     /// Bodies that were taken in.
     pub batches: AtomicU64,
-    /// Their bytes, decompressed.
+    /// Bytes of those bodies, decompressed.
     pub bytes: AtomicU64,
     /// Samples written, the ones that came again included.
     pub samples: AtomicU64,
@@ -59,7 +59,7 @@ pub enum IngestError {
 /// What became of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Samples written.
+    /// Samples in the store now; one that came again counts too.
     pub written: usize,
     /// Lines that could not be read.
     pub bad_lines: usize,
@@ -87,7 +87,7 @@ impl Outcome {
     }
 }
 
-/// The way in.
+/// Takes in what agents push: reads a body, stores what is good, and counts what is not.
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
@@ -98,7 +98,7 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Into this store.
+    /// An intake for this store, with all counters at zero.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (counters, kept_for) = (Counters::default(), Keep::Forever);
         Self { store, counters, touched: Mutex::default(), spare: Mutex::default(), kept_for }

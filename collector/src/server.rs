@@ -33,7 +33,7 @@ use picollect_config::{Config, Retention};
 pub struct Options {
     /// How long the embedded store keeps what.
     pub retention: Retention,
-    /// Serve https.
+    /// Where the certificate for https comes from; `None` serves plain http.
     pub tls: Option<Tls>,
     /// Where samples lie; `None` is the embedded store in the data directory.
     pub store: Option<StoreSpec>,
@@ -44,7 +44,7 @@ pub struct Options {
 /// Where https' certificate comes from.
 #[derive(Debug, Clone)]
 pub enum Tls {
-    /// From files.
+    /// The operator's own, which are read once at the start.
     Files {
         /// PEM: the certificate and its chain.
         certificate: PathBuf,
@@ -61,9 +61,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A collector that runs in this process.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// Where it listens, with the port that was chosen if it was asked for any.
     pub address: SocketAddr,
-    /// `http` or `https`.
+    /// `http` or `https`, as its address begins.
     pub scheme: &'static str,
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,

@@ -19,13 +19,13 @@ const MAX_BODIES: usize = 8;
 const MAX_QUERIES: usize = 2;
 /// What everything in a collector shares: the store, the way in, the tokens and the configuration.
 pub struct Collector {
-    /// Where samples lie.
+    /// The open store; recording rules and wall meters write to it too.
     pub store: Arc<dyn Store>,
-    /// The way in.
+    /// What agents push goes through this, so that it is counted.
     pub ingest: Ingest,
     /// Who may do what.
     pub tokens: Tokens,
-    /// What is configured.
+    /// The configuration as it was at the start.
     pub config: Config,
     /// PEM: who signed the collector's certificate, where it made that itself.
     pub authority: Option<String>,

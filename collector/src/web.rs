@@ -38,7 +38,7 @@ const MAX_JOIN_BYTES: usize = 4096;
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 
-/// All routes.
+/// Every path of the collector, and the answer to any other.
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/api/v2/write", post(write::write))

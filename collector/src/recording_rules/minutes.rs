@@ -319,7 +319,7 @@ mod tests {
     use picollect_store::{EmbeddedStore, open};
     use picollect_telemetry::line::{Precision, decode};
 
-    /// A whole minute.
+    /// The beginning of a whole minute.
     const START_MS: i64 = 1_795_392_000_000;
 
     fn store() -> (tempfile::TempDir, EmbeddedStore) {

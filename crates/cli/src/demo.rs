@@ -40,7 +40,7 @@ const LOAD_NAME: &str = "built-in load";
 /// How to run it.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// How long.
+    /// How long it measures: idle, load, and idle again.
     pub length: Duration,
     /// The agents' sampling interval.
     pub interval: Duration,

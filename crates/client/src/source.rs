@@ -65,11 +65,11 @@ impl SourceOptions {
 
 /// The data of this machine, not opened yet.
 pub struct Here {
-    /// The data directory.
+    /// The data directory, which need not be there.
     pub data: PathBuf,
-    /// The store.
+    /// Where the store is and what opens it.
     pub spec: StoreSpec,
-    /// The configuration.
+    /// The configuration as it was read.
     pub config: Config,
 }
 
@@ -77,7 +77,7 @@ pub struct Here {
 pub enum Source {
     /// A store that this machine opens itself.
     Here(Arc<dyn Store>, Box<Config>),
-    /// A collector.
+    /// A collector, which is asked over HTTP.
     There(Client),
 }
 

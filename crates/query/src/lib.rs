@@ -18,7 +18,7 @@ pub const AROUND_MS: i64 = 2 * 3600 * 1000;
 /// A series with its samples as numbers; texts are left out.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// Its name.
+    /// Measurement, field and tags, as the store knows them.
     pub key: SeriesKey,
     /// Its samples in order of time.
     pub samples: Vec<Sample>,

@@ -48,7 +48,7 @@ pub enum ApiError {
     /// It took too long.
     #[error("{0}")]
     Timeout(String),
-    /// The store failed.
+    /// The store could not be read; HTTP calls it 500.
     #[error("the store cannot be read")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -18,7 +18,7 @@ const ZONE_STEP_S: i64 = 900;
 /// A saved output, and what the user knows of it.
 #[derive(Debug)]
 pub struct Saved<'a> {
-    /// The file.
+    /// What the benchmark printed, as it was saved.
     pub file: &'a Path,
     /// When the run began, Unix milliseconds.
     pub start_ms: i64,

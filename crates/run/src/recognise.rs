@@ -24,7 +24,6 @@ pub(super) enum Work {
 
 /// A text that may hold results.
 pub(super) struct Output {
-    /// What was written.
     pub(super) bytes: Vec<u8>,
     /// When; `None` if nobody saw it coming.
     pub(super) arrivals: Option<Arrivals>,

@@ -37,7 +37,7 @@ pub trait PointReader {
     fn next_point(&mut self) -> io::Result<Option<Entry>>;
 }
 
-/// What was imported.
+/// What came into the store, and what did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Samples written; one that was there already counts too.

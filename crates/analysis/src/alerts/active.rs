@@ -42,7 +42,7 @@ pub struct Active {
     pub rule: &'static Rule,
     /// What it is about: such as `host`.
     pub labels: Vec<(String, String)>,
-    /// The expression's value.
+    /// What the rule's expression gives for these labels, in the unit of its metric.
     pub value: f64,
     /// How far it is.
     pub state: State,

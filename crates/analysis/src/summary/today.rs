@@ -168,7 +168,7 @@ mod tests {
     use picollect_telemetry::line::{Precision, decode};
     use proptest::prelude::*;
 
-    /// 2026-11-23T00:00:00Z.
+    /// Midnight UTC, 23 November 2026.
     const START_MS: i64 = 1_795_392_000_000;
     const MINUTE_MS: i64 = 60_000;
 

@@ -30,7 +30,7 @@ pub(super) struct Seen {
     pub(super) busy: Vec<Sample>,
     /// Real clock by the highest, mean over the window.
     pub(super) clock_ratio: Option<f64>,
-    /// The highest clock.
+    /// `None` if the node never said it, hertz.
     pub(super) max_hz: Option<f64>,
     /// The causes of its episodes.
     pub(super) causes: Vec<Cause>,
