@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::{secret, trust};
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::summary::Summary;
+use serde::Deserialize;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
 use ureq::http::{HeaderMap, Response, Uri};
@@ -36,6 +37,29 @@ pub struct Target {
     pub bucket: Option<Bucket>,
     /// Trust only certificates signed by the ones in this file; else those that the system trusts.
     pub ca_file: Option<PathBuf>,
+    /// Whether requests go through a proxy.
+    pub proxy: Proxy,
+}
+
+/// Through what requests go. A collector is usually a neighbour that no proxy for the web can reach, so the
+/// environment's is taken only if somebody says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proxy {
+    /// Straight to the collector.
+    #[default]
+    None,
+    /// The proxy that `http_proxy`, `https_proxy` and the like name, except for what `no_proxy` names.
+    Environment,
+}
+
+impl Proxy {
+    fn found(self) -> Option<ureq::Proxy> {
+        match self {
+            Self::None => None,
+            Self::Environment => ureq::Proxy::try_from_env(),
+        }
+    }
 }
 
 /// Where an InfluxDB server puts what it is sent.
@@ -101,6 +125,7 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .max_idle_connections(1)
+            .proxy(target.proxy.found())
             .input_buffer_size(BUFFER_BYTES)
             .output_buffer_size(BUFFER_BYTES)
             .user_agent(agent);
@@ -146,6 +171,7 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
+            .proxy(None)
             .tls_config(trust::nobody_checked());
         let http: ureq::Agent = config.build().into();
         let asked = Instant::now();

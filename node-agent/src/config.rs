@@ -13,7 +13,7 @@ use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
 use self::lcd::LcdSettings;
-use crate::client::{Bucket, Target, Token, checked_url};
+use crate::client::{Bucket, Proxy, Target, Token, checked_url};
 use crate::gpio::PinSettings;
 use crate::simulated::Scenario;
 use crate::spool;
@@ -29,6 +29,7 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    #[serde(deserialize_with = "some_name")]
     name: Option<String>,
     cluster: Option<String>,
     #[serde(deserialize_with = "duration::optional")]
@@ -63,6 +64,7 @@ struct CollectorSection {
     url: String,
     token_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
+    proxy: Proxy,
     org: Option<String>,
     bucket: Option<String>,
 }
@@ -103,6 +105,15 @@ struct SimulateSection {
     busy_until_ms: i64,
 }
 
+/// A name that is not empty: series without one would be nobody's.
+fn some_name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(from)?;
+    if name.trim().is_empty() {
+        return Err(serde::de::Error::custom("`name` is empty: leave it out for the host name"));
+    }
+    Ok(Some(name))
+}
+
 /// What the command line or the environment says.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
@@ -110,7 +121,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", env = "PICOLLECT_AGENT_CONFIG")]
     pub config: Option<PathBuf>,
     /// Name of this node [default: its host name]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub name: Option<String>,
     /// Time between two samples, such as 1s or 500ms [default: 1s]
     #[arg(long, value_parser = humantime::parse_duration)]
@@ -192,6 +203,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
     };
     let interval = options.interval.or(file.interval).unwrap_or(Duration::from_secs(1));
     check_interval(interval).map_err(usage)?;
+    check_root(&options.root).map_err(usage)?;
     let spool_directory = on_line.spool.clone().or(file.spool.dir).or_else(runtime_directory);
     Ok(Settings {
         name: options.name.clone().or(file.name),
@@ -233,7 +245,7 @@ fn targets(mut sections: Vec<CollectorSection>, on_line: &TargetOptions) -> anyh
             (None, None) => None,
             _ => bail!("[[collector]] {}: org and bucket, which InfluxDB wants, go together", section.url),
         };
-        Ok(Target { url: checked_url(section.url)?, token, bucket, ca_file })
+        Ok(Target { url: checked_url(section.url)?, token, bucket, ca_file, proxy: section.proxy })
     };
     sections.into_iter().map(target).collect()
 }
@@ -250,6 +262,16 @@ fn read(path: &Path) -> Result<File, Failure> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read the configuration `{origin}`"))?;
     picollect_settings::parse(&text, &origin).map_err(usage)
+}
+
+/// A root that is not there would be a board without anything.
+fn check_root(root: &Path) -> anyhow::Result<()> {
+    ensure!(
+        root.as_os_str().is_empty() || root.is_dir(),
+        "--root {}: there is no such directory",
+        root.display()
+    );
+    Ok(())
 }
 
 fn check_interval(interval: Duration) -> anyhow::Result<()> {
@@ -305,6 +327,10 @@ mod tests {
         let one = TargetOptions { collector: Some("http://head:8650".into()), ..TargetOptions::default() };
         let got = settings_of(text, Options::default(), &one).unwrap();
         assert_eq!((got.targets.len(), got.targets[0].ca_file.clone()), (1, Some("ca".into())));
+        assert_eq!(got.targets[0].proxy, Proxy::None, "the environment's only if somebody says so");
+        let text = "[[collector]]\nurl = \"http://head:8650\"\nproxy = \"environment\"\n";
+        let got = settings_of(text, Options::default(), &TargetOptions::default()).unwrap();
+        assert_eq!(got.targets[0].proxy, Proxy::Environment);
         let got = settings_of("", Options::default(), &TargetOptions::default()).unwrap();
         assert_eq!(got.interval, Duration::from_secs(1));
     }
@@ -316,6 +342,11 @@ mod tests {
             error("intervall = \"1s\""),
             "agent.toml:1:1: unknown key `intervall`, did you mean `interval`?"
         );
+        assert_eq!(error("name = \"\""), "agent.toml:1:8: `name` is empty: leave it out for the host name");
+        assert!(error("name = \"  \"").starts_with("agent.toml:1:8: `name` is empty"));
+        let missing = Options { root: "/nonexistent/board".into(), ..Options::default() };
+        let missing = settings_of("", missing, &TargetOptions::default()).unwrap_err();
+        assert_eq!(missing, "--root /nonexistent/board: there is no such directory");
         assert!(error("interval = \"soon\"").starts_with("agent.toml:1:"));
         assert!(error("delivery = \"some\"").starts_with("agent.toml:1:"));
         assert_eq!(error("interval = \"1ms\""), "the interval 1ms is not between 100ms and 1h");

@@ -4,6 +4,7 @@
 //! Invariant: every file is read below the root given on the command line, so that a fixture board is
 //! read exactly as a real one.
 
+pub mod apart;
 mod calibrate;
 pub mod cli;
 mod client;

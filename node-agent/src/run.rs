@@ -135,7 +135,7 @@ impl Agent {
         let simulated_tag = if settings.simulate.is_some() { "true" } else { "" };
         let tags = [(CLUSTER, settings.cluster.as_str()), (HOST, &name), (SIMULATED, simulated_tag)];
         let writer = LineWriter::new(&tags);
-        let sampler = Sampler::new(settings.interval, board);
+        let sampler = Sampler::new(settings.interval, board, clock.clone());
         let mut agent = Self {
             name,
             sources,

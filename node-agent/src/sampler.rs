@@ -9,8 +9,9 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{Reading, Source, Value};
 
+use crate::apart::Watched;
 use crate::queue::Counts;
-use picollect_board::clock::{Authority, Stamps};
+use picollect_board::clock::{Authority, Clock, Stamps};
 use picollect_board::identity::Board;
 use picollect_metering::accuracy::Accuracy;
 use picollect_metering::energy::{EnergyPoint, PowerRange};
@@ -25,6 +26,8 @@ const ACCURACY_PERIOD: Duration = Duration::from_secs(60);
 
 /// Everything that speaks at a tick.
 pub struct Sampler {
+    /// For the threads of slow sensors.
+    clock: Clock,
     /// The time between two ticks, published so that the collector can tell late from slow.
     pub interval: Duration,
     /// Who this node is.
@@ -34,7 +37,7 @@ pub struct Sampler {
     /// The power model, where nothing measures.
     pub model: Option<PowerModel>,
     /// All that is no meter, in the order in which it is sampled.
-    pub sensors: Vec<Box<dyn Sensor>>,
+    pub sensors: Vec<Watched>,
     samples: i64,
     /// From when on the meters' errors are to be said again.
     accuracy_due: Duration,
@@ -42,9 +45,18 @@ pub struct Sampler {
 
 impl Sampler {
     /// A sampler to which nothing speaks yet.
-    pub fn new(interval: Duration, board: Board) -> Self {
+    pub fn new(interval: Duration, board: Board, clock: Clock) -> Self {
         let (meters, sensors) = (Vec::new(), Vec::new());
-        Self { interval, board, meters, model: None, sensors, samples: 0, accuracy_due: Duration::ZERO }
+        Self {
+            clock,
+            interval,
+            board,
+            meters,
+            model: None,
+            sensors,
+            samples: 0,
+            accuracy_due: Duration::ZERO,
+        }
     }
 
     /// From now on these speak, and the meters' errors are said with the next tick.
@@ -54,7 +66,8 @@ impl Sampler {
         model: Option<PowerModel>,
         sensors: Vec<Box<dyn Sensor>>,
     ) {
-        (self.meters, self.model, self.sensors) = (meters, model, sensors);
+        (self.meters, self.model) = (meters, model);
+        self.sensors = sensors.into_iter().map(Watched::new).collect();
         self.accuracy_due = Duration::ZERO;
     }
 
@@ -78,7 +91,7 @@ impl Sampler {
             }
         }
         for sensor in &mut self.sensors {
-            sensor.sample(&mut tick);
+            sensor.sample(&mut tick, &self.clock, self.interval);
         }
         if let Some(model) = &mut self.model {
             let point = model.tick(now, tick.status.busy);
@@ -212,7 +225,7 @@ mod tests {
             (picollect_board::clock::Clock::start(), picollect_metering::stop::Stop::default());
         let meters = vec![Metered::start(Box::new(Known), clock.clone(), stop.clone()).unwrap()];
         let (interval, board) = (Duration::from_secs(1), Board::read(&root));
-        let mut sampler = Sampler::new(interval, board);
+        let mut sampler = Sampler::new(interval, board, clock.clone());
         sampler.take_over(meters, None, Vec::new());
         let mut writer = LineWriter::new(&[]);
         for second in 0..61 {
@@ -228,9 +241,10 @@ mod tests {
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
         let board = Board::read(root);
         let model = PowerModel::choose(None, &board, 4);
-        let stamps = picollect_board::clock::Clock::start().stamps();
+        let clock = Clock::start();
+        let stamps = clock.stamps();
         let (interval, sensors) = (Duration::from_secs(1), discover(root));
-        let mut sampler = Sampler::new(interval, board);
+        let mut sampler = Sampler::new(interval, board, clock);
         sampler.take_over(Vec::new(), model, sensors);
         let mut writer = LineWriter::new(&[("host", "n")]);
         sampler.sample(Duration::ZERO, stamps, Counts::default(), &mut writer);

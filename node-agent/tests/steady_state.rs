@@ -43,7 +43,7 @@ impl Bench {
         let meters: Vec<_> = discover_meters(&root).into_iter().map(start).collect();
         let model = if meters.is_empty() { PowerModel::choose(None, &board, 4) } else { None };
         let (interval, sensors) = (Duration::from_secs(1), discover(&root));
-        let mut sampler = Sampler::new(interval, board);
+        let mut sampler = Sampler::new(interval, board, clock.clone());
         sampler.take_over(meters, model, sensors);
         let writer = LineWriter::new(&[("cluster", "home"), ("host", "node")]);
         Self { sampler, writer, stamps: clock.stamps(), stop }

@@ -45,7 +45,7 @@ pub struct StoreOptions {
 /// Which store is meant, before it is opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreSpec {
-    /// The data directory of an embedded store, or the address of an engine.
+    /// Which back end, and its directory or address.
     pub location: Location,
     /// Token or password of an engine elsewhere; the embedded store needs none.
     pub secrets: Secrets,
@@ -86,7 +86,7 @@ impl StoreOptions {
         self.data.path()
     }
 
-    /// Reads the configuration that the options name. Fails as [`ConfigOptions::read`] does.
+    /// Reads the configuration. Fails if the file cannot be read or has an error.
     pub fn read(&self) -> Result<Config, Failure> {
         self.config.read(&self.directory()?)
     }

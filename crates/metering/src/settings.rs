@@ -37,6 +37,8 @@ pub struct MeterSettings {
     /// Greatest error at any reading in watts, in place of the datasheet's.
     pub offset_error_w: Option<f64>,
     name: Option<String>,
+    /// Whether the configuration says the boundary.
+    boundary_is_given: bool,
 }
 
 impl MeterSettings {
@@ -82,8 +84,8 @@ struct Table {
     channel: Option<u8>,
     shunt_ohm: Option<f64>,
     shunt_tolerance: Option<f64>,
-    #[serde(default = "node", deserialize_with = "boundary")]
-    boundary: Boundary,
+    #[serde(default, deserialize_with = "boundary")]
+    boundary: Option<Boundary>,
     gain: Option<f64>,
     offset_a: Option<f64>,
     offset_w: Option<f64>,
@@ -96,15 +98,11 @@ fn usual_bus() -> u8 {
     USUAL_BUS
 }
 
-fn node() -> Boundary {
-    Boundary::Node
-}
-
-fn boundary<'de, D: Deserializer<'de>>(from: D) -> Result<Boundary, D::Error> {
+fn boundary<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Boundary>, D::Error> {
     let text = String::deserialize(from)?;
     let known = || Boundary::ALL.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(", ");
-    Boundary::from_name(&text)
-        .ok_or_else(|| D::Error::custom(format!("unknown boundary `{text}`; known are {}", known())))
+    let found = Boundary::from_name(&text).map(Some);
+    found.ok_or_else(|| D::Error::custom(format!("unknown boundary `{text}`; known are {}", known())))
 }
 
 impl<'de> Deserialize<'de> for MeterSettings {
@@ -116,6 +114,9 @@ impl<'de> Deserialize<'de> for MeterSettings {
 fn checked(table: Table) -> Result<MeterSettings, String> {
     let Table { chip, bus, address, boundary, name, .. } = table;
     let (chip_name, channels) = (chip.as_str(), chip.channels());
+    if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        return Err("`name` is empty: leave it out for one made of chip, bus and address".to_owned());
+    }
     if !chip.addresses().contains(&address) {
         let (first, last) = (chip.addresses().start().to_owned(), chip.addresses().end().to_owned());
         return Err(format!("an {chip_name} answers at {first:#04x} to {last:#04x}, not at {address:#04x}"));
@@ -163,12 +164,13 @@ fn checked(table: Table) -> Result<MeterSettings, String> {
         address,
         channel,
         shunt_ohm,
-        boundary,
+        boundary: boundary.unwrap_or(Boundary::Node),
         shunt_tolerance,
         calibration,
         gain_error,
         offset_error_w,
         name,
+        boundary_is_given: boundary.is_some(),
     })
 }
 
@@ -185,9 +187,20 @@ fn errors(tolerance: f64, gain_error: Option<f64>, offset_w: Option<f64>) -> Res
     }
 }
 
+/// Several channels of one chip are parts of something, unless the configuration says of one what it is.
+fn channels_are_rails(meters: &mut [MeterSettings]) {
+    let places: Vec<_> = meters.iter().map(|meter| (meter.bus, meter.address)).collect();
+    for meter in meters.iter_mut().filter(|meter| !meter.boundary_is_given) {
+        if places.iter().filter(|place| **place == (meter.bus, meter.address)).count() > 1 {
+            meter.boundary = Boundary::Rail;
+        }
+    }
+}
+
 /// All `[[meter]]` tables; no two of them are the same meter.
 pub fn meters<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<MeterSettings>, D::Error> {
-    let meters = Vec::<MeterSettings>::deserialize(from)?;
+    let mut meters = Vec::<MeterSettings>::deserialize(from)?;
+    channels_are_rails(&mut meters);
     let mut pairs =
         meters.iter().enumerate().flat_map(|(at, meter)| meters[..at].iter().map(move |b| (meter, b)));
     match pairs.find_map(|(a, b)| a.clashes(b)) {
@@ -226,6 +239,18 @@ mod tests {
         let got = read(text).unwrap();
         assert_eq!((got[0].key().as_str(), got[0].boundary), ("ina3221-1-41-2", Boundary::Enclosure));
         assert_eq!((got[1].key().as_str(), got[1].calibration.gain), ("rack supply", 1.02));
+    }
+
+    #[test]
+    fn several_channels_of_a_chip_are_rails_and_one_alone_is_the_node() {
+        let channel = |number, rest: &str| {
+            format!("[[meter]]\nchip = \"ina3221\"\naddress = 0x40\nchannel = {number}\n{rest}")
+        };
+        let boundaries =
+            |text: &str| read(text).unwrap().iter().map(|meter| meter.boundary).collect::<Vec<_>>();
+        assert_eq!(boundaries(&channel(1, "")), [Boundary::Node]);
+        let three = channel(1, "boundary = \"node\"\n") + &channel(2, "") + &channel(3, "");
+        assert_eq!(boundaries(&three), [Boundary::Node, Boundary::Rail, Boundary::Rail]);
     }
 
     #[test]

@@ -20,3 +20,15 @@ pub struct Status {
     /// Whether the supply voltage is too low.
     pub under_voltage: Option<bool>,
 }
+
+impl Status {
+    /// Takes what is not known yet from another; power is the meters' and stays.
+    pub fn fill_from(&mut self, other: &Self) {
+        self.temp_c = self.temp_c.or(other.temp_c);
+        self.busy = self.busy.or(other.busy);
+        self.cores = self.cores.or(other.cores);
+        self.clock_hz = self.clock_hz.or(other.clock_hz);
+        self.throttled = self.throttled.or(other.throttled);
+        self.under_voltage = self.under_voltage.or(other.under_voltage);
+    }
+}

@@ -52,6 +52,21 @@ impl<'a> Tick<'a> {
         self.writer.point(self.stamps.stamp_ms(at), tags, fields);
     }
 
+    /// A line that a writer of the same common tags made before, now at this tick.
+    pub fn line(&mut self, line: &[u8]) {
+        self.writer.at_another_time(line, self.t_ms);
+    }
+
+    /// Why the series of such a line has no value.
+    pub fn no_data_in_place_of(&mut self, line: &[u8], why: NoData) {
+        self.writer.no_data_in_place_of(line, self.t_ms, why);
+    }
+
+    /// A writer of the same common tags, for points that are made elsewhere.
+    pub fn writer_alike(&self) -> LineWriter {
+        self.writer.alike()
+    }
+
     /// Why the metrics of this measurement have no value.
     pub fn no_data(&mut self, tags: &[(&str, &str)], metric: &'static Metric, why: NoData) {
         self.writer.no_data(self.t_ms, tags, metric, why);

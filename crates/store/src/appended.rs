@@ -29,7 +29,7 @@ impl Appended {
 /// Samples that an engine refuses for good, such as those that are too old for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// How many samples.
+    /// How many samples were refused for this reason.
     pub samples: usize,
     /// Why, in one sentence that says what an operator can do about it.
     pub reason: String,
@@ -38,9 +38,9 @@ pub struct Refusal {
 /// A field whose type is not its series' type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The measurement.
+    /// The measurement that it came under.
     pub measurement: String,
-    /// The field.
+    /// Its name, as it came.
     pub field: String,
     /// The type that the series holds.
     pub holds: &'static str,

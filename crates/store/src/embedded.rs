@@ -44,9 +44,9 @@ use super::{
 #[derive(Debug)]
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
-    /// The maintenance thread, which the first append starts. The lock is held for no longer than that takes, and no
-    /// other is taken under it.
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The threads of maintenance, which the first append starts. The lock is held for no longer than that takes, and
+    /// no other is taken under it.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Opens the store in a data directory, which is made if need be, with the usual durability.
@@ -65,14 +65,14 @@ pub fn open_durable(directory: &Path, durability: Durability) -> Result<Embedded
     fs::create_dir_all(directory)
         .map_err(|source| StoreError::Directory { path: directory.display().to_string(), source })?;
     let shared = Arc::new(Shared::open(directory, durability)?);
-    Ok(EmbeddedStore { shared, thread: Mutex::default() })
+    Ok(EmbeddedStore { shared, threads: Mutex::default() })
 }
 
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         lock(&self.shared.buffer).stop = true;
         self.shared.changed.notify_all();
-        if let Some(thread) = lock(&self.thread).take() {
+        for thread in lock(&self.threads).drain(..) {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
@@ -85,7 +85,10 @@ impl Store for EmbeddedStore {
             return Ok(Appended::default());
         }
         let appended = self.shared.append(points)?;
-        lock(&self.thread).get_or_insert_with(|| maintenance::start(&self.shared));
+        let mut threads = lock(&self.threads);
+        if threads.is_empty() {
+            *threads = maintenance::start(&self.shared);
+        }
         Ok(appended)
     }
 

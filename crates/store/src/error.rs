@@ -11,17 +11,17 @@ pub enum StoreError {
     /// The store's file cannot be used.
     #[error("cannot open the store `{path}`")]
     Open {
-        /// The file.
+        /// The file as the operator knows it.
         path: String,
-        /// Why.
+        /// Of SQLite, or that the file is of a later version.
         source: Cause,
     },
     /// The data directory cannot be used.
     #[error("cannot use the data directory `{path}`")]
     Directory {
-        /// The directory.
+        /// The data directory, or the journal in it.
         path: String,
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// The engine cannot be used as it is configured, and will not be before somebody changes that.
@@ -32,12 +32,12 @@ pub enum StoreError {
         /// What is wrong and what to do.
         why: String,
     },
-    /// The engine failed.
+    /// The engine, or the disk, failed.
     #[error("{message}")]
     Engine {
         /// What it was asked for.
         message: String,
-        /// Why.
+        /// What it said.
         source: Cause,
     },
     /// The engine is away, or too busy, and nothing of a batch was acknowledged: the same may work later. The
@@ -46,7 +46,7 @@ pub enum StoreError {
     Unavailable {
         /// Its address, without secrets.
         location: String,
-        /// What happened.
+        /// What happened when it was asked.
         why: String,
     },
     /// The engine refused the request whole and will refuse it again; of a batch nothing was taken.

@@ -44,7 +44,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Collectors that start together see each other's identity after this.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// An engine.
+/// An engine of the Prometheus family as a store.
 #[derive(Debug)]
 pub struct PrometheusStore {
     http: Http,

@@ -86,7 +86,6 @@ pub fn cached<T, E: From<StoreError>>(
 }
 
 impl<'a> QueryCache<'a> {
-    /// An empty one.
     fn new(store: &'a dyn Store, keeps_samples: bool) -> Self {
         Self { store, keeps_samples, entries: Mutex::default() }
     }

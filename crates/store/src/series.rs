@@ -65,9 +65,9 @@ impl SeriesKey {
 /// Which series are meant; what is not given is any.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selector<'a> {
-    /// The measurement.
+    /// Only series of this measurement.
     pub measurement: Option<&'a str>,
-    /// The field.
+    /// Only series of this field.
     pub field: Option<&'a str>,
     /// Tags that have to be there with these values.
     pub tags: &'a [(&'a str, &'a str)],
@@ -76,9 +76,9 @@ pub struct Selector<'a> {
 /// A value at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredSample {
-    /// Unix time, milliseconds.
+    /// When it was taken, Unix milliseconds.
     pub t_ms: i64,
-    /// The value.
+    /// Of its series' type.
     pub value: Value,
 }
 
@@ -87,9 +87,9 @@ pub struct StoredSample {
 pub struct Bucket {
     /// Beginning of the step, Unix milliseconds.
     pub start_ms: i64,
-    /// Number of samples.
+    /// How many samples the step has, at least one.
     pub count: u32,
-    /// Their sum.
+    /// What the samples add up to.
     pub sum: f64,
     /// The least of them.
     pub min: f64,

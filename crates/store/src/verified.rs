@@ -5,7 +5,7 @@ use crate::StoreError;
 /// So much damage is spelled out; the rest is counted.
 const MAX_SPELLED: usize = 20;
 
-/// What was read.
+/// How much was read, and what of it is damaged.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Chunks that can be read.

@@ -98,7 +98,7 @@ impl Shared {
 /// Why points before or behind these years are refused.
 const OUT_OF_RANGE: &str = "the store keeps times from 1677 to 2262";
 
-/// One append.
+/// The points of one append on their way into a table and a frame.
 struct Adding<'a> {
     shared: &'a Shared,
     sealing: Option<&'a Table>,

@@ -49,7 +49,6 @@ impl Database {
         Ok(connection)
     }
 
-    /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

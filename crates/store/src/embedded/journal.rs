@@ -60,7 +60,7 @@ impl Journal {
         Ok(Self { directory })
     }
 
-    /// A segment's file.
+    /// Where a segment of this number is, or would be.
     pub(super) fn path(&self, number: u64) -> PathBuf {
         self.directory.join(format!("{number:06}"))
     }

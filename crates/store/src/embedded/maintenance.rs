@@ -1,5 +1,6 @@
-//! Maintenance: a thread of a store that has written something. It flushes the journal to the disk in time, seals
-//! segments, which makes chunks of them, compacts short chunks, and seals what a process that is gone has left behind.
+//! Maintenance of a store that has written something. One thread flushes the journal to the disk in time; the other
+//! seals segments, which makes chunks of them, compacts short chunks, and seals what a process that is gone has left
+//! behind. They are two because sealing takes longer than a flush may be late.
 
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,7 +12,7 @@ use super::write_buffer::{Current, WriteBuffer};
 use super::write_transaction::SealedGroup;
 use crate::{Durability, StoreError};
 
-/// It looks what there is to do at least so often.
+/// Each thread looks what there is to do at least so often.
 const LOOKS: Duration = Duration::from_secs(1);
 /// What other processes have left behind is looked for so often.
 const LOOKS_FOR_ORPHANS: Duration = Duration::from_secs(60);
@@ -20,19 +21,34 @@ const TRIES_AGAIN: Duration = Duration::from_secs(10);
 /// Most merges in a transaction, so that others who write need not wait for long.
 const MERGES_AT_ONCE: usize = 200;
 
-/// Starts the thread; it ends once `stop` is set in the write buffer.
-pub(super) fn start(shared: &Arc<Shared>) -> JoinHandle<()> {
-    let shared = Arc::clone(shared);
-    thread::spawn(move || shared.maintain())
+/// Starts the threads; they end once `stop` is set in the write buffer.
+pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
+    let (flushes, seals) = (Arc::clone(shared), Arc::clone(shared));
+    vec![thread::spawn(move || flushes.flush_in_time()), thread::spawn(move || seals.seal_in_time())]
 }
 
 impl Shared {
-    fn maintain(&self) {
-        let (mut orphans_due, mut seal_due) = (Instant::now(), Instant::now());
-        while self.wait(seal_due) {
-            if let Err(error) = self.flush(false) {
+    fn flush_in_time(&self) {
+        let looks = match self.durability {
+            Durability::Immediate => LOOKS,
+            Durability::Within(time) => (time / 4).min(LOOKS),
+        };
+        loop {
+            let goes_on = |buffer: &mut WriteBuffer| !buffer.stop;
+            let waited = self.changed.wait_timeout_while(lock(&self.buffer), looks, goes_on);
+            let stop = waited.unwrap_or_else(PoisonError::into_inner).0.stop;
+            if let Err(error) = self.flush(stop) {
                 tracing::error!("{:#}", anyhow::Error::from(error));
             }
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn seal_in_time(&self) {
+        let (mut orphans_due, mut seal_due) = (Instant::now(), Instant::now());
+        while self.wait(seal_due) {
             let now = Instant::now();
             let orphans = now >= orphans_due;
             let done = if now < seal_due { Ok(()) } else { self.seal_due(orphans) };
@@ -46,22 +62,15 @@ impl Shared {
             }
             lock(&self.buffer).failure = failure;
         }
-        if let Err(error) = self.flush(true) {
-            tracing::error!("{:#}", anyhow::Error::from(error));
-        }
     }
 
-    /// Waits until there may be something to do; false if the store is being closed.
+    /// Waits until there may be something to seal; false if the store is being closed.
     fn wait(&self, seal_due: Instant) -> bool {
-        let looks = match self.durability {
-            Durability::Immediate => LOOKS,
-            Durability::Within(time) => (time / 4).min(LOOKS),
-        };
         let idle = |buffer: &mut WriteBuffer| {
             let due = buffer.sealing.is_some() || buffer.current.as_ref().is_some_and(Current::is_due);
             !(buffer.stop || due && Instant::now() >= seal_due)
         };
-        let waited = self.changed.wait_timeout_while(lock(&self.buffer), looks, idle);
+        let waited = self.changed.wait_timeout_while(lock(&self.buffer), LOOKS, idle);
         !waited.unwrap_or_else(PoisonError::into_inner).0.stop
     }
 
@@ -78,10 +87,10 @@ impl Shared {
             return Ok(());
         }
         buffer.dirty_since = None;
-        let file = buffer.current.as_ref().map(|current| Arc::clone(&current.segment.file));
+        let files = buffer.files();
         drop(buffer);
         let message = "the journal cannot be brought to the disk".to_owned();
-        let synced = file.map_or(Ok(()), |file| file.sync_data());
+        let synced = files.iter().try_for_each(|file| file.sync_data());
         synced.map_err(|source| StoreError::Engine { message, source: source.into() })
     }
 

@@ -24,7 +24,7 @@ enum Content {
     Samples(Samples),
     /// Still in its chunk: what a chunk's head says of the series, how many samples these are, and where they lie.
     Stored(Stats, usize, Box<Chunk>, u64),
-    /// Downsampled.
+    /// Of a downsampled chunk.
     Steps(Vec<Step>),
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// One sample.
+    /// A step that is one sample.
     pub(super) fn of(t_ms: i64, number: f64) -> Self {
         let stats = Stats { sum: number, min: number, max: number, first: number, last: number };
         Self { t_ms, count: 1, stats }
@@ -51,7 +51,7 @@ impl Piece {
         Self::of(segment, i64::MAX, samples)
     }
 
-    /// Of a chunk.
+    /// Samples that were read from a chunk.
     pub(super) fn of(segment: u64, chunk: i64, samples: Samples) -> Self {
         let (first_ms, last_ms) = (samples.times.first().copied(), samples.times.last().copied());
         let (first_ms, last_ms) = (first_ms.unwrap_or(0), last_ms.unwrap_or(0));

@@ -12,7 +12,7 @@ use crate::{Resolution, Selector, SeriesKey, StoreError};
 /// A chunk without its data.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    /// Its row.
+    /// Its row; of chunks of one segment, a higher one is later.
     pub(super) id: i64,
     /// The segment that it was, which says what was written later.
     pub(super) segment: u64,
@@ -38,7 +38,7 @@ impl Chunk {
         self.head.columns.iter().map(|column| self.series_of(column.series).0).collect()
     }
 
-    /// How many samples.
+    /// How many samples it has; of a downsampled one, those that were kept.
     pub(super) fn samples(&self) -> usize {
         let of_samples = self.head.columns.iter().filter(|column| self.series_of(column.series).1);
         of_samples.map(|column| self.head.sets[column.set].count).sum()
@@ -53,7 +53,6 @@ pub(super) struct ReadTransaction<'a> {
 }
 
 impl<'a> ReadTransaction<'a> {
-    /// Of SQLite's transaction.
     pub(super) fn new(sqlite: Transaction<'a>) -> Self {
         Self { sqlite }
     }

@@ -21,10 +21,11 @@ pub(super) struct Shared {
     /// a whole sealing, which may take seconds. Appending and reading never take it.
     pub(super) writer: Mutex<Database>,
     /// What is not sealed yet. Every append holds this lock while it writes a frame, and every read while it copies the
-    /// rows that it wants; nobody holds it while the journal is brought to the disk or chunks are written. An append
-    /// that begins a segment or meets a new series asks the locks below while it holds this one.
+    /// rows that it wants; nobody holds it while the journal is flushed or chunks are written. An append that begins a
+    /// segment brings the journal's directory to the disk under it, and one that begins a segment or meets a new series
+    /// takes the locks below while it holds this one.
     pub(super) buffer: Mutex<WriteBuffer>,
-    /// Something has changed in `buffer` that somebody waits for: the maintenance thread for a segment that is due or
+    /// Something has changed in `buffer` that somebody waits for: the threads of maintenance for a segment that is due or
     /// for the end, an append for the end of a sealing.
     pub(super) changed: Condvar,
     /// What has been read of other processes' segments. A read holds this lock while it reads what is new in them, and

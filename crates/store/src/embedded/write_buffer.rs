@@ -1,5 +1,6 @@
 //! The write buffer: what this process has written and not sealed, in memory in the same bytes as in the journal.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,7 @@ pub(super) struct Sealing {
 }
 
 impl Current {
-    /// Without rows yet.
+    /// A segment without rows yet.
     pub(super) fn begin(segment: Segment) -> Self {
         Self { segment, table: Table::default(), since: Instant::now(), broken: false }
     }
@@ -92,6 +93,12 @@ impl WriteBuffer {
     pub(super) fn own(&self) -> Vec<u64> {
         let sealing = self.sealing.iter().map(|sealing| sealing.segment.number);
         sealing.chain(self.current.iter().map(|current| current.segment.number)).collect()
+    }
+
+    /// The files of these segments: one that waits to be sealed may hold what is not on the disk yet.
+    pub(super) fn files(&self) -> Vec<Arc<File>> {
+        let sealing = self.sealing.iter().map(|sealing| &sealing.segment.file);
+        sealing.chain(self.current.iter().map(|current| &current.segment.file)).map(Arc::clone).collect()
     }
 
     /// Its own tables with the numbers of their segments.

@@ -46,7 +46,6 @@ struct Outline {
 }
 
 impl<'a> WriteTransaction<'a> {
-    /// Of one that SQLite lets write.
     pub(super) fn new(read: ReadTransaction<'a>) -> Self {
         Self { read }
     }
