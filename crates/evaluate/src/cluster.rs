@@ -19,10 +19,11 @@ pub struct Figure {
 }
 
 /// The index of a node's primary meter, whose figure is the node's: the widest boundary, there the
-/// strongest source, there the best covered. `None` of none.
+/// strongest source, there the best covered. One rail of several never is. `None` of none.
 pub fn primary_meter(figures: &[Figure]) -> Option<usize> {
     let rank = |figure: &Figure| (figure.boundary, std::cmp::Reverse(figure.source));
-    (0..figures.len()).max_by(|&a, &b| {
+    let whole = |&index: &usize| figures[index].boundary != Boundary::Rail;
+    (0..figures.len()).filter(whole).max_by(|&a, &b| {
         let (a, b) = (&figures[a], &figures[b]);
         rank(a).cmp(&rank(b)).then(a.energy.covered_s.total_cmp(&b.energy.covered_s))
     })
@@ -99,6 +100,9 @@ mod tests {
         assert_eq!(primary_meter(&[rails, model, meter]), Some(2));
         assert_eq!(primary_meter(&[rails, model]), Some(1));
         assert_eq!(primary_meter(&[]), None);
+        let rail = figure(Source::Measured, Boundary::Rail, 2.0);
+        assert_eq!(primary_meter(&[rail, rail]), None, "a part is not the node");
+        assert_eq!(primary_meter(&[rail, model]), Some(1));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use picollect_evaluate::benchmarks::{CorePhase, Outcome, as_if_utc_s, recognise}
 
 use super::child::MAX_KEPT_BYTES;
 use super::recognise::{Output, Work};
-use picollect_analysis::runs::{End, Run, SCHEMA, Stretch};
+use picollect_analysis::runs::{End, Run, SCHEMA, TimeRange};
 
 /// Every zone's offset is a multiple of this.
 const ZONE_STEP_S: i64 = 900;
@@ -18,7 +18,7 @@ const ZONE_STEP_S: i64 = 900;
 /// A saved output, and what the user knows of it.
 #[derive(Debug)]
 pub struct Saved<'a> {
-    /// The file.
+    /// What the benchmark printed, as it was saved.
     pub file: &'a Path,
     /// When the run began, Unix milliseconds.
     pub start_ms: i64,
@@ -45,7 +45,7 @@ pub fn read(saved: &Saved<'_>) -> anyhow::Result<Run> {
         Some(_) => bail!("the run in `{name}` would end before it begins; is --start right?"),
         None => bail!("`{name}` does not tell how long the run took; give --end"),
     };
-    let time = Stretch { start_ms: saved.start_ms, end_ms };
+    let time = TimeRange { start_ms: saved.start_ms, end_ms };
     let results = Work::Benchmark.results(&[Output { bytes, arrivals: None }], time, End::Exit(0));
     Ok(Run {
         schema: SCHEMA,

@@ -69,7 +69,7 @@ pub(super) enum Scope {
 }
 
 /// Some nodes in a part of time.
-pub(super) struct Part {
+pub(super) struct MeteredNodes {
     pub(super) window: Window,
     /// How far apart the points are that stand for some of its samples.
     pub(super) resolution_s: Option<f64>,
@@ -88,7 +88,7 @@ pub(super) struct Part {
     pub(super) others: Vec<EnergyFigure>,
 }
 
-impl Part {
+impl MeteredNodes {
     /// Measures these nodes in a part of time.
     pub(super) fn of(from: &Sources<'_>, nodes: &[String], scope: Scope, window: Window) -> Result<Self> {
         let mut metered = BTreeMap::new();
@@ -101,7 +101,7 @@ impl Part {
         wall.retain(|meter| in_front_of(from, &meter.name, nodes, scope));
         let mut part = Self {
             window,
-            resolution_s: resolution_s(from.store, window)?,
+            resolution_s: resolution_s(from.store, window.start_ms, from.now_ms)?,
             nodes: nodes.len(),
             metered,
             wall,

@@ -12,8 +12,8 @@ use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult, RunStatus};
-use super::energy::{Part, Scope};
-use super::{Result, heard_at, methodology, node, provenance, span};
+use super::energy::{MeteredNodes, Scope};
+use super::{Moment, Result, methodology, node, provenance, span};
 use crate::request::Sources;
 use crate::runs::{self, Check, Core, End};
 use picollect_query::hosts;
@@ -95,22 +95,28 @@ impl<'a> Subject<'a> {
             return Ok(Self { from, nodes: names.clone(), scope: Scope::Some });
         }
         let mut nodes = Vec::new();
+        let end = Moment::at(from, run.time.end_ms)?;
         for host in hosts(from.store)? {
-            let Some((heard_ms, interval_s)) = heard_at(from, &host, run.time.end_ms)? else { continue };
+            let Some((last_seen_ms, interval_s)) = end.last_seen(&host)? else { continue };
             // A run may be shorter than the time between two samples.
-            let up = presence(heard_ms, run.time.end_ms, interval_s) == Presence::Up;
-            if up || heard_ms >= run.time.start_ms {
+            let up = presence(last_seen_ms, run.time.end_ms, interval_s) == Presence::Up;
+            if up || last_seen_ms >= run.time.start_ms {
                 nodes.push(host);
             }
         }
         Ok(Self { from, nodes, scope: Scope::Cluster })
     }
 
-    fn part(&self, window: Window) -> Result<Part> {
-        Part::of(self.from, &self.nodes, self.scope, window)
+    fn part(&self, window: Window) -> Result<MeteredNodes> {
+        MeteredNodes::of(self.from, &self.nodes, self.scope, window)
     }
 
-    fn result(&self, kept: &runs::RunResult, core: Option<&Part>, whole: &Part) -> Result<RunResult> {
+    fn result(
+        &self,
+        kept: &runs::RunResult,
+        core: Option<&MeteredNodes>,
+        whole: &MeteredNodes,
+    ) -> Result<RunResult> {
         let part = core.unwrap_or(whole);
         // Of a part of HPCC it is not known when it ran, and most of the run was something else.
         let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
@@ -136,7 +142,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Power with what is configured of the supply's loss and of the switch.
-    fn corrected_w(&self, part: &Part) -> Option<f64> {
+    fn corrected_w(&self, part: &MeteredNodes) -> Option<f64> {
         let config = self.from.config;
         let efficiency = config.supply.efficiency.filter(|_| part.boundary() == Some(Boundary::Node))?;
         let switch_w = config.interconnect.watts.unwrap_or(0.0);
@@ -157,9 +163,10 @@ impl<'a> Subject<'a> {
 
     fn busy_while_idle(&self, run: &runs::Run) -> Result<Option<String>> {
         let Some(idle) = run.idle else { return Ok(None) };
+        let end = Moment::at(self.from, idle.end_ms)?;
         let mut busy = Vec::new();
         for host in &self.nodes {
-            busy.extend(node::mean_busy(self.from, host, idle.into())?.map(|busy| (busy, host)));
+            busy.extend(node::mean_busy(&end, host, idle.into())?.map(|busy| (busy, host)));
         }
         let busiest = busy.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
         Ok(busiest.filter(|(busy, _)| *busy > IDLE_BUSY).map(|(busy, host)| {
@@ -173,8 +180,9 @@ impl<'a> Subject<'a> {
     /// Whether any node was; unknown if no node's flags are known.
     fn throttled(&self, window: Window) -> Result<Option<bool>> {
         let mut known = None;
+        let end = Moment::at(self.from, window.end_ms)?;
         for host in &self.nodes {
-            let Some((_, interval_s)) = heard_at(self.from, host, window.end_ms)? else { continue };
+            let Some((_, interval_s)) = end.last_seen(host)? else { continue };
             if let Some(episodes) = node::episodes_in(self.from.store, host, window, interval_s)? {
                 known = Some(known.unwrap_or(false) || !episodes.is_empty());
             }
@@ -182,7 +190,7 @@ impl<'a> Subject<'a> {
         Ok(known)
     }
 
-    fn parts(&self, run: &runs::Run, whole: &Part) -> Vec<RunNode> {
+    fn parts(&self, run: &runs::Run, whole: &MeteredNodes) -> Vec<RunNode> {
         let seconds = whole.window.seconds();
         let part = |host: &String| {
             let share = run.shares.iter().find(|share| share.host == *host);
@@ -197,7 +205,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The result of a load whose work each node counted.
-fn counted(run: &runs::Run, whole: &Part) -> Option<RunResult> {
+fn counted(run: &runs::Run, whole: &MeteredNodes) -> Option<RunResult> {
     if run.shares.is_empty() {
         return None;
     }
