@@ -42,11 +42,15 @@ impl Notes {
     }
 
     /// A series that should be a bucket has no upper bound.
-    pub(crate) fn bad_bucket(&self, bound: &str, metric: &str) {
-        let (bound, metric) = (short(bound), short(metric));
+    pub(crate) fn bad_bucket(&self, bound: &str) {
         let text = "PromQL warning: bucket label \"le\" is missing or has a malformed value of";
-        let of = if metric.is_empty() { String::new() } else { format!(" for metric name {metric:?}") };
-        add(&self.warnings, format!("{text} {bound:?}{of}"));
+        add(&self.warnings, format!("{text} {:?}", short(bound)));
+    }
+
+    /// A range query sorts, which it does by labels whatever it says.
+    pub(crate) fn sorted_range(&self) {
+        let text = "PromQL warning: sort is ineffective for range queries since results are always ordered by labels";
+        add(&self.warnings, text.to_owned());
     }
 
     /// Buckets counted less than smaller ones did.
@@ -84,11 +88,44 @@ fn short(text: &str) -> &str {
     text.char_indices().nth(LONGEST).map_or(text, |(at, _)| &text[..at])
 }
 
-/// A number as Go's `%g` writes it, as far as a share needs it.
+/// A number as Go's `%g` writes it: with an exponent below 0.0001 and from a million on.
 fn number(value: f64) -> String {
-    match value {
-        value if value == f64::INFINITY => "+Inf".to_owned(),
-        value if value == f64::NEG_INFINITY => "-Inf".to_owned(),
-        value => value.to_string(),
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let exponent =
+        scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse().ok()?)));
+    match exponent {
+        Some((digits, exponent)) if !(-4..6i32).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_an_exponent_where_go_gives_it_one() {
+        let numbers =
+            [2.0, -0.5, 100_000.0, 1_700_000_002.0, 1e-5, f64::INFINITY, f64::NAN, 1e300].map(number);
+        assert_eq!(numbers, ["2", "-0.5", "100000", "1.700000002e+09", "1e-05", "+Inf", "NaN", "1e+300"]);
+    }
+
+    #[test]
+    fn ten_annotations_are_enough_and_a_name_is_cut_off() {
+        let notes = Notes::default();
+        for share in 2..100 {
+            notes.quantile(f64::from(share));
+        }
+        notes.possible_non_counter(&"x".repeat(1000));
+        notes.possible_non_counter("requests_total");
+        let taken = notes.taken();
+        assert_eq!((taken.warnings.len(), taken.infos.len()), (10, 1));
+        assert!(taken.infos[0].len() < 300);
     }
 }

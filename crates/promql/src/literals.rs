@@ -81,6 +81,9 @@ fn replaced(
     if word.contains('_') {
         return Ok(without_underscores(word));
     }
+    if follows_offset(text, before) && is_zero_duration(word) {
+        return Ok(Some("0".to_owned()));
+    }
     short_duration(word).map_err(|message| (piece.start, message))
 }
 
@@ -88,6 +91,21 @@ fn replaced(
 fn is_regex_operator(text: &str, before: &[Piece]) -> bool {
     let [first, second] = before else { return false };
     first.end == second.start && matches!(&text[first.start..second.end], "=~" | "!~")
+}
+
+/// `offset`, perhaps with a sign.
+fn follows_offset(text: &str, before: &[Piece]) -> bool {
+    let mut words = before.iter().rev().map(|piece| &text[piece.start..piece.end]);
+    let is_offset = |word: &str| word.eq_ignore_ascii_case("offset");
+    words.next().is_some_and(|last| {
+        is_offset(last) || matches!(last, "-" | "+") && words.next().is_some_and(is_offset)
+    })
+}
+
+/// No time at all, such as `0s`, which the parser reads only as a number.
+fn is_zero_duration(word: &str) -> bool {
+    let unit = word.trim_start_matches('0');
+    unit.len() < word.len() && ["ms", "s", "m", "h", "d", "w", "y"].contains(&unit)
 }
 
 fn quoted(raw: &str) -> String {
@@ -192,6 +210,7 @@ mod tests {
     fn a_long_duration_is_not_cut_short() {
         assert_eq!(text("x[1h5000000000ms]"), "x[5003600s0ms]");
         assert_eq!(text("x[1h5m] + 1e5"), "x[1h5m] + 1e5");
+        assert_eq!(text("x offset 0s + y OFFSET -0ms + z[0s]"), "x offset 0 + y OFFSET -0 + z[0s]");
         assert_eq!(rewrite("x[99999999999d]").unwrap_err().0, 2);
     }
 }

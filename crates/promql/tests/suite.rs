@@ -38,8 +38,11 @@ pub(crate) fn queries() -> Vec<String> {
 }
 
 /// Queries that a Prometheus 3 refuses.
-pub(crate) const REFUSED: [&str; 22] = [
+pub(crate) const REFUSED: [&str; 25] = [
     "",
+    "node_watts * on (host) group_left (source, model) board_info",
+    "label_replace(temp_c, \"host\", \"\", \"host\", \".*\")",
+    "label_join(temp_c, \"zone\", \"-\", \"missing\")",
     "temp_c[",
     "temp_c{host=}",
     "temp_c{host=~\"(\"}",
@@ -185,7 +188,6 @@ fn matching() -> Vec<String> {
         "node_watts * on (host) group_left (model) board_info",
         "board_info * on (host) group_right (model) node_watts",
         "node_watts / ignoring (source, model) group_left (model) board_info",
-        "node_watts * on (host) group_left (source, model) board_info",
         "node_watts > on (host) group_left (model) board_info",
         "node_watts > bool on (host) group_left (model) board_info",
         "sum by (host) (node_watts) / on (host) max by (host) (temp_c)",
@@ -261,7 +263,6 @@ fn labels() -> Vec<String> {
         r#""to", "${1}-x", "host", "(.*)-(.*)""#,
         r#""to", "$2$1", "host", `(\w+)-(\d+)`"#,
         r#""host", "one", "host", "pi-1""#,
-        r#""host", "", "host", ".*""#,
         r#""to", "$name", "host", "(?P<name>pi).*""#,
         r#""to", "$$", "host", ".*""#,
         r#""to", "value", "missing", """#,
@@ -274,7 +275,6 @@ fn labels() -> Vec<String> {
         r#""to", "-", "host", "zone""#,
         r#""to", "", "host""#,
         r#""to", ", ", "host", "missing", "zone""#,
-        r#""zone", "-", "missing""#,
         r#""to", "-""#,
         r#""__name__", "_", "__name__", "host""#,
     ];
