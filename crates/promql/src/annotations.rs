@@ -3,17 +3,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-/// Most different ones that are kept of each kind; Prometheus' API shows ten.
-const MOST: usize = 10;
+/// Most different ones that are shown of each kind, as in Prometheus' API, and that are counted.
+const MOST_SHOWN: usize = 10;
+const MOST_COUNTED: usize = 1000;
 /// Longest name or value of a label that is repeated in one, in characters.
 const LONGEST: usize = 100;
 
 /// What is to be said beside an answer, each once and in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Annotations {
-    /// The answer may not be what was meant; ten at most.
+    /// The answer may not be what was meant; ten at most, and how many more there are.
     pub warnings: Vec<String>,
-    /// The query looks like a slip; ten at most.
+    /// The query looks like a slip; ten at most, and how many more there are.
     pub infos: Vec<String>,
 }
 
@@ -72,14 +73,23 @@ impl Notes {
     }
 
     pub(crate) fn taken(self) -> Annotations {
-        let all = |from: RefCell<BTreeSet<String>>| from.into_inner().into_iter().collect();
-        Annotations { warnings: all(self.warnings), infos: all(self.infos) }
+        Annotations { warnings: shown(self.warnings, "warning"), infos: shown(self.infos, "info") }
     }
+}
+
+fn shown(from: RefCell<BTreeSet<String>>, kind: &str) -> Vec<String> {
+    let mut all: Vec<String> = from.into_inner().into_iter().collect();
+    let more = all.len().saturating_sub(MOST_SHOWN);
+    all.truncate(MOST_SHOWN);
+    if more > 0 {
+        all.push(format!("{more} more {kind} annotations omitted"));
+    }
+    all
 }
 
 fn add(to: &RefCell<BTreeSet<String>>, text: String) {
     let mut to = to.borrow_mut();
-    if to.len() < MOST {
+    if to.len() < MOST_COUNTED {
         to.insert(text);
     }
 }
@@ -125,7 +135,8 @@ mod tests {
         notes.possible_non_counter(&"x".repeat(1000));
         notes.possible_non_counter("requests_total");
         let taken = notes.taken();
-        assert_eq!((taken.warnings.len(), taken.infos.len()), (10, 1));
+        assert_eq!((taken.warnings.len(), taken.infos.len()), (11, 1));
+        assert_eq!(taken.warnings[10], "88 more warning annotations omitted");
         assert!(taken.infos[0].len() < 300);
     }
 }

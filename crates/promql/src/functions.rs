@@ -18,7 +18,7 @@ use crate::grid::{Grid, Stepped, Value, merge};
 use crate::invariance::is_step_invariant;
 use crate::labels::{Labels, NAME};
 use crate::numeric::{greater, less, nan_first};
-use crate::range_functions::{self, KEEPS_THE_NAME, RangeFunction};
+use crate::range_functions::{self, KEEP_THE_NAME, RangeFunction};
 use crate::selection::MatcherKind;
 
 /// The functions beside those of [`math`], [`date`] and [`range_functions`].
@@ -121,7 +121,7 @@ impl Evaluator<'_> {
             // Room for a sorted copy of its samples.
             let _room = self.budget.lease(series.samples.len().saturating_mul(size_of::<f64>()))?;
             let labels = series.labels.clone();
-            let labels = if name == KEEPS_THE_NAME { labels } else { labels.nameless() };
+            let labels = if KEEP_THE_NAME.contains(&name) { labels } else { labels.nameless() };
             let mut stepped = self.stepped(labels, grid)?;
             let ranges = vector.ranges(series, grid).zip(&parameters);
             for (value, (range, parameter)) in stepped.values.iter_mut().zip(ranges) {

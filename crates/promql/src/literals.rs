@@ -81,7 +81,8 @@ fn replaced(
     if word.contains('_') {
         return Ok(without_underscores(word));
     }
-    if follows_offset(text, before) && is_zero_duration(word) {
+    let in_range = before.last().is_some_and(|sign| matches!(&text[sign.start..sign.end], "[" | ":"));
+    if !in_range && is_zero_duration(word) {
         return Ok(Some("0".to_owned()));
     }
     short_duration(word).map_err(|message| (piece.start, message))
@@ -93,16 +94,7 @@ fn is_regex_operator(text: &str, before: &[Piece]) -> bool {
     first.end == second.start && matches!(&text[first.start..second.end], "=~" | "!~")
 }
 
-/// `offset`, perhaps with a sign.
-fn follows_offset(text: &str, before: &[Piece]) -> bool {
-    let mut words = before.iter().rev().map(|piece| &text[piece.start..piece.end]);
-    let is_offset = |word: &str| word.eq_ignore_ascii_case("offset");
-    words.next().is_some_and(|last| {
-        is_offset(last) || matches!(last, "-" | "+") && words.next().is_some_and(is_offset)
-    })
-}
-
-/// No time at all, such as `0s`, which the parser reads only as a number.
+/// No time at all, such as `0s`, which the parser reads only as a number; a range of no time is refused.
 fn is_zero_duration(word: &str) -> bool {
     let unit = word.trim_start_matches('0');
     unit.len() < word.len() && ["ms", "s", "m", "h", "d", "w", "y"].contains(&unit)
