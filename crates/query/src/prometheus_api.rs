@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use picollect_evaluate::Window;
 use picollect_promql::{
     Answer, Answered, Context, Error, Kind, LOOKBACK_MS, Limits, Matcher, Query, Times, selections,
 };
@@ -49,7 +48,7 @@ pub enum ApiError {
     /// It took too long.
     #[error("{0}")]
     Timeout(String),
-    /// The store failed.
+    /// The store could not be read; HTTP calls it 500.
     #[error("the store cannot be read")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -145,7 +144,7 @@ impl Api {
     ) -> Result<String, ApiError> {
         let limit = parameters.limit()?;
         let began = Instant::now();
-        let mut answered = evaluate(self.store.as_ref(), self.limits, start_ms, ask)?;
+        let mut answered = evaluate(self.store.as_ref(), self.limits, (start_ms, self.now_ms), ask)?;
         let took = began.elapsed();
         if let Answer::Vector(all) | Answer::Matrix(all) = &mut answered.answer
             && cut(all, limit)
@@ -203,11 +202,11 @@ impl Api {
     }
 }
 
-/// Asks a query of a store, from a time on and within these limits.
+/// Asks a query of a store, from a time on and within these limits; both times are Unix milliseconds.
 pub fn evaluate<T>(
     store: &dyn Store,
     limits: QueryConfig,
-    start_ms: i64,
+    (start_ms, now_ms): (i64, i64),
     ask: impl FnOnce(&Context<'_>) -> Result<T, Error>,
 ) -> Result<T, ApiError> {
     let deadline = Instant::now() + limits.timeout;
@@ -220,7 +219,7 @@ pub fn evaluate<T>(
         memory_bytes: limits.max_memory_mib.saturating_mul(1024 * 1024),
     };
     // A point an hour stands for longer than a sample does.
-    let step_s = resolution_s(store, Window { start_ms, end_ms: start_ms })?.unwrap_or(0.0);
+    let step_s = resolution_s(store, start_ms, now_ms)?.unwrap_or(0.0);
     let (lookback_ms, subquery_step_ms) = (LOOKBACK_MS + whole(step_s * 1000.0), SUBQUERY_STEP_MS);
     let out_of_time = &out_of_time;
     Ok(ask(&Context { source: &source, limits, lookback_ms, subquery_step_ms, out_of_time })?)

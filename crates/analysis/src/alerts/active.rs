@@ -42,7 +42,7 @@ pub struct Active {
     pub rule: &'static Rule,
     /// What it is about: such as `host`.
     pub labels: Vec<(String, String)>,
-    /// The expression's value.
+    /// What the rule's expression gives for these labels, in the unit of its metric.
     pub value: f64,
     /// How far it is.
     pub state: State,
@@ -77,7 +77,7 @@ pub fn active(
     let length_ms = i64::from(rule.for_s) * 1000;
     let times = Times { start_ms: now_ms - length_ms, end_ms: now_ms, step_ms: (length_ms / STEPS).max(1) };
     let Answer::Matrix(found) =
-        evaluate(store, limits, times.start_ms, |context| query.range(context, times))?
+        evaluate(store, limits, (times.start_ms, now_ms), |context| query.range(context, times))?
     else {
         return Ok(Vec::new());
     };

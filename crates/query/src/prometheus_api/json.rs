@@ -103,7 +103,7 @@ fn pair(sample: Sample) -> String {
     format!("[{},\"{}\"]", seconds(sample.t_ms), number(sample.value))
 }
 
-/// Unix seconds.
+/// Unix seconds, with three decimals at most.
 fn seconds(t_ms: i64) -> String {
     match t_ms % 1000 {
         0 => (t_ms / 1000).to_string(),
