@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use picollect_analysis::request::Sources;
-use picollect_analysis::runs::{self, Run, Share, Stretch};
+use picollect_analysis::runs::{self, Run, Share, TimeRange};
 use picollect_analysis::summary::Summaries;
 use picollect_collector::ingest::Ingest;
 use picollect_config::{Config, Keep, Retention};
 use picollect_evaluate::Window;
+use picollect_store::Maintenance as _;
 use picollect_telemetry::line::Precision;
 use {picollect_collector::retention, picollect_query as query, picollect_store as store};
 
@@ -67,7 +68,7 @@ pub(crate) fn small_cluster() -> String {
 /// A counted load on the first of them.
 fn record_run(directory: &Path) {
     let store = store::open(directory).expect("the store opens");
-    let time = Stretch { start_ms: 1_795_435_201_000, end_ms: 1_795_435_209_000 };
+    let time = TimeRange { start_ms: 1_795_435_201_000, end_ms: 1_795_435_209_000 };
     let share = Share { host: "pi-1".to_owned(), flop: Some(72e9) };
     runs::record(&store, &Run::of_load("r", "hpl", "pi-1", time, vec![share])).expect("the store writes");
 }
@@ -191,13 +192,16 @@ fn the_energy_corpus_rolled_up() {
         let directory = store_with(&trace.lines);
         let store = store::open(directory.path()).expect("the store opens");
         let Window { start_ms, end_ms } = trace.window;
-        let run = Run::of_load("load", "window", &trace.host, Stretch { start_ms, end_ms }, Vec::new());
+        let run = Run::of_load("load", "window", &trace.host, TimeRange { start_ms, end_ms }, Vec::new());
         runs::record(&store, &run).expect("the store writes");
         store.seal().expect("the store seals");
         let options = ["--data".to_owned(), text(directory.path()).to_owned()];
         for (retention, step_s) in [(minutes, 60.0), (hours, 3600.0)] {
             retention::apply(&store, &retention, start_ms + 20 * 24 * 3_600_000).expect("the store rolls up");
-            assert_eq!(query::resolution_s(&store, trace.window).expect("the store reads"), Some(step_s));
+            assert_eq!(
+                query::resolution_s(&store, trace.window.start_ms, NOW_MS).expect("the store reads"),
+                Some(step_s)
+            );
             assert_reported(&trace, 1e-9, &options);
         }
         let report = stdout(&["report", "--run", &run.id, "--data", &options[1]]);
@@ -278,7 +282,7 @@ fn a_run_that_is_not_there_is_named() {
 fn a_run_between_two_samples_has_its_nodes_and_their_energy() {
     let directory = store_with(&small_cluster());
     let store = store::open(directory.path()).expect("the store opens");
-    let time = Stretch { start_ms: 1_795_435_204_200, end_ms: 1_795_435_204_700 };
+    let time = TimeRange { start_ms: 1_795_435_204_200, end_ms: 1_795_435_204_700 };
     let run = Run { nodes: None, ..Run::of_load("short", "short", "pi-1", time, Vec::new()) };
     runs::record(&store, &run).expect("the store writes");
     let shown = stdout(&["runs", "--data", text(directory.path()), "show", "last", "--json"]);

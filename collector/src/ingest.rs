@@ -17,10 +17,10 @@ const MAX_REASONS: usize = 10;
 /// else; such a sample would be the newest for ever, and would never be deleted as old.
 const MAX_AHEAD_MS: i64 = 24 * 3600 * 1000;
 /// Hosts whose power is remembered as new; those beyond are looked at by the order of their samples only.
-const MAX_TOUCHED: usize = 10_000;
+const MAX_POWER_HOSTS: usize = 10_000;
 
 /// The earliest power sample of each host, Unix milliseconds; `None` is what has no host.
-pub type Touched = HashMap<Option<String>, i64>;
+pub type EarliestPower = HashMap<Option<String>, i64>;
 
 /// The memory of so many points is kept for the next body,
 const KEPT_POINTS: usize = 4000;
@@ -32,7 +32,7 @@ const KEPT_BATCHES: usize = 4;
 pub struct Counters {
     /// Bodies that were taken in.
     pub batches: AtomicU64,
-    /// Their bytes, decompressed.
+    /// Bytes of those bodies, decompressed.
     pub bytes: AtomicU64,
     /// Samples written, the ones that came again included.
     pub samples: AtomicU64,
@@ -59,7 +59,7 @@ pub enum IngestError {
 /// What became of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Samples written.
+    /// Samples in the store now; one that came again counts too.
     pub written: usize,
     /// Lines that could not be read.
     pub bad_lines: usize,
@@ -87,18 +87,18 @@ impl Outcome {
     }
 }
 
-/// The way in.
+/// Takes in what agents push: reads a body, stores what is good, and counts what is not.
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
-    touched: Mutex<Touched>,
+    touched: Mutex<EarliestPower>,
     spare: Mutex<Vec<Batch>>,
     /// What is older would be deleted soon, and so is not acknowledged.
     kept_for: Keep,
 }
 
 impl Ingest {
-    /// Into this store.
+    /// An intake for this store, with all counters at zero.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (counters, kept_for) = (Counters::default(), Keep::Forever);
         Self { store, counters, touched: Mutex::default(), spare: Mutex::default(), kept_for }
@@ -116,7 +116,7 @@ impl Ingest {
     }
 
     /// From where on power came in since this was last asked.
-    pub fn take_touched(&self) -> Touched {
+    pub fn take_earliest_power(&self) -> EarliestPower {
         std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -124,7 +124,7 @@ impl Ingest {
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         for point in points.iter().filter(|point| point.measurement == JOULES.measurement) {
             let host = point.tag(HOST).map(ToOwned::to_owned);
-            if touched.len() < MAX_TOUCHED || touched.contains_key(&host) {
+            if touched.len() < MAX_POWER_HOSTS || touched.contains_key(&host) {
                 let earliest = touched.entry(host).or_insert(point.t_ms);
                 *earliest = point.t_ms.min(*earliest);
             }
@@ -296,7 +296,10 @@ mod tests {
         let body =
             "power,host=a watts=1 9\npower,host=a watts=1 7\npower watts=1 8\nthermal,host=b temp_c=1 1";
         ingest.body(body.as_bytes(), Precision::Seconds, 0, None).unwrap();
-        assert_eq!(ingest.take_touched(), Touched::from([(Some("a".to_owned()), 7000), (None, 8000)]));
-        assert_eq!(ingest.take_touched(), Touched::new());
+        assert_eq!(
+            ingest.take_earliest_power(),
+            EarliestPower::from([(Some("a".to_owned()), 7000), (None, 8000)])
+        );
+        assert_eq!(ingest.take_earliest_power(), EarliestPower::new());
     }
 }

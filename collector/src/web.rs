@@ -19,10 +19,9 @@ use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
-use crate::ingest::Ingest;
-use crate::published;
+use crate::Collector;
+use crate::own_metrics::own_metrics;
 use crate::tokens::codes::CodeError;
 use crate::tokens::{Grant, JoinError, Scope, Tokens};
 use picollect_analysis::alerts::AlertsRequest;
@@ -30,69 +29,16 @@ use picollect_analysis::nodes;
 use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, answered};
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_analysis::scaling::ScalingRequest;
-use picollect_analysis::summary::Summaries;
-use picollect_config::Config;
 use picollect_query::prometheus_api::{Format, last_samples};
 use picollect_settings::time::now_ms;
-use picollect_store::{Store, StoreError, remembering};
+use picollect_store::{StoreError, cached};
 
 /// Largest body of a node that joins: a code and a name.
 const MAX_JOIN_BYTES: usize = 4096;
-/// Bodies in memory at once; more senders are asked to come back.
-const MAX_BODIES: usize = 8;
-/// Queries of Prometheus' API under way at once; more of them wait for their turn.
-const MAX_QUERIES: usize = 2;
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 
-/// What the handlers share.
-pub struct Collector {
-    /// Where samples lie.
-    pub store: Arc<dyn Store>,
-    /// The way in.
-    pub ingest: Ingest,
-    /// Who may do what.
-    pub tokens: Tokens,
-    /// What is configured.
-    pub config: Config,
-    /// PEM: who signed the collector's certificate, where it made that itself.
-    pub authority: Option<String>,
-    summaries: Summaries,
-    store_identity: String,
-    bodies: Semaphore,
-    queries: Semaphore,
-}
-
-impl Collector {
-    /// A collector on this store with these tokens and this configuration.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
-        let ingest = Ingest::new(Arc::clone(&store));
-        let store_identity = store.identity()?;
-        let (bodies, queries) = (Semaphore::new(MAX_BODIES), Semaphore::new(MAX_QUERIES));
-        let summaries = Summaries::default();
-        Ok(Self {
-            store,
-            ingest,
-            tokens,
-            config,
-            authority: None,
-            summaries,
-            store_identity,
-            bodies,
-            queries,
-        })
-    }
-
-    /// The cluster now, in a few figures.
-    pub fn summary(&self) -> Result<Summary, RequestError> {
-        let config = &self.config;
-        remembering(self.store.as_ref(), |store| {
-            self.summaries.at(&Sources { store, config, now_ms: now_ms() })
-        })
-    }
-}
-
-/// All routes.
+/// Every path of the collector, and the answer to any other.
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/api/v2/write", post(write::write))
@@ -264,7 +210,7 @@ async fn answer<Q: Request>(
     let format = request.format();
     let answered = tokio::task::spawn_blocking(move || {
         let Collector { store, config, .. } = collector.as_ref();
-        remembering(store.as_ref(), |store| answered(&request, &Sources { store, config, now_ms: now_ms() }))
+        cached(store.as_ref(), |store| answered(&request, &Sources { store, config, now_ms: now_ms() }))
     });
     let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
     let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
@@ -334,12 +280,12 @@ async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) ->
 
 fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
     let mut text = String::new();
-    for (metric, value) in published::of_itself(collector)? {
+    for (metric, value) in own_metrics(collector)? {
         let (name, kind) = (metric.prometheus_name(), metric.kind.as_str());
         let (family, help) = (format.family(&name), metric.help);
         text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");
     }
-    let last = remembering(collector.store.as_ref(), |store| {
+    let last = cached(collector.store.as_ref(), |store| {
         let nodes = nodes::metrics_text(&nodes::observe(store, now_ms())?);
         let samples = if nodes_too { last_samples(store, now_ms(), format)? } else { String::new() };
         Ok::<_, anyhow::Error>(nodes + &samples)

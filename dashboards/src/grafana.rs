@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::colours::{BLUE, GREEN, GREY, SERIES};
 use crate::dashboard::{Annotation, Dashboard, Variable};
-use crate::layout::{Place, places};
+use crate::layout::{GridPos, places};
 use crate::panel::{Panel, Shape};
 use crate::query::Query;
 use crate::{INFLUXDB_UID, PROMETHEUS_UID};
@@ -18,9 +18,9 @@ const INPUT: &str = "DS_PICOLLECT";
 /// Which database is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
-    /// In PromQL.
+    /// Prometheus, or what speaks PromQL like it.
     Prometheus,
-    /// In Flux.
+    /// InfluxDB 2, asked in Flux.
     Flux,
 }
 
@@ -112,7 +112,7 @@ fn written(dashboard: &Dashboard, variant: Variant, uid: &str) -> Value {
     })
 }
 
-fn panel(id: u32, panel: &Panel, place: &Place, variant: Variant, source: &Value) -> Value {
+fn panel(id: u32, panel: &Panel, place: &GridPos, variant: Variant, source: &Value) -> Value {
     let targets = panel
         .queries
         .iter()

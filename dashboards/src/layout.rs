@@ -10,7 +10,7 @@ pub(crate) const COLUMNS: u32 = 24;
 
 /// A panel's place, in columns and rows of the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct GridPos {
     pub(crate) x: u32,
     pub(crate) y: u32,
     pub(crate) w: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Place {
 }
 
 /// The places of panels, in their order.
-pub(crate) fn places(panels: &[&Panel]) -> Vec<Place> {
+pub(crate) fn places(panels: &[&Panel]) -> Vec<GridPos> {
     let (mut x, mut y, mut tallest) = (0, 0, 0);
     let mut places = Vec::new();
     for panel in panels {
@@ -26,7 +26,7 @@ pub(crate) fn places(panels: &[&Panel]) -> Vec<Place> {
         if x + w > COLUMNS {
             (x, y, tallest) = (0, y + tallest, 0);
         }
-        places.push(Place { x, y, w, h });
+        places.push(GridPos { x, y, w, h });
         x += w;
         tallest = tallest.max(h);
     }

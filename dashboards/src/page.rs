@@ -3,7 +3,7 @@
 
 use crate::dashboard::Dashboard;
 use crate::grafana::Variant;
-use crate::layout::{Place, places};
+use crate::layout::{GridPos, places};
 use crate::panel::{Panel, Shape};
 
 /// Height of a row of Grafana's grid and the gap between two, in CSS pixels.
@@ -37,8 +37,8 @@ fn section(dashboard: &Dashboard) -> String {
     format!("<h2>{title}</h2>\n<p>{about}</p>\n<div class=\"grid\">\n{boxes}</div>\n")
 }
 
-fn shown(panel: &Panel, place: Place) -> String {
-    let Place { x, y, w, h } = place;
+fn shown(panel: &Panel, place: GridPos) -> String {
+    let GridPos { x, y, w, h } = place;
     let queries: Vec<String> = panel.queries.iter().map(|query| escape(&query.promql)).collect();
     format!(
         "<div class=\"panel\" style=\"grid-area:{}/{}/span {h}/span {w};--h:{}px\"><h3>{}</h3><div class=\"kind\">{}, {}; \

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use picollect_agent::sensors::pmic::rails_w;
+use picollect_metering::pmic::rails_w;
 
 fuzz_target!(|text: &str| {
     if let Ok(watts) = rails_w(text) {

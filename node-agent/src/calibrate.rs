@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 
-use crate::attr::Root;
-use crate::config::meters::MeterSettings;
-use crate::i2c::{self, AnyBus};
-use crate::metering::calibration::{Calibration, Point, calibrate};
-use crate::sensors::power_chip::Answer;
+use picollect_board::attr::Root;
+use picollect_board::i2c::{self, AnyBus};
+use picollect_metering::calibration::{Calibration, Point, calibrate};
+use picollect_metering::conversion::Answer;
+use picollect_metering::settings::MeterSettings;
 
 /// What the dialogue needs of the world.
 pub(crate) struct World<'a> {
-    /// The person's answers.
     pub input: &'a mut dyn BufRead,
     /// What is said to them.
     pub output: &'a mut dyn Write,
@@ -21,7 +20,6 @@ pub(crate) struct World<'a> {
     pub bus: &'a mut AnyBus,
     /// Time since some moment.
     pub now: &'a dyn Fn() -> Duration,
-    /// Waits.
     pub wait: &'a dyn Fn(Duration),
 }
 
@@ -151,8 +149,8 @@ fn toml_lines(meter: &MeterSettings, found: Calibration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulated::i2c_bus::SimulatedBus;
-    use crate::simulated::ina219_model::Supply;
+    use picollect_i2c_model::i2c_bus::SimulatedBus;
+    use picollect_i2c_model::ina219_model::Supply;
 
     fn meter() -> MeterSettings {
         #[derive(serde::Deserialize)]

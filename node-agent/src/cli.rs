@@ -11,20 +11,21 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use picollect_lcd::Size;
+use picollect_metering::settings::MeterSettings;
 use picollect_settings::exit::{self, Failure, usage};
-use picollect_telemetry::Value;
 use picollect_telemetry::line::{Point, Precision, decode};
+use picollect_telemetry::{Boundary, Value};
 use serde_json::{Map, json};
 
-use crate::attr::Root;
 use crate::calibrate::{self, World};
 use crate::client::Client;
-use crate::clock::Clock;
 use crate::config::{Delivery, Options, TargetOptions, settings};
 use crate::join::{self, JoinOptions};
 use crate::probe;
 use crate::queue::Counts;
 use crate::run::{self, Agent};
+use picollect_board::attr::Root;
+use picollect_board::clock::Clock;
 
 #[derive(Parser)]
 #[command(
@@ -150,7 +151,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
         Command::Lcd(lcd) => lcd::execute(lcd),
-        Command::Check { options, target } => check(&options, &target),
+        Command::Check { options, target } => check(&options, &target, &mut io::stdout().lock()),
     }
 }
 
@@ -225,39 +226,43 @@ fn probe(options: &Options, json: bool, write_config: Option<&Path>) -> Result<(
 }
 
 /// Prints what holds, and asks each collector; exit code 1 if one of them cannot be used.
-fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
+fn check(options: &Options, target: &TargetOptions, out: &mut dyn io::Write) -> Result<(), Failure> {
     let settings = settings(options, target)?;
     let spool = settings.spool.directory.as_deref().map_or("none".into(), |path| path.display().to_string());
-    println!("name      {}", settings.name.as_deref().unwrap_or("(host name)"));
-    println!("cluster   {}", settings.cluster);
-    println!("interval  {}", humantime::format_duration(settings.interval));
-    println!("root      {}", settings.root.display());
-    println!("simulated {}", settings.simulate.is_some());
+    writeln!(out, "name      {}", settings.name.as_deref().unwrap_or("(host name)"))?;
+    writeln!(out, "cluster   {}", settings.cluster)?;
+    writeln!(out, "interval  {}", humantime::format_duration(settings.interval))?;
+    writeln!(out, "root      {}", settings.root.display())?;
+    writeln!(out, "simulated {}", settings.simulate.is_some())?;
     for meter in &settings.meters {
         let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
         let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
-        println!("meter     {key}, {shunt}{boundary}");
+        writeln!(out, "meter     {key}, {shunt}{boundary}")?;
+    }
+    if let Some(warning) = several_nodes(&settings.meters) {
+        writeln!(out, "warning   {warning}")?;
     }
     if let Some(lcd) = &settings.lcd {
-        println!("lcd       {}", lcd.described());
+        writeln!(out, "lcd       {}", lcd.described())?;
     }
-    println!("spool     {spool}");
-    println!("delivery  {:?}", settings.delivery);
+    writeln!(out, "spool     {spool}")?;
+    writeln!(out, "delivery  {:?}", settings.delivery)?;
     let mut stores = Vec::new();
     let mut findings = 0;
     for target in &settings.targets {
         let asked = target.token.read().and_then(|_| Client::new(target.clone())?.hello());
         match asked {
             Ok(answer) => {
-                println!(
+                writeln!(
+                    out,
                     "collector {} answers, store {}",
                     target.url,
                     answer.store.as_deref().unwrap_or("unknown")
-                );
+                )?;
                 stores.push(answer.store);
             }
             Err(error) => {
-                println!("collector {}: {error:#}", target.url);
+                writeln!(out, "collector {}: {error:#}", target.url)?;
                 findings += 1;
             }
         }
@@ -265,8 +270,64 @@ fn check(options: &Options, target: &TargetOptions) -> Result<(), Failure> {
     if settings.delivery == Delivery::First
         && stores.iter().any(|store| store.is_none() || *store != stores[0])
     {
-        println!("delivery `first` wants collectors of one store: failing over would split the history");
+        writeln!(
+            out,
+            "delivery `first` wants collectors of one store: failing over would split the history"
+        )?;
         findings += 1;
     }
     if findings > 0 { Err(Failure::Finding(findings)) } else { Ok(()) }
+}
+
+/// A node has one figure: of several meters that claim to be it, one would speak by chance.
+fn several_nodes(meters: &[MeterSettings]) -> Option<String> {
+    let nodes = meters.iter().filter(|meter| meter.boundary == Boundary::Node);
+    let keys: Vec<_> = nodes.map(MeterSettings::key).collect();
+    (keys.len() > 1).then(|| {
+        format!(
+            "{} all claim to measure the node: write boundary = \"rail\" for what is a part of it",
+            keys.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe whose reader has gone.
+    struct Gone;
+
+    impl io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_check_whose_reader_has_gone_ends_without_a_panic() {
+        let options = Options { root: "/".into(), ..Options::default() };
+        let ended = check(&options, &TargetOptions::default(), &mut Gone);
+        assert!(matches!(ended, Err(Failure::Runtime(_))), "{ended:?}");
+    }
+
+    #[test]
+    fn several_meters_that_claim_the_node_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        let check_of = |boundary: &str| {
+            let text = "[[meter]]\nchip = \"ina219\"\naddress = 0x40\n[[meter]]\nchip = \"ina219\"\naddress = 0x41\n";
+            std::fs::write(&path, format!("{text}{boundary}")).unwrap();
+            let options = Options { config: Some(path.clone()), root: "/".into(), ..Options::default() };
+            let mut said = Vec::new();
+            check(&options, &TargetOptions::default(), &mut said).unwrap();
+            String::from_utf8(said).unwrap()
+        };
+        assert!(check_of("").contains("warning   ina219-1-40, ina219-1-41 all claim"));
+        assert!(!check_of("boundary = \"rail\"\n").contains("warning"));
+    }
 }

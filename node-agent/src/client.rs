@@ -9,14 +9,15 @@ use anyhow::{Context as _, anyhow, ensure};
 use picollect_settings::{secret, trust};
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::summary::Summary;
+use serde::Deserialize;
 use ureq::config::Config;
 use ureq::http::uri::Authority as UriAuthority;
 use ureq::http::{HeaderMap, Response, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use crate::clock::Exchange;
 use crate::gzip::Gzip;
+use picollect_board::clock::Exchange;
 
 /// Time for one delivery, from connecting to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ const MAX_ANSWER_BYTES: u64 = 4096;
 /// ureq's buffer in each direction; its own default is eight times as much.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// Where to deliver.
+/// A collector, or an InfluxDB 2, that takes line protocol over HTTP.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The collector's address, `http://host:port` or `https://host:port`.
@@ -36,14 +37,35 @@ pub struct Target {
     pub bucket: Option<Bucket>,
     /// Trust only certificates signed by the ones in this file; else those that the system trusts.
     pub ca_file: Option<PathBuf>,
+    /// Whether requests go through a proxy.
+    pub proxy: Proxy,
+}
+
+/// Through what requests go. A collector is usually a neighbour that no proxy for the web can reach, so the
+/// environment's is taken only if somebody says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proxy {
+    /// Straight to the collector.
+    #[default]
+    None,
+    /// The proxy that `http_proxy`, `https_proxy` and the like name, except for what `no_proxy` names.
+    Environment,
+}
+
+impl Proxy {
+    fn found(self) -> Option<ureq::Proxy> {
+        match self {
+            Self::None => None,
+            Self::Environment => ureq::Proxy::try_from_env(),
+        }
+    }
 }
 
 /// Where an InfluxDB server puts what it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
-    /// The organisation's name.
     pub org: String,
-    /// The bucket's name.
     pub bucket: String,
 }
 
@@ -69,10 +91,10 @@ impl Token {
     }
 }
 
-/// A collector's answer.
+/// What a collector says to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// HTTP's status.
+    /// The status of HTTP; 204 is success.
     pub status: u16,
     /// The beginning of its text.
     pub text: String,
@@ -103,6 +125,7 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .max_idle_connections(1)
+            .proxy(target.proxy.found())
             .input_buffer_size(BUFFER_BYTES)
             .output_buffer_size(BUFFER_BYTES)
             .user_agent(agent);
@@ -114,7 +137,6 @@ impl Client {
         Ok(Self { http, addresses, gzip: Gzip::new(), target })
     }
 
-    /// The collector's address.
     pub(crate) fn url(&self) -> &str {
         &self.target.url
     }
@@ -149,6 +171,7 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
+            .proxy(None)
             .tls_config(trust::nobody_checked());
         let http: ureq::Agent = config.build().into();
         let asked = Instant::now();
@@ -170,7 +193,7 @@ impl Client {
         Ok(answer.text)
     }
 
-    /// Delivers lines, gzipped.
+    /// Posts these lines, gzipped, and waits for the answer.
     pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
         let mut request = self.http.post(&url).query("precision", "ns");

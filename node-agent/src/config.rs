@@ -1,25 +1,24 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
 pub mod lcd;
-pub mod meters;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use picollect_metering::settings::MeterSettings;
 use picollect_settings::duration;
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
 use self::lcd::LcdSettings;
-use self::meters::MeterSettings;
-use crate::client::{Bucket, Target, Token, checked_url};
+use crate::client::{Bucket, Proxy, Target, Token, checked_url};
 use crate::gpio::PinSettings;
-use crate::power_model::Watts;
-use crate::sensors::ambient::AmbientSensor;
 use crate::simulated::Scenario;
 use crate::spool;
+use picollect_metering::power_model::UsualPower;
+use picollect_sensors::ambient::AmbientSensor;
 
 /// Sampling more often than this costs more than it shows.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -30,6 +29,7 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    #[serde(deserialize_with = "some_name")]
     name: Option<String>,
     cluster: Option<String>,
     #[serde(deserialize_with = "duration::optional")]
@@ -41,7 +41,7 @@ struct File {
     ambient: AmbientSection,
     gpio: PinSettings,
     simulate: Option<SimulateSection>,
-    #[serde(deserialize_with = "meters::meters")]
+    #[serde(deserialize_with = "picollect_metering::settings::meters")]
     meter: Vec<MeterSettings>,
     lcd: Option<LcdSettings>,
     metrics_listen: Option<String>,
@@ -64,6 +64,7 @@ struct CollectorSection {
     url: String,
     token_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
+    proxy: Proxy,
     org: Option<String>,
     bucket: Option<String>,
 }
@@ -96,13 +97,21 @@ struct AmbientSection {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SimulateSection {
-    /// Thermal resistance, K/W.
     cooling_k_per_w: f64,
     /// Full load from and until these Unix milliseconds.
     #[serde(default)]
     busy_from_ms: i64,
     #[serde(default)]
     busy_until_ms: i64,
+}
+
+/// A name that is not empty: series without one would be nobody's.
+fn some_name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(from)?;
+    if name.trim().is_empty() {
+        return Err(serde::de::Error::custom("`name` is empty: leave it out for the host name"));
+    }
+    Ok(Some(name))
 }
 
 /// What the command line or the environment says.
@@ -112,7 +121,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", env = "PICOLLECT_AGENT_CONFIG")]
     pub config: Option<PathBuf>,
     /// Name of this node [default: its host name]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub name: Option<String>,
     /// Time between two samples, such as 1s or 500ms [default: 1s]
     #[arg(long, value_parser = humantime::parse_duration)]
@@ -158,7 +167,7 @@ pub struct Settings {
     /// Where to keep what cannot be delivered.
     pub spool: SpoolSettings,
     /// The user's own figures for the power model.
-    pub power_model: Option<Watts>,
+    pub power_model: Option<UsualPower>,
     /// The thermometer of the air around the node, if there is one.
     pub ambient: Option<AmbientSensor>,
     /// What hangs on the board's pins.
@@ -180,9 +189,9 @@ pub struct Settings {
 pub struct SpoolSettings {
     /// The directory; `None` means that nothing is spooled.
     pub directory: Option<PathBuf>,
-    /// Most bytes.
+    /// The most bytes that its files may have together.
     pub max_bytes: u64,
-    /// Longest time.
+    /// What is older is given up.
     pub max_age: Duration,
 }
 
@@ -194,6 +203,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
     };
     let interval = options.interval.or(file.interval).unwrap_or(Duration::from_secs(1));
     check_interval(interval).map_err(usage)?;
+    check_root(&options.root).map_err(usage)?;
     let spool_directory = on_line.spool.clone().or(file.spool.dir).or_else(runtime_directory);
     Ok(Settings {
         name: options.name.clone().or(file.name),
@@ -235,7 +245,7 @@ fn targets(mut sections: Vec<CollectorSection>, on_line: &TargetOptions) -> anyh
             (None, None) => None,
             _ => bail!("[[collector]] {}: org and bucket, which InfluxDB wants, go together", section.url),
         };
-        Ok(Target { url: checked_url(section.url)?, token, bucket, ca_file })
+        Ok(Target { url: checked_url(section.url)?, token, bucket, ca_file, proxy: section.proxy })
     };
     sections.into_iter().map(target).collect()
 }
@@ -254,6 +264,16 @@ fn read(path: &Path) -> Result<File, Failure> {
     picollect_settings::parse(&text, &origin).map_err(usage)
 }
 
+/// A root that is not there would be a board without anything.
+fn check_root(root: &Path) -> anyhow::Result<()> {
+    ensure!(
+        root.as_os_str().is_empty() || root.is_dir(),
+        "--root {}: there is no such directory",
+        root.display()
+    );
+    Ok(())
+}
+
 fn check_interval(interval: Duration) -> anyhow::Result<()> {
     ensure!(
         (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval),
@@ -263,12 +283,12 @@ fn check_interval(interval: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> anyhow::Result<Watts> {
+fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> anyhow::Result<UsualPower> {
     ensure!(
         idle_w >= 0.0 && busy_w >= idle_w && busy_w.is_finite(),
         "[power_model] wants 0 <= idle_w <= busy_w"
     );
-    Ok(Watts { idle: idle_w, busy: busy_w })
+    Ok(UsualPower { idle_w, busy_w })
 }
 
 fn checked_ambient(text: &str) -> anyhow::Result<AmbientSensor> {
@@ -307,6 +327,10 @@ mod tests {
         let one = TargetOptions { collector: Some("http://head:8650".into()), ..TargetOptions::default() };
         let got = settings_of(text, Options::default(), &one).unwrap();
         assert_eq!((got.targets.len(), got.targets[0].ca_file.clone()), (1, Some("ca".into())));
+        assert_eq!(got.targets[0].proxy, Proxy::None, "the environment's only if somebody says so");
+        let text = "[[collector]]\nurl = \"http://head:8650\"\nproxy = \"environment\"\n";
+        let got = settings_of(text, Options::default(), &TargetOptions::default()).unwrap();
+        assert_eq!(got.targets[0].proxy, Proxy::Environment);
         let got = settings_of("", Options::default(), &TargetOptions::default()).unwrap();
         assert_eq!(got.interval, Duration::from_secs(1));
     }
@@ -318,6 +342,11 @@ mod tests {
             error("intervall = \"1s\""),
             "agent.toml:1:1: unknown key `intervall`, did you mean `interval`?"
         );
+        assert_eq!(error("name = \"\""), "agent.toml:1:8: `name` is empty: leave it out for the host name");
+        assert!(error("name = \"  \"").starts_with("agent.toml:1:8: `name` is empty"));
+        let missing = Options { root: "/nonexistent/board".into(), ..Options::default() };
+        let missing = settings_of("", missing, &TargetOptions::default()).unwrap_err();
+        assert_eq!(missing, "--root /nonexistent/board: there is no such directory");
         assert!(error("interval = \"soon\"").starts_with("agent.toml:1:"));
         assert!(error("delivery = \"some\"").starts_with("agent.toml:1:"));
         assert_eq!(error("interval = \"1ms\""), "the interval 1ms is not between 100ms and 1h");

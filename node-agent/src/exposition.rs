@@ -1,27 +1,32 @@
 //! The last sample for Prometheus, if the owner turns it on: `GET /metrics` in the text format
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! One request after the other, each bounded in size and time: whoever scrapes a node is alone.
+//! Some clients at a time, each with a thread and one deadline for its whole request: a client that sends a
+//! byte now and then keeps nobody waiting, and no more than [`MAX_CLIENTS`] hold memory here.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use picollect_telemetry::catalogue::{Kind, METRICS, find};
 use picollect_telemetry::line::{Point, Precision, decode};
 
 /// A request line with its headers is shorter than this.
 const MAX_REQUEST_BYTES: usize = 8 * 1024;
-/// Nobody keeps the others waiting longer.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// From the first byte of a request to the last of its answer; Prometheus itself gives up after ten seconds.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Who scrapes a node is one or two; more than these at once are told to come again.
+const MAX_CLIENTS: usize = 4;
+/// Before accepting is tried again after the kernel refused, such as for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The last sample, and who asks for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Exposition {
-    /// Where it listens.
+    /// Where it listens; its port is known also where 0 was asked for.
     pub address: SocketAddr,
     last: Arc<Mutex<Vec<u8>>>,
 }
@@ -33,14 +38,7 @@ impl Exposition {
         let address = listener.local_addr()?;
         let last = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&last);
-        let serve = move || {
-            for client in listener.incoming().flatten() {
-                if let Err(error) = answer(client, &shared) {
-                    tracing::debug!("a scrape broke off: {error}");
-                }
-            }
-        };
-        thread::Builder::new().name("exposition".into()).spawn(serve)?;
+        thread::Builder::new().name("exposition".into()).spawn(move || serve(&listener, &shared))?;
         Ok(Self { address, last })
     }
 
@@ -52,10 +50,72 @@ impl Exposition {
     }
 }
 
-fn answer(mut client: TcpStream, last: &Mutex<Vec<u8>>) -> io::Result<()> {
-    client.set_read_timeout(Some(TIMEOUT))?;
-    client.set_write_timeout(Some(TIMEOUT))?;
-    let request = head(&mut client)?;
+/// A client has one of the places as long as it holds a copy of this.
+type Place = Arc<()>;
+
+fn serve(listener: &TcpListener, last: &Arc<Mutex<Vec<u8>>>) {
+    let places = Place::default();
+    for client in listener.incoming() {
+        let Ok(client) = client else {
+            thread::sleep(PAUSE);
+            continue;
+        };
+        if Arc::strong_count(&places) > MAX_CLIENTS {
+            // What does not fit into the socket's buffer at once is left out.
+            let _ = client.set_nonblocking(true).and_then(|()| (&client).write_all(BUSY));
+            continue;
+        }
+        let (place, last) = (Arc::clone(&places), Arc::clone(last));
+        let work = move || {
+            if let Err(error) = answer(&mut Timed { client, until: Instant::now() + DEADLINE }, &last) {
+                tracing::debug!("a scrape broke off: {error}");
+            }
+            drop(place);
+        };
+        if let Err(error) = thread::Builder::new().name("scrape".into()).spawn(work) {
+            tracing::debug!("no thread for a scrape: {error}");
+        }
+    }
+}
+
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
+    Connection: close\r\n\r\n";
+
+/// A connection whose every read and write ends at the same moment.
+struct Timed {
+    client: TcpStream,
+    until: Instant,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        match self.until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(Some(left)),
+        }
+    }
+}
+
+impl io::Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.client.set_read_timeout(self.left()?)?;
+        self.client.read(buffer)
+    }
+}
+
+impl io::Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.client.set_write_timeout(self.left()?)?;
+        self.client.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.client.flush()
+    }
+}
+
+fn answer(client: &mut Timed, last: &Mutex<Vec<u8>>) -> io::Result<()> {
+    let request = head(client)?;
     let (status, body) = if request.starts_with(b"GET /metrics ") {
         let lines = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ("200 OK", text(&lines))
@@ -71,7 +131,7 @@ fn answer(mut client: TcpStream, last: &Mutex<Vec<u8>>) -> io::Result<()> {
     client.write_all(body.as_bytes())
 }
 
-fn head(client: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn head(client: &mut Timed) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut bytes = [0; 1024];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -119,11 +179,15 @@ mod tests {
     use super::*;
 
     fn ask(address: SocketAddr, request: &str) -> String {
-        let mut client = TcpStream::connect(address).unwrap();
-        client.write_all(request.as_bytes()).unwrap();
+        try_to_ask(address, request).unwrap()
+    }
+
+    fn try_to_ask(address: SocketAddr, request: &str) -> io::Result<String> {
+        let mut client = TcpStream::connect(address)?;
+        client.write_all(request.as_bytes())?;
         let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        answer
+        client.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     #[test]
@@ -137,6 +201,48 @@ mod tests {
                     # TYPE picollect_load_load1 gauge\npicollect_load_load1{host=\"a \\\"b\"} 0.5\n";
         assert!(answer.contains(want) && !answer.contains("thermal"), "{answer}");
         assert!(ask(exposition.address, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+    }
+
+    #[test]
+    fn a_slow_client_keeps_nobody_waiting_and_a_fifth_is_told_to_come_again() {
+        let exposition = Exposition::start("127.0.0.1:0").unwrap();
+        let slow = |_| {
+            let mut client = TcpStream::connect(exposition.address).unwrap();
+            client.write_all(b"G").unwrap();
+            client
+        };
+        let mut clients: Vec<_> = (1..MAX_CLIENTS).map(slow).collect();
+        assert!(ask(exposition.address, "GET /metrics HTTP/1.1\r\n\r\n").contains("200 OK"));
+        // The one above gives its place back a moment after its answer.
+        let refused = |client: &mut TcpStream| {
+            client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            client.read(&mut [0; 12]).is_ok_and(|read| read > 0)
+        };
+        while !refused(clients.last_mut().unwrap()) {
+            assert!(clients.len() < 1000);
+            clients.push(slow(0));
+        }
+        clients.clear();
+        let answered = || try_to_ask(exposition.address, "GET /metrics HTTP/1.1\r\n\r\n");
+        while !answered().is_ok_and(|answer| answer.contains("200 OK")) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn the_deadline_is_for_the_whole_request_however_often_a_byte_comes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (client, _) = listener.accept().unwrap();
+        thread::spawn(move || {
+            while sender.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut timed = Timed { client, until: Instant::now() + Duration::from_millis(200) };
+        let error = head(&mut timed).unwrap_err();
+        assert!(matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{error:?}");
+        assert!(Instant::now() < timed.until + Duration::from_secs(2));
     }
 
     #[test]

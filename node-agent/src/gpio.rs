@@ -4,15 +4,15 @@
 //! here; a falling edge is a pulse or a press. The agent reads the fan and does not control it: the
 //! kernel does that better.
 //!
-//! Invariant: only `RaspberryPins` below touches the hardware, and only when pins are configured;
+//! Invariant: only `RaspberryPins` touches the hardware, and only when pins are configured;
 //! a board whose pins cannot be had is said once, and the agent goes on without them.
 
 mod button;
 mod fan_tacho;
+mod pins;
 
 use std::any::Any;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
 
 use anyhow::ensure;
 use serde::Deserialize;
@@ -20,7 +20,9 @@ use serde::Deserialize;
 pub(crate) use self::button::Press;
 use self::button::button;
 use self::fan_tacho::FanTacho;
-use crate::sensors::{Sensor, Status};
+use self::pins::{Led, PinError, Pins, RaspberryPins, Wanted};
+use picollect_sensors::status::Status;
+use picollect_sensors::tick::Sensor;
 
 /// The pins of the 40-pin header. Board revisions differ in what lies beyond.
 const LAST_PIN: u8 = 27;
@@ -72,56 +74,6 @@ impl PinSettings {
     fn any(self) -> bool {
         self.fan_tacho.is_some() || self.page_button.is_some() || self.alarm_led.is_some()
     }
-}
-
-/// A pin that changed its level.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Edge {
-    /// When, on the kernel's clock since boot.
-    pub at: Duration,
-    /// From high to low.
-    pub falling: bool,
-}
-
-/// Which edges are wanted: each one wakes a thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// From high to low.
-    Falling,
-    /// Both.
-    Both,
-}
-
-/// What is done at each edge, on a thread of the pin's own.
-pub(crate) type OnEdge = Box<dyn FnMut(Edge) + Send>;
-
-/// A board's pins.
-pub(crate) trait Pins {
-    /// Calls back at each wanted edge until what it returns is dropped.
-    fn watch(&mut self, pin: u8, wanted: Wanted, on_edge: OnEdge) -> Result<Box<dyn Any>, PinError>;
-
-    /// An output that is off.
-    fn led(&mut self, pin: u8) -> Result<Box<dyn Led>, PinError>;
-}
-
-/// A lamp.
-pub(crate) trait Led {
-    /// On or off.
-    fn set(&mut self, on: bool);
-}
-
-/// Why a pin cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PinError {
-    /// There are no pins here.
-    #[error("this is no Raspberry Pi that is known here")]
-    UnknownBoard,
-    /// The user may not.
-    #[error("no permission for `{0}`: add the agent's user to the group gpio")]
-    Denied(String),
-    /// The kernel refused the pin; another driver may have it.
-    #[error("the kernel refuses: {0}")]
-    Refused(String),
 }
 
 /// The pins in use; dropping it gives them back as they were found.
@@ -212,57 +164,14 @@ fn alarm_holds(status: &Status) -> bool {
     status.under_voltage == Some(true) || status.throttled == Some(true)
 }
 
-/// The pins of the board that this program runs on.
-struct RaspberryPins(rppal::gpio::Gpio);
-
-impl RaspberryPins {
-    fn open() -> Result<Self, PinError> {
-        Ok(Self(rppal::gpio::Gpio::new()?))
-    }
-}
-
-impl Pins for RaspberryPins {
-    fn watch(&mut self, pin: u8, wanted: Wanted, mut on_edge: OnEdge) -> Result<Box<dyn Any>, PinError> {
-        use rppal::gpio::{Event, Trigger};
-        let mut input = self.0.get(pin)?.into_input_pullup();
-        let called = move |event: Event| {
-            on_edge(Edge { at: event.timestamp, falling: event.trigger == Trigger::FallingEdge });
-        };
-        let trigger = match wanted {
-            Wanted::Falling => Trigger::FallingEdge,
-            Wanted::Both => Trigger::Both,
-        };
-        input.set_async_interrupt(trigger, None, called)?;
-        Ok(Box::new(input))
-    }
-
-    fn led(&mut self, pin: u8) -> Result<Box<dyn Led>, PinError> {
-        Ok(Box::new(self.0.get(pin)?.into_output_low()))
-    }
-}
-
-impl Led for rppal::gpio::OutputPin {
-    fn set(&mut self, on: bool) {
-        self.write(on.into());
-    }
-}
-
-impl From<rppal::gpio::Error> for PinError {
-    fn from(error: rppal::gpio::Error) -> Self {
-        match error {
-            rppal::gpio::Error::UnknownModel => Self::UnknownBoard,
-            rppal::gpio::Error::PermissionDenied(file) => Self::Denied(file),
-            other => Self::Refused(other.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::pins::{Edge, OnEdge};
     use super::*;
-    use crate::sensors::tests::lines;
+    use picollect_sensors::fixtures::lines;
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     pub(super) fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

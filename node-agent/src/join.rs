@@ -15,10 +15,10 @@ use picollect_settings::introduction;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::attr::Root;
-use crate::board::Board;
-use crate::client::{Client, Target, Token, checked_url};
+use crate::client::{Client, Proxy, Target, Token, checked_url};
 use crate::config::{Options, Settings, TargetOptions, settings};
+use picollect_board::attr::Root;
+use picollect_board::identity::Board;
 
 /// Where the package has its configuration.
 const CONFIG: &str = "/etc/picollect/agent.toml";
@@ -36,7 +36,7 @@ pub struct JoinOptions {
     #[arg(long, value_name = "FILE", env = "PICOLLECT_AGENT_CONFIG", default_value = CONFIG)]
     config: PathBuf,
     /// Name of this node [default: that in the configuration, else its host name]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// Trust only certificates signed by those in this file, from now on; without it the code vouches for an
     /// authority that the collector made itself (for https)
@@ -69,7 +69,13 @@ pub fn join(options: &JoinOptions) -> Result<(), Failure> {
         eprint!("code (`picollect token code` on the head node makes one): ");
     }
     let code = read_code(&mut io::stdin().lock())?;
-    let target = Target { url, token: Token::None, bucket: None, ca_file: options.ca_file.clone() };
+    let target = Target {
+        url,
+        token: Token::None,
+        bucket: None,
+        ca_file: options.ca_file.clone(),
+        proxy: Proxy::None,
+    };
     let target = files.introduced(target, &code)?;
     let answer = Client::new(target.clone()).and_then(|client| client.join(&code, &node));
     let answer = answer.inspect_err(|_| files.forget_introduction(&target))?;
@@ -99,7 +105,6 @@ fn read_code(input: &mut dyn BufRead) -> anyhow::Result<String> {
     Ok(code.to_owned())
 }
 
-/// What joining writes.
 #[derive(Debug)]
 struct Files {
     config: PathBuf,
@@ -224,7 +229,7 @@ mod tests {
     }
 
     fn target(url: &str) -> Target {
-        Target { url: url.to_owned(), token: Token::None, bucket: None, ca_file: None }
+        Target { url: url.to_owned(), token: Token::None, bucket: None, ca_file: None, proxy: Proxy::None }
     }
 
     fn joined(config: &Path, url: &str, token: &str) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! The panel on this node: what it is told ([`Told`]), what it says of that ([`face`]), and how that gets onto
+//! The panel on this node: what it is told ([`PanelFeed`]), what it says of that ([`face`]), and how that gets onto
 //! the bus between the meters' readings ([`panel`]), or to the driver of the kernel that has the panel
 //! ([`char_device`]). What a page looks like is the crate `picollect-lcd`'s.
 
@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use picollect_telemetry::summary::Summary;
 
-use crate::sensors::Status;
+use picollect_sensors::status::Status;
 
 /// What the sampler and the push say and the panel's thread reads: only the latest of each is kept, so that
 /// nobody waits and nothing grows.
 #[derive(Debug, Clone, Default)]
-pub struct Told(Arc<Mutex<Latest>>);
+pub struct PanelFeed(Arc<Mutex<Latest>>);
 
 /// The latest of everything.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ pub struct Latest {
     pub summary: Option<(Duration, Summary)>,
 }
 
-impl Told {
+impl PanelFeed {
     /// A sample was taken at this moment of the agent's clock. Allocates nothing.
     pub fn sampled(&self, at: Duration, status: &Status) {
         let mut latest = self.lock();

@@ -8,14 +8,14 @@ use picollect_telemetry::line::{LineWriter, Point, Precision, decode};
 use picollect_telemetry::{NoData, Reading, Value};
 use serde::Serialize;
 
-use crate::attr::Root;
-use crate::clock::Clock;
 use crate::config::lcd::{LcdSettings, is_backpack};
-use crate::config::meters::MeterSettings;
-use crate::i2c;
-use crate::metering::bus::BusMeters;
-use crate::metering::{MeterName, PowerMeter, Quantity};
-use crate::sensors::{Sensor, Tick};
+use picollect_board::attr::Root;
+use picollect_board::clock::Clock;
+use picollect_board::i2c;
+use picollect_metering::bus::BusMeters;
+use picollect_metering::meter::{MeterName, MeterValue, PowerMeter};
+use picollect_metering::settings::MeterSettings;
+use picollect_sensors::tick::{Sensor, Tick};
 
 /// A sensor is read so often; the cost is the median.
 const READINGS: usize = 5;
@@ -29,13 +29,13 @@ const BETWEEN: Duration = Duration::from_millis(50);
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Finding {
-    /// What it is.
+    /// Two or three words, or the meter's name.
     pub sensor: String,
     /// Whether the configuration names it: then it has to work.
     pub configured: bool,
     /// `ok`, `nothing found`, or the reason why it has no value.
     pub state: String,
-    /// Its values now.
+    /// Its values now with their units; empty where there are none.
     pub value: String,
     /// Median time of a reading, microseconds.
     pub cost_us: f64,
@@ -92,10 +92,6 @@ pub(crate) fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
         std::thread::sleep(BETWEEN.max(meter.period()));
     }
     let name = meter.name();
-    let unit = match meter.quantity() {
-        Quantity::Watts => "W",
-        Quantity::Joules => "J counted",
-    };
     let remedy = match last {
         Ok(_) => None,
         Err(NoData::Denied) => {
@@ -109,7 +105,12 @@ pub(crate) fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
         state: last.map_or_else(|why| why.to_string(), |_| "ok".to_owned()),
         value: last.map_or_else(
             |_| String::new(),
-            |value| format!("{value:.3} {unit} at {}, {}", name.boundary, name.source),
+            |value| match value {
+                MeterValue::Watts(watts) => format!("{watts:.3} W at {}, {}", name.boundary, name.source),
+                MeterValue::TotalJoules(joules) => {
+                    format!("{joules:.3} J counted at {}, {}", name.boundary, name.source)
+                }
+            },
         ),
         cost_us: median(costs),
         remedy,
@@ -272,8 +273,8 @@ pub(crate) fn table(findings: &[Finding]) -> String {
 mod tests {
     use super::*;
     use crate::config::{Options, TargetOptions, settings};
-    use crate::sensors::discover;
-    use crate::sensors::tests::tree;
+    use picollect_board::fixtures::tree;
+    use picollect_sensors::discover;
 
     fn find(findings: &[Finding], sensor: &str) -> Finding {
         findings.iter().find(|finding| finding.sensor == sensor).expect("it is in the list").clone()

@@ -16,9 +16,9 @@ use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::line::count_lines;
 
 use crate::client::{Answer, Client};
-use crate::clock::{Authority, Clock, alone, choose};
-use crate::lcd::Told;
+use crate::lcd::PanelFeed;
 use crate::queue::{Batch, Queue};
+use picollect_board::clock::{Authority, Clock, alone, choose};
 
 /// Lines posted together, before compression: many samples when catching up, well under any collector's
 /// limit.
@@ -48,7 +48,7 @@ enum Outcome {
 /// Asks the kernel whether it calls this node's clock synchronised.
 pub(crate) type Synchronised = fn() -> bool;
 
-/// Delivers one queue.
+/// Delivers one queue to the first of its collectors that takes it.
 pub(crate) struct Push {
     clients: Vec<Client>,
     /// The one in use.
@@ -59,7 +59,7 @@ pub(crate) struct Push {
     clock: Clock,
     synchronised: Synchronised,
     /// The panel and when it was last told of the cluster, if there is one.
-    told: Option<(Told, Option<Instant>)>,
+    feed: Option<(PanelFeed, Option<Instant>)>,
     /// The last failure's text: each cause is logged once.
     failing: Option<String>,
     wait: Duration,
@@ -83,7 +83,7 @@ impl Push {
             queue,
             clock,
             synchronised,
-            told: None,
+            feed: None,
             failing: None,
             wait: FIRST_WAIT,
             flush_until: None,
@@ -94,8 +94,8 @@ impl Push {
 
     /// Tells the panel whether deliveries arrive, and how the cluster does.
     #[must_use]
-    pub(crate) fn telling(self, told: Told) -> Self {
-        Self { told: Some((told, None)), ..self }
+    pub(crate) fn telling(self, feed: PanelFeed) -> Self {
+        Self { feed: Some((feed, None)), ..self }
     }
 
     /// Until the queue is closed and empty, or the time to flush is over.
@@ -146,14 +146,14 @@ impl Push {
 
     /// A collector that has no summary to give, such as an InfluxDB server, leaves the panel without one.
     fn tell(&mut self, arrived: bool) {
-        let Some((told, asked)) = &mut self.told else { return };
-        told.delivered(arrived);
+        let Some((feed, asked)) = &mut self.feed else { return };
+        feed.delivered(arrived);
         if !arrived || asked.is_some_and(|asked| asked.elapsed() < SUMMARY_PERIOD) {
             return;
         }
         *asked = Some(Instant::now());
         match self.clients[self.current].summary() {
-            Ok(summary) => told.summarised(self.clock.now(), summary),
+            Ok(summary) => feed.summarised(self.clock.now(), summary),
             Err(error) => tracing::debug!("no summary for the panel: {error:#}"),
         }
     }

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{Authority, Stamps};
 use crate::spool::{Content, Header, Spool};
 use crate::stamping::move_times;
+use picollect_board::clock::{Authority, Stamps};
 
 /// Most bytes that wait in memory where there is no spool: at some 3 KB a second this bridges three
 /// quarters of an hour.
@@ -49,7 +49,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Both together.
+    /// The counts of several queues as one.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -211,7 +211,7 @@ impl Queue {
     /// A segment as a batch. Provisional stamps of another boot cannot be moved: nothing is known of that
     /// boot's time.
     fn of_segment(&self, segment: u64, content: Content) -> Batch {
-        let mut stamps = Stamps::of_spool(content.header.as_ref());
+        let mut stamps = content.stamps();
         if content.header.is_some_and(|header| header.boot != self.boot) {
             stamps.authority = Some(Authority::Node);
         }
@@ -307,13 +307,11 @@ fn number(count: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
     use crate::spool::DEFAULT_MAX_AGE;
     use std::path::Path;
 
     fn lines(text: &str) -> Lines {
-        let stamps = Clock::start().stamps();
-        let stamps = Stamps { anchor_ms: 1000, authority: Some(Authority::Node), ..stamps };
+        let stamps = Stamps::of_earlier(1000, Some(Authority::Node));
         Lines { bytes: text.as_bytes().to_vec(), count: text.lines().count(), stamps }
     }
 
@@ -406,7 +404,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let queue = with_spool(directory.path(), 10_000);
         let settled = lines("").stamps;
-        let provisional = Stamps { anchor_ms: 0, authority: None, ..settled };
+        let provisional = Stamps::of_earlier(0, None);
         queue.put(Lines { stamps: provisional, ..lines("a f=1 5000000\n") });
         let batch = queue.take(1).unwrap();
         queue.give_back(batch);

@@ -17,35 +17,37 @@ use picollect_telemetry::line::LineWriter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::attr::Root;
-use crate::board::{self, Board, digest};
 use crate::client::{Client, Target};
-use crate::clock::Clock;
 use crate::config::lcd::{Connection, LcdSettings};
-use crate::config::meters::MeterSettings;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::exposition::Exposition;
 use crate::gpio::{Gpio, PinSettings, Press};
-use crate::i2c;
-use crate::lcd::Told;
+use crate::lcd::PanelFeed;
 use crate::lcd::backlight::Dimmer;
 use crate::lcd::char_device::DevicePanel;
 use crate::lcd::face::{Face, Node, node_facts};
 use crate::lcd::frames::{Frames, WallTime};
 use crate::lcd::panel::Panel;
-use crate::metering::bus::{self, BusMeters};
-use crate::metering::{self, Metered, PowerMeter};
-use crate::power_model::{self, PowerModel, Watts};
 use crate::probe::{self, Finding};
 use crate::push::Push;
 use crate::queue::{Counts, Lines, MAX_QUEUE_BYTES, Queue};
 use crate::sampler::Sampler;
-use crate::sensors::ambient::{Ambient, AmbientSensor};
-use crate::sensors::clock_state::kernel_clock;
-use crate::sensors::{self, Sensor, Status};
 use crate::simulated::{self, Scenario};
 use crate::spool::Spool;
-use crate::stop::Stop;
+use picollect_board::attr::Root;
+use picollect_board::clock::Clock;
+use picollect_board::i2c;
+use picollect_board::identity::{self, Board, digest};
+use picollect_metering::bus::{self, BusMeters};
+use picollect_metering::meter::{PowerMeter, may_be_read};
+use picollect_metering::metered::Metered;
+use picollect_metering::power_model::{self, PowerModel, UsualPower};
+use picollect_metering::settings::MeterSettings;
+use picollect_metering::stop::Stop;
+use picollect_sensors::ambient::{Ambient, AmbientSensor};
+use picollect_sensors::clock_state::kernel_clock;
+use picollect_sensors::status::Status;
+use picollect_sensors::tick::Sensor;
 
 /// Where readings come from: what the configuration says of the board.
 struct Sources {
@@ -88,14 +90,14 @@ impl Sources {
             let (sensor, meter) = simulated::attach(scenario);
             return (vec![sensor], vec![meter]);
         }
-        let mut sensors = sensors::discover(&self.root);
+        let mut sensors = picollect_sensors::discover(&self.root);
         if let Some(ambient) = &self.ambient {
             match Ambient::start(&self.root, ambient.clone()) {
                 Ok(ambient) => sensors.push(Box::new(ambient)),
                 Err(error) => tracing::error!("cannot start the ambient sensor's thread: {error}"),
             }
         }
-        (sensors, sensors::discover_meters(&self.root))
+        (sensors, picollect_metering::discover(&self.root))
     }
 
     /// Pins belong to this machine: neither a fixture board nor a simulated one has them.
@@ -109,11 +111,11 @@ impl Sources {
 pub struct Agent {
     name: String,
     sources: Sources,
-    power_model: Option<Watts>,
+    power_model: Option<UsualPower>,
     clock: Clock,
     sampler: Sampler,
     gpio: Option<Gpio>,
-    told: Told,
+    feed: PanelFeed,
     exposition: Option<Exposition>,
     writer: LineWriter,
     stop: Stop,
@@ -133,9 +135,7 @@ impl Agent {
         let simulated_tag = if settings.simulate.is_some() { "true" } else { "" };
         let tags = [(CLUSTER, settings.cluster.as_str()), (HOST, &name), (SIMULATED, simulated_tag)];
         let writer = LineWriter::new(&tags);
-        let (meters, sensors) = (Vec::new(), Vec::new());
-        let sampler =
-            Sampler { interval: settings.interval, board, meters, model: None, sensors, samples: 0 };
+        let sampler = Sampler::new(settings.interval, board, clock.clone());
         let mut agent = Self {
             name,
             sources,
@@ -143,7 +143,7 @@ impl Agent {
             clock,
             sampler,
             gpio: None,
-            told: Told::default(),
+            feed: PanelFeed::default(),
             exposition: None,
             writer,
             stop: Stop::default(),
@@ -169,16 +169,15 @@ impl Agent {
         let presses = self.gpio.as_mut().and_then(|gpio| gpio.presses.take());
         let board = &self.sampler.board;
         let mut buses = self.sources.buses(board);
-        let measured =
-            !buses.is_empty() || meters.iter_mut().any(|meter| metering::may_be_read(&mut **meter));
-        let choose = || PowerModel::choose(self.power_model, board, board::cores(&self.sources.root));
+        let measured = !buses.is_empty() || meters.iter_mut().any(|meter| may_be_read(&mut **meter));
+        let choose = || PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
             self.panel = self.attach(lcd, presses, &mut buses)?;
         }
-        self.sampler.model = if measured { None } else { choose() };
-        self.sampler.sensors = sensors;
-        self.sampler.meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
+        let model = if measured { None } else { choose() };
+        let meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
             .context("cannot start a meter's thread")?;
+        self.sampler.take_over(meters, model, sensors);
         Ok(())
     }
 
@@ -194,7 +193,9 @@ impl Agent {
         let frames = Frames::new(self.face(lcd), presses, self.wall_time(), dimmer);
         match &lcd.connection {
             &Connection::Bus(number, wiring) => {
-                bus::attach(buses, number, Panel::new(wiring, frames), || self.sources.opening(number));
+                bus::attach(buses, number, Box::new(Panel::new(wiring, frames)), || {
+                    self.sources.opening(number)
+                });
                 Ok(None)
             }
             Connection::Device(path) => {
@@ -210,7 +211,7 @@ impl Agent {
         let (name, simulated) = (self.name.clone(), self.sources.simulate.is_some());
         let root = self.sources.root.clone();
         let node = Node { name, simulated, interval: self.sampler.interval, root };
-        Face::new(node, lcd.clone(), self.told.clone())
+        Face::new(node, lcd.clone(), self.feed.clone())
     }
 
     /// Known once the times are settled.
@@ -232,7 +233,7 @@ impl Agent {
         let stamps = self.clock.stamps();
         let now = self.clock.now();
         let status = self.sampler.sample(now, stamps, counts, &mut self.writer);
-        self.told.sampled(now, &status);
+        self.feed.sampled(now, &status);
         if let Some(gpio) = &mut self.gpio {
             gpio.show_alarm(&status);
         }
@@ -382,7 +383,7 @@ fn start_pushes(settings: &Settings, agent: &Agent) -> Result<Vec<Pushing>, Fail
         let queue = Arc::new(Queue::new(MAX_QUEUE_BYTES, spool, digest(&boot)));
         let clients = targets.iter().cloned().map(Client::new).collect::<anyhow::Result<Vec<_>>>()?;
         let push = Push::new(clients, Arc::clone(&queue), agent.clock.clone(), synchronised);
-        let push = if settings.lcd.is_some() { push.telling(agent.told.clone()) } else { push };
+        let push = if settings.lcd.is_some() { push.telling(agent.feed.clone()) } else { push };
         let thread = thread::Builder::new().name("push".into()).spawn(move || push.run())?;
         Ok((queue, thread))
     };

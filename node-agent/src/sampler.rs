@@ -9,20 +9,25 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{Reading, Source, Value};
 
-use crate::board::Board;
-use crate::clock::{Authority, Stamps};
-use crate::energy::EnergyPoint;
-use crate::metering::accuracy::Accuracy;
-use crate::metering::{MeterName, Metered};
-use crate::power_model::PowerModel;
+use crate::apart::Watched;
 use crate::queue::Counts;
-use crate::sensors::{Sensor, Status, Tick};
+use picollect_board::clock::{Authority, Clock, Stamps};
+use picollect_board::identity::Board;
+use picollect_metering::accuracy::Accuracy;
+use picollect_metering::energy::{EnergyPoint, PowerRange};
+use picollect_metering::meter::MeterName;
+use picollect_metering::metered::Metered;
+use picollect_metering::power_model::PowerModel;
+use picollect_sensors::status::Status;
+use picollect_sensors::tick::{Sensor, Tick};
 
 /// How often the meters' errors are said: they do not change, but readers look back only so far.
 const ACCURACY_PERIOD: Duration = Duration::from_secs(60);
 
 /// Everything that speaks at a tick.
 pub struct Sampler {
+    /// For the threads of slow sensors.
+    clock: Clock,
     /// The time between two ticks, published so that the collector can tell late from slow.
     pub interval: Duration,
     /// Who this node is.
@@ -31,13 +36,41 @@ pub struct Sampler {
     pub meters: Vec<Metered>,
     /// The power model, where nothing measures.
     pub model: Option<PowerModel>,
-    /// All other sensors.
-    pub sensors: Vec<Box<dyn Sensor>>,
-    /// Ticks so far.
-    pub samples: i64,
+    /// All that is no meter, in the order in which it is sampled.
+    pub sensors: Vec<Watched>,
+    samples: i64,
+    /// From when on the meters' errors are to be said again.
+    accuracy_due: Duration,
 }
 
 impl Sampler {
+    /// A sampler to which nothing speaks yet.
+    pub fn new(interval: Duration, board: Board, clock: Clock) -> Self {
+        let (meters, sensors) = (Vec::new(), Vec::new());
+        Self {
+            clock,
+            interval,
+            board,
+            meters,
+            model: None,
+            sensors,
+            samples: 0,
+            accuracy_due: Duration::ZERO,
+        }
+    }
+
+    /// From now on these speak, and the meters' errors are said with the next tick.
+    pub fn take_over(
+        &mut self,
+        meters: Vec<Metered>,
+        model: Option<PowerModel>,
+        sensors: Vec<Box<dyn Sensor>>,
+    ) {
+        (self.meters, self.model) = (meters, model);
+        self.sensors = sensors.into_iter().map(Watched::new).collect();
+        self.accuracy_due = Duration::ZERO;
+    }
+
     /// Takes all readings at this moment into the writer. `delivery` is what the queue counts.
     pub fn sample(
         &mut self,
@@ -47,14 +80,18 @@ impl Sampler {
         writer: &mut LineWriter,
     ) -> Status {
         let mut tick = Tick::new(now, stamps, writer);
+        let accuracy_is_due = now >= self.accuracy_due;
+        if accuracy_is_due {
+            self.accuracy_due = now + ACCURACY_PERIOD;
+        }
         for meter in &self.meters {
             power(&mut tick, &meter.name, meter.take());
-            if self.accuracy_is_due() {
+            if accuracy_is_due {
                 accuracy(&mut tick, &meter.name, &meter.accuracy);
             }
         }
         for sensor in &mut self.sensors {
-            sensor.sample(&mut tick);
+            sensor.sample(&mut tick, &self.clock, self.interval);
         }
         if let Some(model) = &mut self.model {
             let point = model.tick(now, tick.status.busy);
@@ -63,12 +100,6 @@ impl Sampler {
         self.samples += 1;
         self.agent(&mut tick, delivery);
         tick.status
-    }
-
-    /// At the first tick and then once a period.
-    fn accuracy_is_due(&self) -> bool {
-        let ticks = ACCURACY_PERIOD.as_millis() / self.interval.as_millis().max(1);
-        i128::from(self.samples) % i128::try_from(ticks.max(1)).unwrap_or(i128::MAX) == 0
     }
 
     fn agent(&self, tick: &mut Tick<'_>, delivery: Counts) {
@@ -115,12 +146,13 @@ fn power(tick: &mut Tick<'_>, name: &MeterName, point: Reading<EnergyPoint>) {
         Err(why) => return tick.no_data(&tags, &JOULES, why),
     };
     tick.metered = tick.metered.or(Some((point.since, point.at)));
-    if let (None, Some((mean, _, _))) = (tick.status.watts, point.watts) {
-        tick.status.watts = Some(mean);
+    if let (None, Some(power)) = (tick.status.watts, point.power) {
+        tick.status.watts = Some(power.mean_w);
         tick.status.estimated = name.source == Source::Estimated;
     }
     // No watts since the last tick are no numbers, and so are left out.
-    let (mean, least, greatest) = point.watts.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
+    let none = PowerRange { mean_w: f64::NAN, least_w: f64::NAN, greatest_w: f64::NAN };
+    let power = point.power.unwrap_or(none);
     let since_ms = tick.stamps.epoch_ms(point.since);
     tick.point_at(
         point.at,
@@ -129,9 +161,9 @@ fn power(tick: &mut Tick<'_>, name: &MeterName, point: Reading<EnergyPoint>) {
             (&JOULES, micro(point.joules)),
             (&METERED_S, micro(point.metered_s)),
             (&SINCE_MS, since_ms.into()),
-            (&WATTS, micro(mean)),
-            (&WATTS_MIN, micro(least)),
-            (&WATTS_MAX, micro(greatest)),
+            (&WATTS, micro(power.mean_w)),
+            (&WATTS_MIN, micro(power.least_w)),
+            (&WATTS_MAX, micro(power.greatest_w)),
         ],
     );
 }
@@ -145,9 +177,10 @@ fn micro(value: f64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attr::Root;
-    use crate::sensors::discover;
-    use crate::sensors::tests::tree;
+    use picollect_board::attr::Root;
+    use picollect_board::fixtures::tree;
+    use picollect_metering::meter::MeterValue;
+    use picollect_sensors::discover;
 
     #[test]
     fn a_board_without_a_meter_gets_the_models_figure_labelled_estimated() {
@@ -166,7 +199,7 @@ mod tests {
     /// A meter that knows one thing about itself.
     struct Known;
 
-    impl crate::metering::PowerMeter for Known {
+    impl picollect_metering::meter::PowerMeter for Known {
         fn name(&self) -> MeterName {
             let (source, boundary) = (Source::Measured, picollect_telemetry::Boundary::Node);
             MeterName { meter: "known".into(), source, boundary }
@@ -180,18 +213,20 @@ mod tests {
             Accuracy { gain_error: Some(0.02), ..Accuracy::default() }
         }
 
-        fn read(&mut self, now: Duration) -> (Duration, Reading<f64>) {
-            (now, Ok(1.0))
+        fn read(&mut self, now: Duration) -> (Duration, Reading<MeterValue>) {
+            (now, Ok(MeterValue::Watts(1.0)))
         }
     }
 
     #[test]
     fn a_meters_errors_are_said_once_a_minute_and_what_is_unknown_is_left_out() {
         let (_dir, root) = tree(&[]);
-        let (clock, stop) = (crate::clock::Clock::start(), crate::stop::Stop::default());
+        let (clock, stop) =
+            (picollect_board::clock::Clock::start(), picollect_metering::stop::Stop::default());
         let meters = vec![Metered::start(Box::new(Known), clock.clone(), stop.clone()).unwrap()];
         let (interval, board) = (Duration::from_secs(1), Board::read(&root));
-        let mut sampler = Sampler { interval, board, meters, model: None, sensors: Vec::new(), samples: 0 };
+        let mut sampler = Sampler::new(interval, board, clock.clone());
+        sampler.take_over(meters, None, Vec::new());
         let mut writer = LineWriter::new(&[]);
         for second in 0..61 {
             sampler.sample(Duration::from_secs(second), clock.stamps(), Counts::default(), &mut writer);
@@ -206,9 +241,11 @@ mod tests {
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
         let board = Board::read(root);
         let model = PowerModel::choose(None, &board, 4);
-        let stamps = crate::clock::Clock::start().stamps();
+        let clock = Clock::start();
+        let stamps = clock.stamps();
         let (interval, sensors) = (Duration::from_secs(1), discover(root));
-        let mut sampler = Sampler { interval, board, meters: Vec::new(), model, sensors, samples: 0 };
+        let mut sampler = Sampler::new(interval, board, clock);
+        sampler.take_over(Vec::new(), model, sensors);
         let mut writer = LineWriter::new(&[("host", "n")]);
         sampler.sample(Duration::ZERO, stamps, Counts::default(), &mut writer);
         between(root.directory());

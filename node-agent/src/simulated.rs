@@ -11,14 +11,12 @@
 //!
 //! The exact energy is the sum of `P · step`: what the metered energy is checked against.
 
-pub mod i2c_bus;
-pub mod ina219_model;
 mod sensors;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub use sensors::attach;
+pub(crate) use sensors::attach;
 
 const CORES: i64 = 4;
 const MAX_HZ: f64 = 1.5e9;
@@ -52,7 +50,7 @@ pub struct Scenario {
     pub cooling_k_per_w: f64,
     /// Full load from here, milliseconds after the board's start (may lie before it).
     pub busy_from_ms: i64,
-    /// To here.
+    /// Until here, in the same milliseconds.
     pub busy_until_ms: i64,
 }
 
@@ -69,7 +67,6 @@ struct Conversion {
     flop: f64,
 }
 
-/// The board's state.
 #[derive(Debug)]
 struct SimulatedBoard {
     scenario: Scenario,
@@ -172,7 +169,7 @@ impl SimulatedBoard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::energy::Integrator;
+    use picollect_metering::energy::Integrator;
 
     fn after(scenario: Scenario, seconds: u64) -> SimulatedBoard {
         let mut board = SimulatedBoard::new(scenario);
@@ -215,7 +212,7 @@ mod tests {
             board.advance(Duration::from_millis(ms));
             if let Some(conversion) = board.history.back() {
                 first.get_or_insert(conversion.exact_joules);
-                meter.reading(conversion.middle, Ok(conversion.watts));
+                meter.watts(conversion.middle, Ok(conversion.watts));
             }
         }
         let exact = board.history.back().unwrap().exact_joules - first.unwrap();

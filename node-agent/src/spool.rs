@@ -17,6 +17,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use picollect_board::clock::{Authority, Stamps};
 use picollect_telemetry::line::count_lines;
 
 /// A segment is closed at this size: it is delivered as one batch. A small spool has smaller ones, so
@@ -64,8 +65,17 @@ pub struct Content {
     pub header: Option<Header>,
     /// Line protocol, each line ended.
     pub bytes: Vec<u8>,
-    /// How many lines.
+    /// How many lines that is.
     pub count: usize,
+}
+
+impl Content {
+    /// All stamps are final unless the header says that the anchor was provisional.
+    pub fn stamps(&self) -> Stamps {
+        let settled = self.header.as_ref().is_none_or(|header| header.settled);
+        let anchor_ms = self.header.as_ref().filter(|_| !settled).map_or(0, |header| header.anchor_ms);
+        Stamps::of_earlier(anchor_ms, settled.then_some(Authority::Node))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

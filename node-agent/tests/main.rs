@@ -1,7 +1,5 @@
 //! One test program, so that everything is linked once; `steady_state.rs` counts what a whole program allocates
 //! and is one of its own.
 
-mod bus_faults;
-mod energy_accuracy;
 mod panel_on_bus;
 mod panel_on_device;

@@ -3,19 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use picollect_agent::attr::Root;
 use picollect_agent::config::lcd::LcdSettings;
-use picollect_agent::config::meters::MeterSettings;
-use picollect_agent::energy::Integrator;
-use picollect_agent::lcd::Told;
+use picollect_agent::lcd::PanelFeed;
 use picollect_agent::lcd::face::{Face, Node};
 use picollect_agent::lcd::frames::Frames;
 use picollect_agent::lcd::panel::Panel;
-use picollect_agent::metering::bus::{BusMeters, Open, attach, group};
-use picollect_agent::sensors::Status;
-use picollect_agent::simulated::i2c_bus::{Faults, SimulatedBus};
-use picollect_agent::simulated::ina219_model::{Ina219Model, Supply};
+use picollect_board::attr::Root;
+use picollect_i2c_model::i2c_bus::{Faults, SimulatedBus};
+use picollect_i2c_model::ina219_model::{Ina219Model, Supply};
 use picollect_lcd::panel_model;
+use picollect_metering::bus::{BusMeters, Open, attach, group};
+use picollect_metering::energy::Integrator;
+use picollect_metering::settings::MeterSettings;
+use picollect_sensors::status::Status;
 
 const METER: u8 = 0x40;
 const PANEL: u8 = 0x27;
@@ -27,7 +27,7 @@ struct Bench {
     bus: SimulatedBus,
     thread: BusMeters,
     meter: Option<Arc<Mutex<Integrator>>>,
-    told: Told,
+    feed: PanelFeed,
     next_sample: Duration,
 }
 
@@ -53,18 +53,18 @@ impl Bench {
             let bus = bus.clone();
             Box::new(move || Ok(Box::new(bus.clone())))
         };
-        let told = Told::default();
+        let feed = PanelFeed::default();
         let root = Root::new("/nowhere");
         let node = Node { name: "pi-3".into(), simulated: false, interval: SECOND, root };
-        let face = Face::new(node, file.lcd.clone(), told.clone());
+        let face = Face::new(node, file.lcd.clone(), feed.clone());
         let mut threads = group(&file.meter, None, |_| open());
         let frames = Frames::new(face, None, Box::new(|| None), None);
         let (number, wiring) = file.lcd.on_bus().unwrap();
-        attach(&mut threads, number, Panel::new(wiring, frames), open);
+        attach(&mut threads, number, Box::new(Panel::new(wiring, frames)), open);
         assert_eq!(threads.len(), 1, "one thread owns the bus");
         let thread = threads.remove(0);
         let meter = thread.meters().into_iter().map(|(_, meter)| meter).next();
-        Self { bus, thread, meter, told, next_sample: Duration::ZERO }
+        Self { bus, thread, meter, feed, next_sample: Duration::ZERO }
     }
 
     /// What the bus' thread and the sampler do, for so long.
@@ -72,11 +72,11 @@ impl Bench {
         let (clock, end) = (self.bus.time.clone(), self.bus.time.now() + time);
         while clock.now() < end {
             if clock.now() >= self.next_sample {
-                self.told.sampled(clock.now(), &status(clock.now()));
+                self.feed.sampled(clock.now(), &status(clock.now()));
                 self.next_sample += SECOND;
             }
             self.thread.read_due(&|| clock.now());
-            self.thread.serve_panel(&|| clock.now());
+            self.thread.serve_guest(&|| clock.now());
             let due = self.thread.next_due(clock.now());
             clock.pass_until(due.min(end).min(self.next_sample));
             // A thread never wakes up at once.

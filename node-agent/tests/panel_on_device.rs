@@ -7,17 +7,17 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use picollect_agent::attr::Root;
 use picollect_agent::config::lcd::LcdSettings;
 use picollect_agent::config::{Options, TargetOptions, settings};
-use picollect_agent::lcd::Told;
+use picollect_agent::lcd::PanelFeed;
 use picollect_agent::lcd::char_device::DevicePanel;
 use picollect_agent::lcd::face::{Face, Node};
 use picollect_agent::lcd::frames::Frames;
 use picollect_agent::run::Agent;
-use picollect_agent::sensors::Status;
+use picollect_board::attr::Root;
 use picollect_lcd::Size;
 use picollect_lcd::panel_model::DrivenPanel;
+use picollect_sensors::status::Status;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -62,27 +62,27 @@ impl Driver {
 
 /// The panel's side of the agent, in time of its own.
 struct Bench {
-    told: Told,
+    feed: PanelFeed,
     panel: DevicePanel,
     now: Duration,
 }
 
 impl Bench {
     fn new(directory: &Path) -> Self {
-        let (root, told) = (Root::new(directory), Told::default());
+        let (root, feed) = (Root::new(directory), PanelFeed::default());
         let settings = LcdSettings::at(0x27).unwrap();
         let node = Node { name: "pi-3".into(), simulated: false, interval: SECOND, root: root.clone() };
-        let face = Face::new(node, settings, told.clone());
+        let face = Face::new(node, settings, feed.clone());
         let frames = Frames::new(face, None, Box::new(|| None), None);
         let panel = DevicePanel::new(&root, Path::new("dev/lcd"), Size::SMALL, frames);
-        Self { told, panel, now: Duration::ZERO }
+        Self { feed, panel, now: Duration::ZERO }
     }
 
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             let temp_c = Some(40.0 + self.now.as_secs_f64() % 10.0);
-            self.told.sampled(self.now, &Status { temp_c, ..Status::default() });
+            self.feed.sampled(self.now, &Status { temp_c, ..Status::default() });
             self.panel.serve(self.now);
             self.now = self.panel.due().max(self.now + Duration::from_millis(1)).min(end);
         }

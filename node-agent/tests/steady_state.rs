@@ -9,15 +9,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use picollect_agent::attr::Root;
-use picollect_agent::board::Board;
-use picollect_agent::clock::{Clock, Stamps};
-use picollect_agent::metering::Metered;
-use picollect_agent::power_model::PowerModel;
 use picollect_agent::queue::Counts;
 use picollect_agent::sampler::Sampler;
-use picollect_agent::sensors::{discover, discover_meters};
-use picollect_agent::stop::Stop;
+use picollect_board::attr::Root;
+use picollect_board::clock::{Clock, Stamps};
+use picollect_board::identity::Board;
+use picollect_metering::discover as discover_meters;
+use picollect_metering::metered::Metered;
+use picollect_metering::power_model::PowerModel;
+use picollect_metering::stop::Stop;
+use picollect_sensors::discover;
 use picollect_telemetry::line::LineWriter;
 
 /// Buffers have found their size and files are open after the first tick, shares come with the second;
@@ -42,7 +43,8 @@ impl Bench {
         let meters: Vec<_> = discover_meters(&root).into_iter().map(start).collect();
         let model = if meters.is_empty() { PowerModel::choose(None, &board, 4) } else { None };
         let (interval, sensors) = (Duration::from_secs(1), discover(&root));
-        let sampler = Sampler { interval, board, meters, model, sensors, samples: 0 };
+        let mut sampler = Sampler::new(interval, board, clock.clone());
+        sampler.take_over(meters, model, sensors);
         let writer = LineWriter::new(&[("cluster", "home"), ("host", "node")]);
         Self { sampler, writer, stamps: clock.stamps(), stop }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::message::{Message, Told};
+use super::message::{Message, Notification};
 use picollect_analysis::alerts::{Active, State};
 use picollect_evaluate::alert_rules::{RULES, Rule};
 
@@ -126,9 +126,9 @@ impl Episodes {
     /// What a receiver has to be told now; `None` if it knows everything.
     pub(super) fn owed(&self, receiver: &str) -> Option<Message> {
         let told = self.owed_to(receiver).filter_map(|one| {
-            Some(Told::of(one.rule()?, &one.labels, one.value, (one.starts_ms, one.ends_ms)))
+            Some(Notification::of(one.rule()?, &one.labels, one.value, (one.starts_ms, one.ends_ms)))
         });
-        let told: Vec<Told> = told.collect();
+        let told: Vec<Notification> = told.collect();
         (!told.is_empty()).then_some(Message(told))
     }
 
@@ -178,7 +178,13 @@ mod tests {
     }
 
     fn active(host: &str, state: State) -> Active {
-        Active { rule: rule(), labels: vec![("host".to_owned(), host.to_owned())], value: 1.0, state }
+        Active {
+            rule: rule(),
+            labels: vec![("host".to_owned(), host.to_owned())],
+            value: 1.0,
+            state,
+            since_ms: 0,
+        }
     }
 
     fn title(episodes: &Episodes, receiver: &str) -> Option<String> {

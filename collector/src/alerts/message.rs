@@ -16,8 +16,7 @@ const NAMED_IN_TITLE: usize = 3;
 
 /// One episode as it is told.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Told {
-    /// The rule's name.
+pub(super) struct Notification {
     pub(super) name: &'static str,
     pub(super) severity: &'static str,
     pub(super) summary: String,
@@ -25,13 +24,13 @@ pub(super) struct Told {
     pub(super) runbook: String,
     /// What it is about.
     pub(super) labels: Vec<(String, String)>,
-    /// Unix milliseconds.
+    /// When it began, Unix milliseconds.
     pub(super) starts_ms: i64,
     /// Unix milliseconds; `None` while it lasts.
     pub(super) ends_ms: Option<i64>,
 }
 
-impl Told {
+impl Notification {
     pub(super) fn of(
         rule: &'static Rule,
         labels: &[(String, String)],
@@ -102,7 +101,7 @@ impl Told {
 
 /// What one receiver is told at once.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Message(pub(super) Vec<Told>);
+pub(super) struct Message(pub(super) Vec<Notification>);
 
 impl Message {
     pub(super) fn is_firing(&self) -> bool {
@@ -122,7 +121,7 @@ impl Message {
         let counts = [("firing", of("firing")), ("resolved", of("resolved"))];
         let counts = counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(status, count)| format!("{count} {status}")).collect();
-        let subject = |told: &Told| {
+        let subject = |told: &Notification| {
             let labels = ["host", "cluster"].iter();
             let mut found = labels.filter_map(|name| told.labels.iter().find(|(label, _)| label == name));
             found.next().map_or_else(|| told.name.to_owned(), |(_, value)| format!("{} {value}", told.name))
@@ -134,10 +133,10 @@ impl Message {
 
     /// A paragraph for each, what fires first.
     pub(super) fn text(&self) -> String {
-        let mut all: Vec<&Told> = self.0.iter().collect();
+        let mut all: Vec<&Notification> = self.0.iter().collect();
         all.sort_by_key(|told| told.ends_ms.is_some());
-        let paragraph = |told: &&Told| {
-            let Told { summary, description, severity, runbook, starts_ms, .. } = told;
+        let paragraph = |told: &&Notification| {
+            let Notification { summary, description, severity, runbook, starts_ms, .. } = told;
             let simulated = told.labels.iter().any(|(name, _)| name == "simulated");
             let simulated = if simulated { " (simulated)" } else { "" };
             let since = rfc3339(*starts_ms);
@@ -156,8 +155,8 @@ impl Message {
 
     /// Alertmanager's webhook JSON, version 4.
     pub(super) fn webhook(&self) -> Json {
-        let labels: Vec<_> = self.0.iter().map(Told::all_labels).collect();
-        let annotations: Vec<_> = self.0.iter().map(Told::annotations).collect();
+        let labels: Vec<_> = self.0.iter().map(Notification::all_labels).collect();
+        let annotations: Vec<_> = self.0.iter().map(Notification::annotations).collect();
         json!({
             "version": "4",
             "groupKey": "{}:{}",
@@ -168,7 +167,7 @@ impl Message {
             "commonLabels": object(&common(&labels)),
             "commonAnnotations": object(&common(&annotations)),
             "externalURL": "",
-            "alerts": self.0.iter().map(Told::json).collect::<Vec<_>>(),
+            "alerts": self.0.iter().map(Notification::json).collect::<Vec<_>>(),
         })
     }
 }
@@ -193,7 +192,7 @@ pub(super) mod tests {
         let told = |name: &str, host: &str, ends_ms| {
             let rule = RULES.iter().find(|rule| rule.name == name).unwrap();
             let labels = [("cluster", "home"), ("host", host)].map(|(a, b)| (a.to_owned(), b.to_owned()));
-            Told::of(rule, &labels, 1.0, (1_795_443_117_000, ends_ms))
+            Notification::of(rule, &labels, 1.0, (1_795_443_117_000, ends_ms))
         };
         Message(vec![told("NodeThrottled", "pi-2", Some(1_795_443_177_000)), told("NodeDown", "pi-1", None)])
     }

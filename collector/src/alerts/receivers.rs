@@ -7,7 +7,7 @@ mod post;
 
 use std::time::{Duration, Instant};
 
-use super::message::{Message, Told};
+use super::message::{Message, Notification};
 use picollect_config::AlertsConfig;
 use picollect_settings::time::now_ms;
 
@@ -15,7 +15,7 @@ use picollect_settings::time::now_ms;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A receiver that fails is asked again after so long, then after twice as long, and so on
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// up to this.
+/// but never after longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// Why a message did not arrive.
@@ -45,7 +45,7 @@ enum Way {
 pub(super) struct Receiver {
     way: Way,
     failures: u32,
-    /// Not before this.
+    /// The next try, after a failure; `None` while it takes what it is sent.
     next: Option<Instant>,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn of(config: &AlertsConfig) -> Vec<Receiver> {
 
 /// Sends each receiver a message that says it is a trial; its name, where it is, and what came of it.
 pub fn try_all(config: &AlertsConfig) -> Vec<(&'static str, String, Result<(), NotSent>)> {
-    let message = Message(vec![Told::trial(now_ms())]);
+    let message = Message(vec![Notification::trial(now_ms())]);
     let tried = of(config).into_iter();
     tried.map(|receiver| (receiver.name(), receiver.place(), receiver.send(&message))).collect()
 }
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
         assert!(!all[0].is_due());
         // Port 9 of this machine: nobody listens there.
-        let error = all[0].send(&Message(vec![Told::trial(0)])).unwrap_err().to_string();
+        let error = all[0].send(&Message(vec![Notification::trial(0)])).unwrap_err().to_string();
         assert!(error.contains("cannot be reached") && !error.contains("hush"), "{error}");
     }
 }

@@ -21,10 +21,10 @@ pub const SCHEMA: u32 = 1;
 /// Longest label of the user's and longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 120;
 
-/// A finished run.
+/// A finished run as it is kept in the store; the report adds energy and figures to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`] of the program that wrote it.
     pub schema: u32,
     /// What tells it from other runs.
     pub id: String,
@@ -44,9 +44,9 @@ pub struct Run {
     #[serde(default)]
     pub simulated: bool,
     /// The time before it in which nothing ran.
-    pub idle: Option<Stretch>,
+    pub idle: Option<TimeRange>,
     /// From the command's beginning to its end.
-    pub time: Stretch,
+    pub time: TimeRange,
     /// How the command ended.
     pub end: End,
     /// What each node did, where somebody counted it.
@@ -64,7 +64,7 @@ pub struct Run {
 
 impl Run {
     /// A load of picollect's own that each node counted. The id is the kind with the time.
-    pub fn of_load(kind: &str, name: &str, host: &str, time: Stretch, shares: Vec<Share>) -> Self {
+    pub fn of_load(kind: &str, name: &str, host: &str, time: TimeRange, shares: Vec<Share>) -> Self {
         Self {
             schema: SCHEMA,
             id: Self::load_id(kind, time.start_ms),
@@ -90,23 +90,23 @@ impl Run {
     }
 }
 
-/// A stretch of time, Unix milliseconds.
+/// A time range, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch {
-    /// Its beginning.
+pub struct TimeRange {
+    /// When it began, by the clock of the machine that started the command.
     pub start_ms: i64,
-    /// Its end.
+    /// When it ended, by the same clock.
     pub end_ms: i64,
 }
 
-impl From<Window> for Stretch {
+impl From<Window> for TimeRange {
     fn from(Window { start_ms, end_ms }: Window) -> Self {
         Self { start_ms, end_ms }
     }
 }
 
-impl From<Stretch> for Window {
-    fn from(Stretch { start_ms, end_ms }: Stretch) -> Self {
+impl From<TimeRange> for Window {
+    fn from(TimeRange { start_ms, end_ms }: TimeRange) -> Self {
         Self { start_ms, end_ms }
     }
 }
@@ -117,14 +117,14 @@ impl From<Stretch> for Window {
 pub enum End {
     /// By itself, with this exit status.
     Exit(i32),
-    /// By this signal.
+    /// The command was killed by the signal of this number.
     Signal(i32),
 }
 
 /// One node's part in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// The node.
+    /// The node that did this part of the work.
     pub host: String,
     /// Floating-point operations that it did; `None` if nobody counted them.
     pub flop: Option<f64>,
@@ -133,7 +133,7 @@ pub struct Share {
 /// One result of a benchmark, placed in time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// The program.
+    /// The program that printed it, `HPL` for example.
     pub benchmark: String,
     /// What tells it from others of the same program.
     pub label: String,
@@ -145,7 +145,7 @@ pub struct RunResult {
     pub seconds: Option<f64>,
     /// Whether the benchmark vouches for it.
     pub check: Check,
-    /// Why not, in its own words.
+    /// Why not, in its own words; of a good result what else there is to say of it.
     pub reason: Option<String>,
     /// When the rated work was done, where that is known.
     pub core: Option<Core>,
@@ -184,12 +184,12 @@ impl fmt::Display for Check {
     }
 }
 
-/// A core phase.
+/// The part of a run that a benchmark rates: without setting up, checking and printing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Core {
-    /// When it was.
+    /// Where it lies, as well as it is known; `edge_s` says how well.
     #[serde(flatten)]
-    pub time: Stretch,
+    pub time: TimeRange,
     /// Half of what is not known about where it lies, in seconds.
     pub edge_s: f64,
 }
@@ -225,7 +225,7 @@ pub enum KeepError {
          a shorter command"
     )]
     TooLong {
-        /// Its length.
+        /// What the line would have.
         bytes: usize,
     },
     /// The store could not do it.
@@ -319,7 +319,7 @@ mod tests {
             nodes: None,
             simulated: true,
             idle: None,
-            time: Stretch { start_ms, end_ms: start_ms + 10_000 },
+            time: TimeRange { start_ms, end_ms: start_ms + 10_000 },
             end: End::Exit(0),
             shares: vec![Share { host: "a".into(), flop: Some(5e9) }, Share { host: "b".into(), flop: None }],
             results: Vec::new(),

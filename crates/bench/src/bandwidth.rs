@@ -33,10 +33,10 @@ const USUAL: usize = 10_000_000;
 /// Three arrays of double precision.
 const BYTES_PER_ELEMENT: u64 = 3 * 8;
 
-/// The four loops.
+/// The four loops of STREAM, each over whole arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
-    /// c = a
+    /// `c = a`: reads one array and writes one.
     Copy,
     /// b = 3 c
     Scale,
@@ -68,7 +68,7 @@ impl Kernel {
     }
 }
 
-/// What was measured.
+/// Times of the four loops, and whether their results were right.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bandwidth {
     /// Elements of each array, over all threads.
@@ -101,7 +101,7 @@ impl Bandwidth {
 /// How fast a kernel was, in bytes per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Which one.
+    /// The loop that it is the rate of.
     pub kernel: Kernel,
     /// In its best round.
     pub best: f64,
@@ -129,9 +129,9 @@ pub fn bytes(elements: usize) -> u64 {
 /// Runs the rounds on so many threads. Fails only if the system starts no thread.
 pub fn run(elements: usize, threads: usize) -> io::Result<Bandwidth> {
     let part = |index: usize| elements * (index + 1) / threads - elements * index / threads;
-    let mut parts: Vec<Part> = (0..threads).map(|_| Part::default()).collect();
+    let mut parts: Vec<Arrays> = (0..threads).map(|_| Arrays::default()).collect();
     // Who first writes to memory has it near.
-    share_out(threads, parts.iter_mut().enumerate(), |(index, slot)| *slot = Part::new(part(index)))?;
+    share_out(threads, parts.iter_mut().enumerate(), |(index, slot)| *slot = Arrays::new(part(index)))?;
     let (mut best_s, mut mean_s) = ([f64::INFINITY; 4], [0.0; 4]);
     for round in 0..ROUNDS {
         for (index, kernel) in Kernel::ALL.into_iter().enumerate() {
@@ -149,13 +149,13 @@ pub fn run(elements: usize, threads: usize) -> io::Result<Bandwidth> {
 
 /// One thread's part of the three arrays.
 #[derive(Default)]
-struct Part {
+struct Arrays {
     a: Vec<f64>,
     b: Vec<f64>,
     c: Vec<f64>,
 }
 
-impl Part {
+impl Arrays {
     fn new(elements: usize) -> Self {
         let [a, b, c] = FIRST.map(|value| vec![value; elements]);
         Self { a, b, c }
@@ -173,10 +173,10 @@ impl Part {
 }
 
 /// The greatest average relative error of the three arrays.
-fn error(parts: &[Part]) -> f64 {
-    let mut wanted = Part::new(1);
+fn error(parts: &[Arrays]) -> f64 {
+    let mut wanted = Arrays::new(1);
     (0..ROUNDS).flat_map(|_| Kernel::ALL).for_each(|kernel| wanted.run(kernel));
-    let arrays: [fn(&Part) -> &[f64]; 3] = [|part| &part.a, |part| &part.b, |part| &part.c];
+    let arrays: [fn(&Arrays) -> &[f64]; 3] = [|part| &part.a, |part| &part.b, |part| &part.c];
     let errors = arrays.map(|array| {
         let wanted = array(&wanted)[0];
         let values = parts.iter().flat_map(array);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_wrong_element_fails_and_leaves_no_rate() {
-        let mut parts = [Part::new(10), Part::new(10)];
+        let mut parts = [Arrays::new(10), Arrays::new(10)];
         for part in &mut parts {
             (0..ROUNDS).flat_map(|_| Kernel::ALL).for_each(|kernel| part.run(kernel));
         }

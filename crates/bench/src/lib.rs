@@ -19,7 +19,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use picollect_settings::exit::{Failure, usage};
 
-use self::machine::Place;
+use self::machine::Rank;
 use self::text::Runner;
 
 /// More threads than any machine of this kind has cores.
@@ -34,7 +34,7 @@ const MAX_SIZE: u32 = 1 << 19;
 pub struct BenchOptions {
     /// Measure only this
     #[arg(value_enum)]
-    part: Option<Part>,
+    part: Option<Measurement>,
     /// Rows of the matrix; instead of --memory
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SIZE)))]
     size: Option<u32>,
@@ -54,14 +54,14 @@ pub struct BenchOptions {
 
 /// What can be measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
+enum Measurement {
     /// Memory: copy, scale, add and triad
     Bandwidth,
     /// Floating point: a dense system of equations
     Solve,
 }
 
-/// `25%` as 0.25.
+/// Reads `25%` as 0.25; from 0.1 to 90 %.
 fn parse_share(text: &str) -> Result<f64, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
     percent
@@ -74,7 +74,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 pub fn bench(options: &BenchOptions) -> Result<(), Failure> {
     let root = Path::new("/");
     let host = rustix::system::uname().nodename().to_string_lossy().replace(char::is_whitespace, "-");
-    let place = Place::of(host, |name| std::env::var(name).ok());
+    let place = Rank::of(host, |name| std::env::var(name).ok());
     let threads = options.threads.map_or_else(|| place.threads(root), usize::from);
     let memory = Memory {
         available: machine::available_bytes(root),
@@ -136,8 +136,8 @@ impl Plan {
     /// Fails, with what to do about it, if the memory is too small or unknown.
     fn of(options: &BenchOptions, memory: Memory) -> anyhow::Result<Self> {
         let wanted = |part| options.part.is_none_or(|only| only == part);
-        let elements = wanted(Part::Bandwidth).then(|| memory.elements()).transpose()?;
-        let order = wanted(Part::Solve).then(|| memory.order(options)).transpose()?;
+        let elements = wanted(Measurement::Bandwidth).then(|| memory.elements()).transpose()?;
+        let order = wanted(Measurement::Solve).then(|| memory.order(options)).transpose()?;
         Ok(Self { elements, order })
     }
 }

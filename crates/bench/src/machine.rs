@@ -47,14 +47,14 @@ fn number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// `32768K` in bytes.
+/// Reads `32768K` as bytes.
 fn kib(text: &str) -> Option<u64> {
     text.trim().strip_suffix('K')?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// One process among those that were started together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Rank {
     /// The machine's host name.
     pub host: String,
     /// Which of the processes it is, from 1.
@@ -73,7 +73,7 @@ const LAUNCHERS: [[&str; 3]; 3] = [
     ["SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS_PER_NODE"],
 ];
 
-impl Place {
+impl Rank {
     /// From what the launcher told this process; alone if nothing did, or nothing that makes sense.
     pub fn of(host: String, environment: impl Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| environment(name)?.trim().parse::<usize>().ok();
@@ -154,7 +154,7 @@ mod tests {
     fn each_launcher_tells_a_process_its_place_and_nonsense_is_ignored() {
         let place = |told: &[(&str, &str)]| {
             let told: BTreeMap<_, _> = told.iter().copied().collect();
-            let place = Place::of("pi-1".into(), |name| told.get(name).map(ToString::to_string));
+            let place = Rank::of("pi-1".into(), |name| told.get(name).map(ToString::to_string));
             (place.process, place.of, place.here)
         };
         let open_mpi = [
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn processes_on_one_machine_share_its_cores_unless_they_are_bound() {
         let usable = thread::available_parallelism().map_or(1, usize::from);
-        let place = Place { host: "pi-1".into(), process: 1, of: 8, here: usable };
+        let place = Rank { host: "pi-1".into(), process: 1, of: 8, here: usable };
         assert_eq!(place.threads(machine(&[]).path()), 1);
         let bound = machine(&[("sys/devices/system/cpu/online", "0-4095")]);
         assert_eq!(place.threads(bound.path()), usable);

@@ -7,21 +7,21 @@ use std::fmt::{Display, Write as _};
 use serde_json::{Value, json};
 
 use super::bandwidth::{Bandwidth, COUNTED_ROUNDS, Rate};
-use super::machine::Place;
+use super::machine::Rank;
 use super::solve::Solved;
 
 /// Who measures, and with what.
 #[derive(Debug, Clone)]
 pub struct Runner {
     /// This process among those that run at the same time.
-    pub place: Place,
-    /// Its threads.
+    pub place: Rank,
+    /// How many threads this process uses.
     pub threads: usize,
 }
 
 impl Runner {
     fn line(&self, what: &str, rest: impl Display) -> String {
-        let Place { host, process, of, .. } = &self.place;
+        let Rank { host, process, of, .. } = &self.place;
         let threads = self.threads;
         format!("picollect bench: {what} host={host} process={process}/{of} threads={threads} {rest}\n")
     }
@@ -31,7 +31,7 @@ impl Runner {
         self.line("solve", format_args!("N={order} STARTED"))
     }
 
-    /// The same.
+    /// The line at the start of the bandwidth's loops, with the length of their arrays.
     pub fn bandwidth_starts(&self, elements: usize) -> String {
         self.line("bandwidth", format_args!("elements={elements} STARTED"))
     }
@@ -67,7 +67,7 @@ impl Runner {
     /// Both results as one JSON document on one line; what was not measured is `null`, and so is a rate
     /// that failed.
     pub fn json(&self, bandwidth: Option<&Bandwidth>, solved: Option<&Solved>) -> String {
-        let Place { host, process, of, .. } = &self.place;
+        let Rank { host, process, of, .. } = &self.place;
         let rates = |measured: &Bandwidth| {
             let of =
                 |rate: &Rate| (rate.kernel.name().to_owned(), json!({"best": rate.best, "mean": rate.mean}));
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn runner() -> Runner {
-        Runner { place: Place { host: "pi-3".into(), process: 3, of: 4, here: 1 }, threads: 4 }
+        Runner { place: Rank { host: "pi-3".into(), process: 3, of: 4, here: 1 }, threads: 4 }
     }
 
     const SOLVED: Solved =

@@ -13,10 +13,10 @@ use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
 use picollect_analysis::runs;
+use picollect_collector::Collector;
 use picollect_collector::server::authority_file;
 use picollect_collector::server::{self, Server};
 use picollect_collector::tokens::Scope;
-use picollect_collector::web::Collector;
 use picollect_store::Store;
 
 use crate::live;
@@ -66,17 +66,15 @@ impl Site {
         Ok(())
     }
 
-    /// The store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.collector.store)
     }
 
-    /// The collector itself.
     pub(crate) fn collector(&self) -> Arc<Collector> {
         Arc::clone(&self.collector)
     }
 
-    /// Keeps a run.
+    /// Keeps a finished run in the store.
     pub(crate) fn record(&self, run: &runs::Run) -> anyhow::Result<()> {
         Ok(runs::record(self.collector.store.as_ref(), run)?)
     }

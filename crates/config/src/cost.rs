@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::amount::amount;
 
-/// Something per kilowatt-hour.
+/// An amount per kilowatt-hour, of money or of carbon dioxide.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rate {
-    /// Always the same.
+    /// The same at all times, from 0.
     Constant(f64),
     /// Over time: a CSV file.
     File(PathBuf),
@@ -21,7 +21,7 @@ pub enum Rate {
 pub struct Cost {
     /// What every price is in, such as `EUR`; there is one if there is a tariff.
     pub currency: Option<String>,
-    /// Money per kWh.
+    /// Price of a kWh in `currency`; `None` leaves money out of reports.
     pub tariff_per_kwh: Option<Rate>,
     /// Grams of CO2 equivalent per kWh.
     pub grid_g_per_kwh: Option<Rate>,
@@ -29,7 +29,7 @@ pub struct Cost {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Table {
+struct CostTable {
     currency: Option<String>,
     #[serde(deserialize_with = "amount")]
     tariff_per_kwh: Option<f64>,
@@ -41,11 +41,11 @@ struct Table {
 
 impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+        checked(CostTable::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
-fn checked(table: Table) -> Result<Cost, &'static str> {
+fn checked(table: CostTable) -> Result<Cost, &'static str> {
     let twice = |constant: Option<f64>, file: &Option<PathBuf>| constant.is_some() && file.is_some();
     if twice(table.tariff_per_kwh, &table.tariff_file) {
         return Err("either `tariff_per_kwh` or `tariff_file`, not both");

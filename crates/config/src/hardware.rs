@@ -26,7 +26,7 @@ pub struct Hardware {
 pub struct Alternative {
     /// What to call it.
     pub name: String,
-    /// What it costs.
+    /// Rented by the hour, or bought.
     pub price: AlternativePrice,
     /// Its rate, in 1e9 floating-point operations per second.
     pub gflops: f64,
@@ -35,12 +35,12 @@ pub struct Alternative {
 /// What an alternative costs, in the currency of `[cost]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum AlternativePrice {
-    /// Rented.
+    /// Rented by the hour.
     Hourly {
         /// Price of an hour, energy included.
         per_hour: f64,
     },
-    /// Bought.
+    /// Bought and written off.
     Owned {
         /// Price of the machine.
         price: f64,
@@ -53,7 +53,7 @@ pub enum AlternativePrice {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct AlternativeTable {
     name: String,
     #[serde(default, deserialize_with = "amount")]
     price_per_hour: Option<f64>,
@@ -69,12 +69,12 @@ struct Table {
 
 impl<'de> Deserialize<'de> for Alternative {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+        checked(AlternativeTable::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
-fn checked(table: Table) -> Result<Alternative, String> {
-    let Table { name, price_per_hour, price, years, watts, gflops } = table;
+fn checked(table: AlternativeTable) -> Result<Alternative, String> {
+    let AlternativeTable { name, price_per_hour, price, years, watts, gflops } = table;
     let gflops = gflops.ok_or_else(|| format!("the alternative `{name}` wants `gflops`"))?;
     let price = match (price_per_hour, price, years, watts) {
         (Some(per_hour), None, None, None) => AlternativePrice::Hourly { per_hour },

@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long something is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Keep {
-    /// So long.
+    /// For this long after it was measured.
     For(Duration),
     /// As long as there is room.
     Forever,
@@ -98,7 +98,7 @@ impl Retention {
 /// The table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct RetentionTable {
     raw: Option<Keep>,
     minutes: Option<Keep>,
     hours: Option<Keep>,
@@ -126,7 +126,8 @@ impl<'de> Visitor<'de> for TimeOrTable {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Retention, A::Error> {
-        let Table { raw, minutes, hours, max_mib } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        let RetentionTable { raw, minutes, hours, max_mib } =
+            RetentionTable::deserialize(MapAccessDeserializer::new(map))?;
         // Who deletes early need not say the rest.
         let usual = Retention::default().deleting_after(hours.unwrap_or(Keep::Forever));
         let minutes = minutes.unwrap_or(usual.minutes);

@@ -47,7 +47,7 @@ pub struct Interconnect {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Table {
+struct InterconnectTable {
     measured: Option<Measured>,
     #[serde(deserialize_with = "amount")]
     watts: Option<f64>,
@@ -55,7 +55,7 @@ struct Table {
 
 impl<'de> Deserialize<'de> for Interconnect {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Table { measured, watts } = Table::deserialize(from)?;
+        let InterconnectTable { measured, watts } = InterconnectTable::deserialize(from)?;
         if measured == Some(Measured::UpperBound) && watts.is_none() {
             return Err(D::Error::custom("an upper bound on the interconnect wants its `watts`"));
         }

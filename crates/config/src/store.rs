@@ -69,7 +69,7 @@ pub(super) fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Opti
 /// The table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct StoreTable {
     url: Option<Address>,
     token_file: Option<PathBuf>,
     user: Option<String>,
@@ -108,8 +108,8 @@ impl<'de> Visitor<'de> for AddressOrTable {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<StoreConfig, A::Error> {
-        let Table { url, token_file, user, password_file, headers, ca_file } =
-            Table::deserialize(MapAccessDeserializer::new(map))?;
+        let StoreTable { url, token_file, user, password_file, headers, ca_file } =
+            StoreTable::deserialize(MapAccessDeserializer::new(map))?;
         if password_file.is_some() && user.is_none() {
             return Err(A::Error::custom("a `password_file` wants a `user`"));
         }

@@ -60,10 +60,10 @@ impl WallMeter {
     }
 }
 
-/// Who asks.
+/// User and password for a meter, read when it is asked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user's name.
+    /// The user's name as the meter knows it.
     pub user: String,
     /// The password; never printed.
     pub password: String,
@@ -85,7 +85,7 @@ pub enum Password {
 }
 
 impl Password {
-    /// The password itself.
+    /// Fails if the variable is not set, the file cannot be read, or the password is empty.
     pub fn read(&self) -> anyhow::Result<String> {
         let text = match self {
             Self::Environment => std::env::var(PASSWORD_VARIABLE)
@@ -114,12 +114,12 @@ pub enum WallKind {
         /// Which of them, from 0.
         channel: u8,
     },
-    /// Tasmota: `/cm?cmnd=Status 8`.
+    /// Tasmota, asked by `/cm?cmnd=Status 8`.
     Tasmota {
         /// Which of several phases or relays, from 0.
         channel: u8,
     },
-    /// Any JSON document.
+    /// Any other device that answers with a JSON document.
     Json {
         /// JSON pointer to the power in watts.
         watts_path: String,
@@ -154,13 +154,13 @@ pub enum RpcComponent {
 /// What a foreign counter counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum EnergyUnit {
-    /// Joules.
+    /// Joules, the unit of every figure in the store.
     J,
-    /// Watt-minutes.
+    /// Watt-minutes: 60 joules each.
     Wmin,
-    /// Watt-hours.
+    /// Watt-hours: 3600 joules each.
     Wh,
-    /// Kilowatt-hours.
+    /// Kilowatt-hours: 3.6 million joules each.
     #[serde(rename = "kWh")]
     KWh,
 }
@@ -189,7 +189,7 @@ enum KindName {
 /// The table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct WallTable {
     name: String,
     kind: KindName,
     url: String,
@@ -214,7 +214,7 @@ struct Table {
 
 impl<'de> Deserialize<'de> for WallMeter {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+        checked(WallTable::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
@@ -232,9 +232,9 @@ pub(super) fn meters<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<WallMeter
     Ok(meters)
 }
 
-fn checked(table: Table) -> Result<WallMeter, String> {
+fn checked(table: WallTable) -> Result<WallMeter, String> {
     let kind = kind(&table)?;
-    let Table { name, url, accuracy, offset_w, covers, cluster, .. } = table;
+    let WallTable { name, url, accuracy, offset_w, covers, cluster, .. } = table;
     check_name(&name)?;
     check_url(&url)?;
     let interval = table.interval.unwrap_or(USUAL_INTERVAL);
@@ -252,7 +252,7 @@ fn checked(table: Table) -> Result<WallMeter, String> {
     Ok(WallMeter { name, kind, url, interval, user, password, accuracy, offset_w, covers, cluster })
 }
 
-fn kind(table: &Table) -> Result<WallKind, String> {
+fn kind(table: &WallTable) -> Result<WallKind, String> {
     let channel = table.channel.unwrap_or(0);
     if channel > MAX_CHANNEL {
         return Err(format!(
@@ -281,7 +281,7 @@ fn kind(table: &Table) -> Result<WallKind, String> {
     })
 }
 
-fn json_kind(table: &Table) -> Result<WallKind, String> {
+fn json_kind(table: &WallTable) -> Result<WallKind, String> {
     let watts_path =
         table.watts_path.clone().ok_or("a `json` meter wants `watts_path`, such as \"/power\"")?;
     let energy = match (table.energy_path.clone(), table.energy_unit) {

@@ -31,7 +31,7 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 use signal_hook::low_level::siginfo::Cause;
 
 use super::arrivals::Arrivals;
-use picollect_analysis::runs::{End, Stretch};
+use picollect_analysis::runs::{End, TimeRange};
 use picollect_settings::time::now_ms;
 
 /// So much of each stream is kept; the rest only passes through.
@@ -51,12 +51,12 @@ pub(super) fn prepare() -> io::Result<()> {
     Ok(())
 }
 
-/// How a command went.
+/// How a command ended, when, and when its output came.
 #[derive(Debug)]
-pub(super) struct Went {
+pub(super) struct ChildOutcome {
     /// From its start to its end.
-    pub(super) time: Stretch,
-    /// How it ended.
+    pub(super) time: TimeRange,
+    /// By itself with a status, or by a signal.
     pub(super) end: End,
     /// When its standard output came.
     pub(super) stdout: Arrivals,
@@ -66,7 +66,7 @@ pub(super) struct Went {
 
 /// Runs a command to its end and keeps its output as `stdout.txt` and `stderr.txt` in a directory. An
 /// error means that it could not be started.
-pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<Went> {
+pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<ChildOutcome> {
     let stdout = Stream::new(io::stdout().as_fd(), File::create(keep_in.join("stdout.txt"))?)?;
     let stderr = Stream::new(io::stderr().as_fd(), File::create(keep_in.join("stderr.txt"))?)?;
     let signals =
@@ -87,8 +87,8 @@ pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<Went> {
     passing.close();
     ALONE.store(true, Ordering::Relaxed);
     let deadline = Instant::now() + LINGER;
-    Ok(Went {
-        time: Stretch { start_ms, end_ms },
+    Ok(ChildOutcome {
+        time: TimeRange { start_ms, end_ms },
         end: end(status),
         stdout: stdout.arrivals(deadline),
         stderr: stderr.arrivals(deadline),

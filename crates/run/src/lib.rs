@@ -24,7 +24,7 @@ use picollect_settings::exit::{Failure, usage};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
 use picollect_analysis::requests::{NodesRequest, RunRequest};
-use picollect_analysis::runs::{self, End, Run, Stretch};
+use picollect_analysis::runs::{self, End, Run, TimeRange};
 use picollect_client::Source;
 use picollect_evaluate::presence::Presence;
 use picollect_settings::time::{now_ms, rfc3339};
@@ -73,10 +73,10 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 }
 
 /// Nothing runs for a while.
-fn rest(length: Duration) -> Option<Stretch> {
+fn rest(length: Duration) -> Option<TimeRange> {
     let start_ms = now_ms();
     thread::sleep(length);
-    (!length.is_zero()).then(|| Stretch { start_ms, end_ms: now_ms() })
+    (!length.is_zero()).then(|| TimeRange { start_ms, end_ms: now_ms() })
 }
 
 /// Ends as the last command did: with its exit status, or by its signal.
@@ -119,7 +119,7 @@ impl Bench {
         plan: &Plan,
         step: &Step,
         repetition: usize,
-        idle: Option<Stretch>,
+        idle: Option<TimeRange>,
     ) -> Result<Run, Failure> {
         let id = format!("{}-{}", plan.slug, compact(now_ms()));
         let keep_in = self.directory.join(&id);
@@ -130,7 +130,7 @@ impl Bench {
         // Refused before anything ran: there is nothing to keep.
         sent.inspect_err(|_| drop(fs::remove_dir_all(&keep_in)))?;
 
-        let went = child::run(&step.command, &keep_in).map_err(|error| {
+        let outcome = child::run(&step.command, &keep_in).map_err(|error| {
             // Nothing ran, so there is nothing to keep.
             let _ = fs::remove_dir_all(&keep_in);
             not_started(&step.command[0], &error)
@@ -138,9 +138,9 @@ impl Bench {
         let written = watched.written()?;
         kept::keep(&keep_in, &written)?;
         let mut outputs =
-            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(went.stdout) }];
+            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(outcome.stdout) }];
         outputs.extend(written.into_iter().map(|(_, bytes)| Output { bytes, arrivals: None }));
-        outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(went.stderr) });
+        outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(outcome.stderr) });
 
         let working = std::env::current_dir().context("the working directory is gone")?;
         let environment = std::env::vars_os();
@@ -154,10 +154,10 @@ impl Bench {
             nodes: plan.nodes.clone(),
             simulated: false,
             idle,
-            time: went.time,
-            end: went.end,
+            time: outcome.time,
+            end: outcome.end,
             shares: Vec::new(),
-            results: plan.work.results(&outputs, went.time, went.end),
+            results: plan.work.results(&outputs, outcome.time, outcome.end),
             provenance: provenance::collect(&step.command, environment, &working),
             command: step.command.clone(),
             kept_in: Some(keep_in.display().to_string()),
@@ -229,7 +229,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// `20261123-170455-123`.
+/// A time for names of files and runs: `20261123-170455-123`.
 fn compact(t_ms: i64) -> String {
     let digits: String = rfc3339(t_ms).chars().filter(char::is_ascii_digit).collect();
     format!("{}-{}-{}", &digits[..8], &digits[8..14], &digits[14..])

@@ -4,7 +4,7 @@ use picollect_evaluate::benchmarks::core_phase::place;
 use picollect_evaluate::benchmarks::{self, Outcome, Pattern, Unit};
 
 use super::arrivals::Arrivals;
-use picollect_analysis::runs::{Check, Core, End, RunResult, Stretch};
+use picollect_analysis::runs::{Check, Core, End, RunResult, TimeRange};
 
 /// How the work of a run becomes known.
 #[derive(Debug, Clone)]
@@ -24,7 +24,6 @@ pub(super) enum Work {
 
 /// A text that may hold results.
 pub(super) struct Output {
-    /// What was written.
     pub(super) bytes: Vec<u8>,
     /// When; `None` if nobody saw it coming.
     pub(super) arrivals: Option<Arrivals>,
@@ -33,7 +32,7 @@ pub(super) struct Output {
 impl Work {
     /// Every result of a run. Of several outputs the first that holds any counts: a program that writes a
     /// file and echoes it was not run twice.
-    pub(super) fn results(&self, outputs: &[Output], time: Stretch, end: End) -> Vec<RunResult> {
+    pub(super) fn results(&self, outputs: &[Output], time: TimeRange, end: End) -> Vec<RunResult> {
         match self {
             Self::Given { amount, unit } => given(*amount, unit, time, end),
             Self::Benchmark => first_of(outputs, time, benchmarks::recognise),
@@ -42,7 +41,7 @@ impl Work {
     }
 }
 
-fn first_of(outputs: &[Output], time: Stretch, read: impl Fn(&str) -> Vec<Outcome>) -> Vec<RunResult> {
+fn first_of(outputs: &[Output], time: TimeRange, read: impl Fn(&str) -> Vec<Outcome>) -> Vec<RunResult> {
     let results = outputs.iter().map(|output| {
         let outcomes = read(&String::from_utf8_lossy(&output.bytes));
         outcomes.iter().map(|outcome| placed(outcome, output, time)).collect::<Vec<_>>()
@@ -50,15 +49,23 @@ fn first_of(outputs: &[Output], time: Stretch, read: impl Fn(&str) -> Vec<Outcom
     results.into_iter().find(|results| !results.is_empty()).unwrap_or_default()
 }
 
-fn placed(outcome: &Outcome, output: &Output, time: Stretch) -> RunResult {
+fn placed(outcome: &Outcome, output: &Output, time: TimeRange) -> RunResult {
     let arrivals = output.arrivals.as_ref();
     let arrived_ms = arrivals.and_then(|arrivals| arrivals.of_line(&output.bytes, outcome.line));
-    let core = place(outcome, time.into(), arrived_ms);
-    RunResult::new(outcome, core.map(|core| Core { time: core.window.into(), edge_s: core.edge_s }))
+    let placed = place(outcome, time.into(), arrived_ms);
+    let core = placed.map(|placed| Core { time: placed.window.into(), edge_s: placed.edge_s });
+    let mut result = RunResult::new(outcome, core);
+    if let Some(placed) = placed.filter(|placed| placed.skew_s > 0.0 && result.reason.is_none()) {
+        result.reason = Some(format!(
+            "its ranks were apart by {:.1} s at least, so that the core phase is known to {:.1} s only",
+            placed.skew_s, placed.edge_s
+        ));
+    }
+    result
 }
 
 /// Work that was told is done only by a command that succeeded.
-fn given(amount: f64, unit: &Unit, time: Stretch, end: End) -> Vec<RunResult> {
+fn given(amount: f64, unit: &Unit, time: TimeRange, end: End) -> Vec<RunResult> {
     let seconds = (time.end_ms - time.start_ms) as f64 / 1000.0;
     let done = end == End::Exit(0) && seconds > 0.0;
     vec![RunResult {
@@ -111,8 +118,22 @@ mod tests {
     }
 
     #[test]
+    fn ranks_that_were_apart_are_said_and_have_a_core_phase() {
+        let text = include_str!("../../../tests/benchmark-outputs/hpl-2.3-ranks-apart.txt");
+        // From 21:11:11 on, two hours east of Greenwich.
+        let start_ms = 1_713_899_471_000;
+        let time = Stretch { start_ms, end_ms: start_ms + 9_200_000 };
+        let outputs = [Output { bytes: text.as_bytes().to_vec(), arrivals: None }];
+        let result = &Work::Benchmark.results(&outputs, time, End::Exit(0))[0];
+        let core = result.core.expect("it is placed");
+        assert_eq!(core.time.end_ms - core.time.start_ms, 9_001_370);
+        let said = "its ranks were apart by 0.3 s at least, so that the core phase is known to 1.2 s only";
+        assert_eq!((result.reason.as_deref(), result.rate), (Some(said), Some(127.98e9)));
+    }
+
+    #[test]
     fn the_first_output_with_results_counts_and_a_failed_command_did_no_given_work() {
-        let time = Stretch { start_ms: 0, end_ms: 10_000 };
+        let time = TimeRange { start_ms: 0, end_ms: 10_000 };
         let output = |text: &str| Output { bytes: text.as_bytes().to_vec(), arrivals: None };
         let pattern = Pattern::new("(?<value>[0-9]+) ops", "ops/s").unwrap();
         let work = Work::Pattern(Box::new(pattern));

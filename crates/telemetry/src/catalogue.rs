@@ -124,6 +124,7 @@ metrics! {
 
     FS_SIZE = "filesystem"."size_bytes", "B", Gauge, ["mount"], "Size of the file system.";
     FS_AVAILABLE = "filesystem"."available_bytes", "B", Gauge, ["mount"], "Space that an ordinary user could still fill.";
+    FS_READ_ONLY = "filesystem"."read_only", "1", State, ["mount"], "1 where the file system can only be read, as images always are: it cannot fill up, and has no size here. Absent where it can be written.";
 
     NET_RX_BYTES = "network"."rx_bytes", "B", Counter, ["interface"], "Bytes received since boot.";
     NET_TX_BYTES = "network"."tx_bytes", "B", Counter, ["interface"], "Bytes sent since boot.";
@@ -172,6 +173,8 @@ metrics! {
     CLOCK_OFFSET = "time"."offset_s", "s", Gauge, [], "What the kernel has still to add to its clock; only while it is synchronised.";
     CLOCK_MAX_ERROR = "time"."max_error_s", "s", Gauge, [], "The kernel's bound on its clock's error; only while it is synchronised.";
 
+
+    LEFT_OUT = "left_out"."count", "1", Gauge, ["kind"], "How many interfaces, disks or cores this sample leaves out, because more than a bound are there; absent where none are.";
 
     INTERVAL_S = "agent"."interval_s", "s", Gauge, [], "Time between two samples of this agent.";
     SAMPLES = "agent"."samples", "1", Counter, [], "Samples taken since the agent started.";

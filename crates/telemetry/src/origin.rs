@@ -48,6 +48,9 @@ named! {
 named! {
     /// What a meter measures around, the narrowest first. Figures of different boundaries are never added.
     Boundary {
+        /// One supply rail of several, a part of the node: never the node's figure, and not to be added to
+        /// others, since one rail may feed another.
+        Rail = "rail",
         /// The processor's own supply rails.
         SocRails = "soc-rails",
         /// One node, DC, after its supply.
@@ -77,6 +80,10 @@ mod tests {
     #[test]
     fn the_weakest_source_is_the_greatest_and_the_widest_boundary_too() {
         assert!(Source::Measured < Source::Estimated && Source::Estimated < Source::Simulated);
-        assert!(Boundary::SocRails < Boundary::Node && Boundary::Enclosure < Boundary::Wall);
+        assert!(
+            Boundary::Rail < Boundary::SocRails
+                && Boundary::SocRails < Boundary::Node
+                && Boundary::Enclosure < Boundary::Wall
+        );
     }
 }

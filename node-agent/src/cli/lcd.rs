@@ -10,14 +10,14 @@ use picollect_lcd::{pixels, png};
 use picollect_settings::exit::{Failure, usage};
 
 use super::BETWEEN_READINGS;
-use crate::attr::Root;
-use crate::clock::Clock;
 use crate::config::lcd::{LcdSettings, NamedPins, PanelSize, wiring};
 use crate::config::{Options, TargetOptions, settings};
-use crate::i2c;
 use crate::lcd::trial;
 use crate::queue::Counts;
 use crate::run::Agent;
+use picollect_board::attr::Root;
+use picollect_board::clock::Clock;
+use picollect_board::i2c;
 
 /// Where the preview pretends that a panel is if none is configured.
 const USUAL_ADDRESS: u8 = 0x27;

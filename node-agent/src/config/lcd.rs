@@ -36,9 +36,9 @@ const USUAL_PAGES: [Page; 5] = [Page::Node, Page::Network, Page::Cluster, Page::
 /// The panel and what it shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LcdSettings {
-    /// Where it is.
+    /// On a bus of its own wiring, or behind the kernel's driver.
     pub connection: Connection,
-    /// How large.
+    /// Columns and rows.
     pub size: Size,
     /// What dims its light, if anything can.
     pub backlight_pwm: Option<PwmChannel>,
@@ -119,7 +119,7 @@ pub enum PanelSize {
 }
 
 impl PanelSize {
-    /// In characters.
+    /// Columns and rows, in characters.
     pub fn size(self) -> Size {
         match self {
             Self::Small => Size::SMALL,

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use super::{Edge, OnEdge};
+use super::pins::{Edge, OnEdge};
 
 /// Contacts bounce for some milliseconds; a finger takes longer than this to press twice.
 const BOUNCE: Duration = Duration::from_millis(30);

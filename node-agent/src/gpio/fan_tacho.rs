@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use picollect_telemetry::catalogue::FAN_RPM;
 
-use super::{Edge, OnEdge};
-use crate::sensors::{Sensor, Tick};
+use super::pins::{Edge, OnEdge};
+use picollect_sensors::tick::{Sensor, Tick};
 
 /// No fan gives pulses closer than this: it would be 60 000 turns a minute at two pulses a turn.
 const SHORTEST_PULSE: Duration = Duration::from_micros(500);

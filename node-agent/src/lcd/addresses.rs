@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::Path;
 
-use crate::attr::Root;
+use picollect_board::attr::Root;
 
 /// An address of nobody (RFC 5737): the way to it is the way to everybody.
 const ANYBODY: (&str, u16) = ("192.0.2.1", 9);
@@ -24,7 +24,7 @@ const LINK: u8 = 0x20;
 /// What was found; `None` is unknown or not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses {
-    /// Of version 4.
+    /// The address of the interface that has the default route of IPv4.
     pub v4: Option<Ipv4Addr>,
     /// Of version 6; one that is good on its own cable only, where there is no other address at all.
     pub v6: Option<Ipv6Addr>,
@@ -154,7 +154,7 @@ fn parse_v6(line: &str) -> Option<(Ipv6Addr, u8, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensors::tests::tree;
+    use picollect_board::fixtures::tree;
 
     /// As the kernel of a little-endian board prints it.
     fn hex(address: [u8; 4]) -> String {

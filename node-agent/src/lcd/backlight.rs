@@ -9,8 +9,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::attr::Root;
 use crate::config::lcd::PwmChannel;
+use picollect_board::attr::Root;
 
 /// How long to wait after a failure.
 const RETRY: Duration = Duration::from_secs(2);
@@ -82,7 +82,7 @@ fn put(path: &Path, number: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensors::tests::{tree, write};
+    use picollect_board::fixtures::{tree, write};
 
     const CHANNEL: PwmChannel = PwmChannel { chip: 0, channel: 1, hz: 1000 };
 

@@ -16,9 +16,9 @@ use picollect_lcd::display::HEAL_PERIOD;
 use picollect_lcd::{Frame, Size};
 
 use super::frames::Frames;
-use crate::attr::Root;
-use crate::clock::Clock;
-use crate::stop::Stop;
+use picollect_board::attr::Root;
+use picollect_board::clock::Clock;
+use picollect_metering::stop::Stop;
 
 /// How long to wait before a device that cannot be had is tried again, and how often to look whether it is still the same.
 const RETRY: Duration = Duration::from_secs(1);

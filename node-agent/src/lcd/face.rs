@@ -13,10 +13,10 @@ use picollect_telemetry::summary::Summary;
 
 use super::addresses::Addresses;
 use super::local_time::LocalTime;
-use super::{Latest, Told};
-use crate::attr::Root;
+use super::{Latest, PanelFeed};
 use crate::config::lcd::LcdSettings;
-use crate::sensors::Status;
+use picollect_board::attr::Root;
+use picollect_sensors::status::Status;
 
 /// A frame is made this often,
 const PERIOD: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ const TURN: Duration = Duration::from_secs(2);
 /// Whose panel it is.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The node's name.
+    /// The name that the collector knows it by.
     pub name: String,
     /// Whether it is simulated.
     pub simulated: bool,
@@ -48,7 +48,7 @@ pub struct Node {
 pub struct Face {
     node: Node,
     settings: LcdSettings,
-    told: Told,
+    feed: PanelFeed,
     rotation: Rotation,
     seen: Seen,
     addresses: Option<(Duration, Addresses)>,
@@ -66,16 +66,16 @@ struct Seen {
 
 impl Face {
     /// The face of this node's panel.
-    pub fn new(node: Node, settings: LcdSettings, told: Told) -> Self {
+    pub fn new(node: Node, settings: LcdSettings, feed: PanelFeed) -> Self {
         let rotation = Rotation::new(settings.usage);
         let local = LocalTime::new(&node.root);
         let (seen, alarmed, brightness) = (Seen::default(), false, 1.0);
-        Self { node, settings, told, rotation, seen, addresses: None, local, alarmed, brightness }
+        Self { node, settings, feed, rotation, seen, addresses: None, local, alarmed, brightness }
     }
 
     /// The button was pressed: acknowledges the alarms, or turns the page.
     pub fn press(&mut self, now: Duration) {
-        let pages = self.pages(&self.told.latest(), now);
+        let pages = self.pages(&self.feed.latest(), now);
         self.rotation.press(&pages, millis(now));
     }
 
@@ -91,7 +91,7 @@ impl Face {
 
     /// The frame for this moment; `wall_ms` is the Unix time in milliseconds, if it is known.
     pub fn frame(&mut self, now: Duration, wall_ms: Option<i64>) -> Frame {
-        let latest = self.told.latest();
+        let latest = self.feed.latest();
         let status = self.status(&latest, now);
         let alarms = self.alarms(&latest, status, now);
         self.rotation.raise(&alarms, millis(now));
@@ -114,7 +114,7 @@ impl Face {
 
     /// Each page, drawn with the facts of this moment, in the configured order.
     pub fn all_pages(&mut self, now: Duration, wall_ms: Option<i64>) -> Vec<Frame> {
-        let latest = self.told.latest();
+        let latest = self.feed.latest();
         let facts = self.facts(&latest, self.status(&latest, now), now, wall_ms);
         let LcdSettings { templates, size, .. } = &self.settings;
         self.pages(&latest, now).into_iter().map(|page| draw(page, &facts, templates, *size)).collect()
@@ -235,14 +235,14 @@ mod tests {
     use picollect_lcd::Backlight;
     use picollect_lcd::rotation::DimHours;
 
-    fn face(told: &Told) -> Face {
-        face_with(told, LcdSettings::at(0x27).unwrap(), &Root::new("/nowhere"))
+    fn face(feed: &PanelFeed) -> Face {
+        face_with(feed, LcdSettings::at(0x27).unwrap(), &Root::new("/nowhere"))
     }
 
-    fn face_with(told: &Told, settings: LcdSettings, root: &Root) -> Face {
+    fn face_with(feed: &PanelFeed, settings: LcdSettings, root: &Root) -> Face {
         let interval = Duration::from_secs(1);
         let node = Node { name: "pi-3".into(), simulated: false, interval, root: root.clone() };
-        Face::new(node, settings, told.clone())
+        Face::new(node, settings, feed.clone())
     }
 
     fn at(ms: u64) -> Duration {
@@ -264,9 +264,9 @@ mod tests {
 
     #[test]
     fn the_latest_sample_is_shown_and_an_old_one_is_unknown() {
-        let told = Told::default();
-        let mut face = face(&told);
-        told.sampled(at(0), &WELL);
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
+        feed.sampled(at(0), &WELL);
         assert!(face.frame(at(100), None).row(0).ends_with("48.3°C"));
         assert!(face.frame(at(3_000), None).row(0).ends_with("48.3°C"));
         assert!(face.frame(at(3_100), None).row(0).ends_with("--°C"));
@@ -274,10 +274,10 @@ mod tests {
 
     #[test]
     fn pages_take_turns_and_the_button_turns_them() {
-        let told = Told::default();
-        let mut face = face(&told);
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
         let mut first_row = |ms, press: bool| {
-            told.sampled(at(ms), &WELL);
+            feed.sampled(at(ms), &WELL);
             if press {
                 face.press(at(ms));
             }
@@ -290,9 +290,9 @@ mod tests {
 
     #[test]
     fn an_alarm_comes_first_and_blinks_until_it_is_acknowledged() {
-        let told = Told::default();
-        let mut face = face(&told);
-        told.sampled(at(0), &HOT);
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
+        feed.sampled(at(0), &HOT);
         let frame = face.frame(at(0), None);
         assert_eq!((frame.row(0).trim(), frame.backlight()), ("⚠ THROTTLED", Backlight::On));
         assert_eq!(face.stays(), BLINKING);
@@ -303,23 +303,24 @@ mod tests {
 
     #[test]
     fn a_sensor_that_was_never_there_is_not_lost() {
-        let told = Told::default();
-        let mut face = face(&told);
-        told.sampled(at(0), &Status { watts: None, ..WELL });
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
+        feed.sampled(at(0), &Status { watts: None, ..WELL });
         assert!(face.frame(at(0), None).row(0).contains("pi-3"));
-        told.sampled(at(1_000), &WELL);
+        feed.sampled(at(1_000), &WELL);
         face.frame(at(1_000), None);
-        told.sampled(at(2_000), &Status { watts: None, ..WELL });
+        feed.sampled(at(2_000), &Status { watts: None, ..WELL });
         assert!(face.frame(at(2_000), None).row(0).contains("SENSOR LOST"));
     }
 
     #[test]
     fn a_summary_brings_the_clusters_pages_and_its_alarms_while_it_is_fresh() {
-        let (told, pages) = (Told::default(), |face: &mut Face, ms| face.all_pages(at(ms), Some(61_000)));
-        let mut face = face(&told);
+        let (feed, pages) =
+            (PanelFeed::default(), |face: &mut Face, ms| face.all_pages(at(ms), Some(61_000)));
+        let mut face = face(&feed);
         assert_eq!(pages(&mut face, 0).len(), 2);
         let text = r#"{"nodes_up":7,"nodes_all":8,"down":["pi-4"],"run":{"name":"hpl","start_ms":0}}"#;
-        told.summarised(at(0), serde_json::from_str(text).unwrap());
+        feed.summarised(at(0), serde_json::from_str(text).unwrap());
         let drawn = pages(&mut face, 0);
         let rows: Vec<_> = drawn.iter().map(|frame| [frame.row(0), frame.row(1)].concat()).collect();
         assert!(rows[2].contains("7/8") && rows[3].contains("today") && rows[4].contains("1:01"), "{rows:?}");
@@ -332,36 +333,36 @@ mod tests {
         let mut settings = LcdSettings::at(0x27).unwrap();
         // Without a file for the zone it is UTC.
         settings.usage.dim = Some(DimHours { from: 22 * 60, to: 6 * 60, brightness: 0.1 });
-        let told = Told::default();
-        let mut face = face_with(&told, settings, &Root::new("/nowhere"));
-        told.sampled(at(0), &WELL);
+        let feed = PanelFeed::default();
+        let mut face = face_with(&feed, settings, &Root::new("/nowhere"));
+        feed.sampled(at(0), &WELL);
         let noon = 12 * 3_600_000;
-        let mut light = |told: &Told, wall_ms| {
-            told.sampled(at(0), if wall_ms < 0 { &HOT } else { &WELL });
+        let mut light = |feed: &PanelFeed, wall_ms| {
+            feed.sampled(at(0), if wall_ms < 0 { &HOT } else { &WELL });
             (face.frame(at(0), Some(wall_ms)).backlight(), face.brightness())
         };
-        assert_eq!(light(&told, noon), (Backlight::On, 1.0));
-        assert_eq!(light(&told, noon * 2), (Backlight::Dim, 0.1));
-        assert_eq!(light(&told, -1), (Backlight::On, 1.0));
+        assert_eq!(light(&feed, noon), (Backlight::On, 1.0));
+        assert_eq!(light(&feed, noon * 2), (Backlight::Dim, 0.1));
+        assert_eq!(light(&feed, -1), (Backlight::On, 1.0));
     }
 
     #[test]
     fn the_network_page_names_the_interface_and_its_address() {
         let line = "fd000000000000000000000000000002 02 40 00 80 eth0\n";
-        let (_dir, root) = crate::sensors::tests::tree(&[("proc/net/if_inet6", line)]);
-        let told = Told::default();
-        let mut face = face_with(&told, LcdSettings::at(0x27).unwrap(), &root);
+        let (_dir, root) = picollect_board::fixtures::tree(&[("proc/net/if_inet6", line)]);
+        let feed = PanelFeed::default();
+        let mut face = face_with(&feed, LcdSettings::at(0x27).unwrap(), &root);
         let page = face.all_pages(at(0), None).remove(1);
         assert_eq!([page.row(0), page.row(1)], ["pi-3        eth0", "fd00::2         "]);
     }
 
     #[test]
     fn a_collector_that_takes_nothing_is_an_alarm() {
-        let told = Told::default();
-        let mut face = face(&told);
-        told.delivered(true);
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
+        feed.delivered(true);
         assert!(!face.frame(at(0), None).row(0).contains("COLLECTOR"));
-        told.delivered(false);
+        feed.delivered(false);
         assert!(face.frame(at(0), None).row(0).contains("NO COLLECTOR"));
     }
 }

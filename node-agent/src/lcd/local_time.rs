@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use picollect_lcd::rotation::DAY_MINUTES;
 
-use crate::attr::Root;
+use picollect_board::attr::Root;
 
 /// A zone with each change since 1900 in the longest form has less than 4 KiB.
 const MAX_ZONE_BYTES: u64 = 64 * 1024;

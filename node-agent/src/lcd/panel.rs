@@ -9,11 +9,12 @@ use std::time::Duration;
 use picollect_lcd::display::{Display, Wiring};
 
 use super::frames::Frames;
-use crate::i2c::{AnyBus, BusError, EBUSY};
+use picollect_board::i2c::{AnyBus, BusError, EBUSY};
+use picollect_metering::bus::Guest;
 
 /// The longest time for which a step holds the bus (`picollect_lcd::display`), with the time that the kernel
 /// needs before and after.
-pub const HOLD: Duration = Duration::from_millis(7);
+const HOLD: Duration = Duration::from_millis(7);
 /// A step that took longer than this met a bus that somebody holds.
 const SLOW: Duration = Duration::from_millis(50);
 /// How long to wait before a bus that cannot be opened is tried again.
@@ -41,42 +42,6 @@ impl Panel {
         }
     }
 
-    /// When it wants to be called: for the next frame, which takes no bus,
-    pub fn frame_due(&self) -> Duration {
-        self.frames.due()
-    }
-
-    /// and for the next step on the bus.
-    pub fn step_due(&self) -> Duration {
-        self.display.due().map_or(Duration::MAX, |due| due.max(self.rests_until))
-    }
-
-    /// Makes the frame of this moment, if it is time. Whatever happens, it is time at most a second later.
-    pub fn refresh(&mut self, now: Duration) {
-        if let Some(frame) = self.frames.next(now) {
-            self.display.show(&frame);
-        }
-    }
-
-    /// One step on the bus; says whether it worked.
-    pub fn step(&mut self, bus: &mut AnyBus, now: &dyn Fn() -> Duration) -> Result<(), BusError> {
-        let began = now();
-        let done = self.display.step(bus, began);
-        let ended = now();
-        let took = ended.saturating_sub(began);
-        if took > SLOW {
-            self.rests_until = ended + took * 9;
-        }
-        self.note(done);
-        done
-    }
-
-    /// The bus could not be opened.
-    pub fn no_bus(&mut self, error: BusError, now: Duration) {
-        self.rests_until = now + REOPEN;
-        self.note(Err(error));
-    }
-
     /// Says so once when it goes wrong, and once when the panel is right again.
     fn note(&mut self, done: Result<(), BusError>) {
         let address = format!("{:#04x}", self.address);
@@ -96,5 +61,44 @@ impl Panel {
             }
             _ => {}
         }
+    }
+}
+
+impl Guest for Panel {
+    fn longest_hold(&self) -> Duration {
+        HOLD
+    }
+
+    /// When the next frame is due.
+    fn prepare_due(&self) -> Duration {
+        self.frames.due()
+    }
+
+    fn step_due(&self) -> Duration {
+        self.display.due().map_or(Duration::MAX, |due| due.max(self.rests_until))
+    }
+
+    /// Makes the frame of this moment, if it is time. Whatever happens, it is time at most a second later.
+    fn prepare(&mut self, now: Duration) {
+        if let Some(frame) = self.frames.next(now) {
+            self.display.show(&frame);
+        }
+    }
+
+    fn step(&mut self, bus: &mut AnyBus, now: &dyn Fn() -> Duration) -> Result<(), BusError> {
+        let began = now();
+        let done = self.display.step(bus, began);
+        let ended = now();
+        let took = ended.saturating_sub(began);
+        if took > SLOW {
+            self.rests_until = ended + took * 9;
+        }
+        self.note(done);
+        done
+    }
+
+    fn no_bus(&mut self, error: BusError, now: Duration) {
+        self.rests_until = now + REOPEN;
+        self.note(Err(error));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use picollect_lcd::display::{Display, Wiring};
 use picollect_lcd::{Frame, Size};
 
-use crate::i2c::{AnyBus, BusError, EBUSY};
+use picollect_board::i2c::{AnyBus, BusError, EBUSY};
 
 /// A panel that answers has its text long before.
 const TIME: Duration = Duration::from_secs(1);
@@ -18,10 +18,10 @@ pub enum TrialError {
         "a driver of the kernel owns {0:#04x}: in [lcd], write device = '/dev/lcd' in place of the address, or remove the driver's overlay"
     )]
     OwnedByKernel(u8),
-    /// The bus refused.
+    /// The bus could not be opened, or refused a transfer.
     #[error("nothing takes a text at {address:#04x}; {}", source.remedy())]
     Bus {
-        /// The panel's address.
+        /// Where the panel was looked for, seven bits.
         address: u8,
         /// What the kernel said.
         source: BusError,
@@ -77,8 +77,8 @@ pub fn run(
 mod tests {
     use super::*;
     use crate::config::lcd;
-    use crate::i2c::EREMOTEIO;
-    use crate::simulated::i2c_bus::SimulatedBus;
+    use picollect_board::i2c::EREMOTEIO;
+    use picollect_i2c_model::i2c_bus::SimulatedBus;
     use picollect_lcd::backpack::PinMap;
     use picollect_lcd::panel_model::Panel;
 

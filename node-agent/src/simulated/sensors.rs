@@ -10,13 +10,14 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::{Boundary, NoData, Reading, Source};
 
 use super::{CONVERSION_STEPS, CORES, Conversion, MAX_HZ, Scenario, SimulatedBoard};
-use crate::metering::{MeterName, PowerMeter};
-use crate::sensors::{Sensor, Tick};
+use picollect_metering::meter::{MeterName, MeterValue, PowerMeter};
+use picollect_sensors::status::Status;
+use picollect_sensors::tick::{Sensor, Tick};
 
 type Shared = Arc<Mutex<SimulatedBoard>>;
 
 /// A new board's sensors and meter.
-pub fn attach(scenario: Scenario) -> (Box<dyn Sensor>, Box<dyn PowerMeter>) {
+pub(crate) fn attach(scenario: Scenario) -> (Box<dyn Sensor>, Box<dyn PowerMeter>) {
     let board = Arc::new(Mutex::new(SimulatedBoard::new(scenario)));
     let meter = SimulatedMeter(Arc::clone(&board));
     (Box::new(SimulatedSensors { board, epoch: None }), Box::new(meter))
@@ -37,11 +38,11 @@ impl PowerMeter for SimulatedMeter {
         Duration::from_millis(CONVERSION_STEPS)
     }
 
-    fn read(&mut self, now: Duration) -> (Duration, Reading<f64>) {
+    fn read(&mut self, now: Duration) -> (Duration, Reading<MeterValue>) {
         let mut board = lock(&self.0);
         board.advance(now);
         match board.history.back() {
-            Some(conversion) => (conversion.middle, Ok(conversion.watts)),
+            Some(conversion) => (conversion.middle, Ok(MeterValue::Watts(conversion.watts))),
             None => (now, Err(NoData::Absent)),
         }
     }
@@ -66,10 +67,17 @@ impl Sensor for SimulatedSensors {
         let mut board = lock(&shared);
         board.advance(tick.now);
         let state = |set: bool| i64::from(set).into();
-        tick.point(
-            &[("zone", "thermal_zone0")],
-            &[(&TEMP, ((board.temp_c * 1000.0).round() / 1000.0).into())],
-        );
+        let temp_c = (board.temp_c * 1000.0).round() / 1000.0;
+        tick.status = Status {
+            temp_c: Some(temp_c),
+            busy: Some(board.busy()),
+            cores: Some(CORES as f64),
+            clock_hz: Some(board.clock_hz),
+            throttled: Some(board.throttled),
+            under_voltage: Some(false),
+            ..tick.status
+        };
+        tick.point(&[("zone", "thermal_zone0")], &[(&TEMP, temp_c.into())]);
         tick.point(&[("core", "all")], &[(&BUSY, board.busy().into()), (&CORES_METRIC, CORES.into())]);
         let clock = [(&MEASURED_HZ, board.clock_hz.into()), (&MAX_HZ_METRIC, MAX_HZ.into())];
         tick.point(&[("core", "arm")], &clock);

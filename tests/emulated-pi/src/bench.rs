@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use embedded_hal::i2c::{ErrorType, I2c, Operation};
-use picollect_agent::i2c::BusError;
-use picollect_agent::simulated::i2c_bus::SimulatedBus;
-use picollect_agent::simulated::ina219_model::{Ina219Model, Supply};
+use picollect_board::i2c::BusError;
+use picollect_i2c_model::i2c_bus::SimulatedBus;
+use picollect_i2c_model::ina219_model::{Ina219Model, Supply};
 use picollect_lcd::Size;
 use picollect_lcd::backpack::PinMap;
 use picollect_lcd::panel_model::Panel;

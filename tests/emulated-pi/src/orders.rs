@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
-use picollect_agent::simulated::ina219_model::Supply;
+use picollect_i2c_model::ina219_model::Supply;
 
 /// An order.
 #[derive(Debug, Clone, PartialEq)]

@@ -110,8 +110,8 @@ fn descriptor(kind: u16) -> Result<Vec<u8>, Stall> {
 mod tests {
     use std::time::Duration;
 
-    use picollect_agent::simulated::i2c_bus::{Faults, SimulatedBus};
-    use picollect_agent::simulated::ina219_model::Supply;
+    use picollect_i2c_model::i2c_bus::{Faults, SimulatedBus};
+    use picollect_i2c_model::ina219_model::Supply;
 
     use super::*;
 

@@ -28,7 +28,6 @@ const MAX_NAME: usize = 30;
 /// Values over time in equal steps.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// What it shows.
     pub(super) title: String,
     /// Unit of all values.
     pub(super) unit: &'static str,
@@ -64,12 +63,12 @@ impl Lines {
     }
 }
 
-/// States over time.
+/// Which state each node was in, a row for each; drawn below the curves on the same axis.
 #[derive(Debug, Default)]
 pub(super) struct Ribbon {
-    /// Beginning, Unix milliseconds.
+    /// Beginning of the window, Unix milliseconds.
     pub(super) start_ms: i64,
-    /// End, Unix milliseconds.
+    /// End of the window, Unix milliseconds.
     pub(super) end_ms: i64,
     /// One for each node.
     pub(super) rows: Vec<RibbonRow>,
@@ -78,33 +77,29 @@ pub(super) struct Ribbon {
 /// One row of a [`Ribbon`].
 #[derive(Debug)]
 pub(super) struct RibbonRow {
-    /// The node.
     pub(super) host: String,
     /// Whether its throttle flags are known at all.
     pub(super) known: bool,
     /// When it was throttled.
-    pub(super) throttled: Vec<Stretch>,
+    pub(super) throttled: Vec<ThrottledRange>,
     /// When nothing was heard of it, Unix milliseconds.
     pub(super) silent: Vec<(i64, i64)>,
 }
 
 /// A stretch of throttling.
 #[derive(Debug)]
-pub(super) struct Stretch {
-    /// Unix milliseconds.
+pub(super) struct ThrottledRange {
     pub(super) start_ms: i64,
-    /// Unix milliseconds.
     pub(super) end_ms: i64,
-    /// Why.
     pub(super) cause: Cause,
 }
 
 /// What a node was at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Throttled, and why.
+    /// For the cause that the legend names.
     Throttled(Cause),
-    /// Not throttled.
+    /// Its flags are known, and none of them is set.
     Clear,
     /// Its flags are not known.
     Unknown,
@@ -161,7 +156,7 @@ impl Ribbon {
 
 impl RibbonRow {
     fn state(&self, from: f64, to: f64) -> State {
-        let overlaps = |stretch: &&Stretch| {
+        let overlaps = |stretch: &&ThrottledRange| {
             let (start, end) = (stretch.start_ms as f64, stretch.end_ms as f64);
             start < to && (end > from || start >= from)
         };
@@ -179,20 +174,19 @@ impl RibbonRow {
 /// Values side by side.
 #[derive(Debug, Default)]
 pub(super) struct Dots {
-    /// What it shows.
     pub(super) title: String,
     /// Unit of all values.
     pub(super) unit: &'static str,
-    /// Each value.
+    /// From top to bottom; values that are not positive are left out of the drawing.
     pub(super) marks: Vec<Mark>,
 }
 
 /// One value of [`Dots`].
 #[derive(Debug)]
 pub(super) struct Mark {
-    /// Whose it is.
+    /// A run's or a machine's.
     pub(super) name: String,
-    /// The value.
+    /// In the unit of the drawing.
     pub(super) value: f64,
     /// So much either way, in the same unit.
     pub(super) uncertainty: Option<f64>,
@@ -224,8 +218,8 @@ mod tests {
 
     fn row(known: bool) -> RibbonRow {
         let throttled = vec![
-            Stretch { start_ms: 2_000, end_ms: 4_000, cause: Cause::UnderVoltage },
-            Stretch { start_ms: 8_500, end_ms: 8_500, cause: Cause::ThermalHard },
+            ThrottledRange { start_ms: 2_000, end_ms: 4_000, cause: Cause::UnderVoltage },
+            ThrottledRange { start_ms: 8_500, end_ms: 8_500, cause: Cause::ThermalHard },
         ];
         RibbonRow { host: "n".into(), known, throttled, silent: vec![(5_000, 7_000)] }
     }

@@ -221,7 +221,7 @@ fn conversion_loss(facts: &Facts) -> Judged {
 fn is_ac(facts: &Facts) -> Option<bool> {
     match facts.boundary {
         Some(Boundary::Wall) => Some(true),
-        Some(Boundary::Node | Boundary::SocRails) => Some(false),
+        Some(Boundary::Node | Boundary::SocRails | Boundary::Rail) => Some(false),
         Some(Boundary::Enclosure) | None => facts.ac,
     }
 }

@@ -62,6 +62,31 @@ impl LineWriter {
         self.end(t_ms);
     }
 
+    /// A writer of the same common tags with nothing in it.
+    #[must_use]
+    pub fn alike(&self) -> Self {
+        Self { common_tags: self.common_tags.clone(), buffer: Vec::new(), lines: 0 }
+    }
+
+    /// Adds a line that a writer of the same common tags made, with another time in place of its own.
+    pub fn at_another_time(&mut self, line: &[u8], t_ms: i64) {
+        let Some(end) = line.iter().rposition(|byte| *byte == b' ') else { return };
+        self.buffer.extend_from_slice(&line[..end]);
+        self.end(t_ms);
+    }
+
+    /// Says of the series of such a line that it has no value now, and why.
+    pub fn no_data_in_place_of(&mut self, line: &[u8], t_ms: i64, why: NoData) {
+        // Names and tags end at the first space that is not escaped.
+        let ends = |at: &usize| line[*at] == b' ' && line.get(at.wrapping_sub(1)) != Some(&b'\\');
+        let Some(end) = (0..line.len()).find(ends) else { return };
+        self.buffer.extend_from_slice(&line[..=end]);
+        self.buffer.extend_from_slice(NO_DATA.as_bytes());
+        self.buffer.push(b'=');
+        self.value(&Value::Int(why.code()));
+        self.end(t_ms);
+    }
+
     /// What has been written and how many lines it is; the writer is empty afterwards.
     pub fn take(&mut self) -> (Vec<u8>, usize) {
         let taken = self.buffer.clone();
@@ -167,6 +192,21 @@ mod tests {
 
     fn text(writer: &mut LineWriter) -> String {
         String::from_utf8(writer.take().0).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_written_again_with_another_time_and_as_having_no_value() {
+        let mut first = LineWriter::new(&[("host", "pi 1")]);
+        let mut second = first.alike();
+        first.point(1, &[("zone", "thermal_zone0")], &[(&crate::catalogue::TEMP, 1.5.into())]);
+        let (line, _) = first.take();
+        let line = line.strip_suffix(b"\n").unwrap();
+        second.at_another_time(line, 7);
+        second.no_data_in_place_of(line, 8, NoData::TimedOut);
+        let (text, count) = second.take();
+        let want = "thermal,host=pi\\ 1,zone=thermal_zone0 temp_c=1.5 7000000\n\
+                    thermal,host=pi\\ 1,zone=thermal_zone0 no_data=5i 8000000\n";
+        assert_eq!((String::from_utf8(text).unwrap().as_str(), count), (want, 2));
     }
 
     #[test]

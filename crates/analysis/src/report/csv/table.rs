@@ -13,7 +13,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// With its head.
+    /// A table that holds its head and no row yet.
     pub(super) fn new() -> Self {
         Self { text: HEAD.to_owned() }
     }
@@ -29,7 +29,6 @@ impl Rows {
         Subject { rows: self, begin }
     }
 
-    /// The whole table.
     pub(super) fn finish(self) -> String {
         self.text
     }
@@ -78,7 +77,7 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    /// Of a figure.
+    /// With the figure's own coverage.
     pub(super) fn of(figure: &EnergyFigure) -> Self {
         let coverage = figure.coverage.map(|coverage| coverage.to_string()).unwrap_or_default();
         Self { coverage, ..Self::part_of(figure) }

@@ -1,6 +1,6 @@
 //! When each node was throttled, why, what it cost and what to do.
 
-use super::super::charts::{Line, Lines, Ribbon, RibbonRow, Stretch, step_start_ms};
+use super::super::charts::{Line, Lines, Ribbon, RibbonRow, ThrottledRange, step_start_ms};
 use super::super::numbers::{clock, count, decimals, percent, si, spans_days};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Episode, Node, NodeTimeline, Report, Timeline};
@@ -128,10 +128,10 @@ fn ribbon(report: &Report) -> Ribbon {
     Ribbon { start_ms, end_ms, rows: if flagged { rows } else { Vec::new() } }
 }
 
-fn stretch(episode: &Episode) -> Option<Stretch> {
+fn stretch(episode: &Episode) -> Option<ThrottledRange> {
     let start_ms = parse_rfc3339(&episode.start).ok()?;
     let end_ms = parse_rfc3339(&episode.end).ok()?;
-    Some(Stretch { start_ms, end_ms, cause: episode.cause })
+    Some(ThrottledRange { start_ms, end_ms, cause: episode.cause })
 }
 
 /// The steps in which a node that speaks of power or heat at other times said nothing of either.

@@ -1,0 +1,85 @@
+//! What the power-monitor chips on an I2C bus have in common: how one conversion is told.
+
+use picollect_telemetry::{NoData, Reading};
+
+/// Most channels that a chip has (INA3221).
+pub const MAX_CHANNELS: usize = 3;
+
+/// What carries the current's value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sense {
+    /// Volts across a shunt on the board; its resistance is configuration.
+    ShuntVolts(f64),
+    /// Amperes, measured with a shunt inside the chip, and what that drops.
+    Amps {
+        /// The current to the load; negative from it.
+        amps: f64,
+        /// The drop across the chip's own shunt, volts.
+        drop_volts: f64,
+    },
+}
+
+/// One channel's averages over one conversion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conversion {
+    /// Volts at the load's side of the shunt.
+    pub bus_volts: f64,
+    /// The current, as the chip senses it.
+    pub sense: Sense,
+}
+
+impl Conversion {
+    /// The current through a shunt of this resistance, uncalibrated.
+    pub fn amps(&self, shunt_ohm: f64) -> f64 {
+        match self.sense {
+            Sense::ShuntVolts(volts) => volts / shunt_ohm,
+            Sense::Amps { amps, .. } => amps,
+        }
+    }
+
+    /// What the shunt takes away from the load, volts.
+    pub fn drop_volts(&self) -> f64 {
+        match self.sense {
+            Sense::ShuntVolts(volts) => volts,
+            Sense::Amps { drop_volts, .. } => drop_volts,
+        }
+    }
+}
+
+/// What a chip says when it is asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer {
+    /// No conversion has ended since the last one was read.
+    NotReady,
+    /// The chip is not set up as it should be: new, replugged or after a brown-out.
+    NotConfigured,
+    /// One reading for each channel; beyond the chip's channels it is `Absent`.
+    Ready([Reading<Conversion>; MAX_CHANNELS]),
+}
+
+impl Answer {
+    /// Of a chip with a single channel.
+    pub(crate) fn single(reading: Reading<Conversion>) -> Self {
+        Self::Ready([reading, Err(NoData::Absent), Err(NoData::Absent)])
+    }
+}
+
+/// The signed value of a register; one at either end of its range is beyond what the chip can show.
+pub(crate) fn signed(register: u16, limit: i16) -> Reading<f64> {
+    let value = i16::from_be_bytes(register.to_be_bytes());
+    if value >= limit || value <= -limit { Err(NoData::Overflow) } else { Ok(f64::from(value)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_of_a_register_are_an_overflow() {
+        assert_eq!(signed(0x7fff, i16::MAX), Err(NoData::Overflow));
+        assert_eq!(signed(0x8000, i16::MAX), Err(NoData::Overflow));
+        assert_eq!(signed(0x7ffe, i16::MAX), Ok(32766.0));
+        assert_eq!(signed(0xffff, i16::MAX), Ok(-1.0));
+        assert_eq!(signed(0, i16::MAX), Ok(0.0));
+    }
+}

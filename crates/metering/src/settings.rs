@@ -1,0 +1,291 @@
+//! `[[meter]]`: the power-monitor chips that are wired to this node's I2C buses.
+
+use picollect_telemetry::Boundary;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::calibration::Calibration;
+use crate::power_chip::Chip;
+
+/// What most breakout boards carry.
+const USUAL_SHUNT_OHM: f64 = 0.1;
+/// What these shunts are sold with.
+const USUAL_SHUNT_TOLERANCE: f64 = 0.01;
+/// The bus on a Pi's header.
+const USUAL_BUS: u8 = 1;
+
+/// One meter: a chip, or one channel of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterSettings {
+    /// Which chip answers there; it is not guessed.
+    pub chip: Chip,
+    /// Number of the I2C bus.
+    pub bus: u8,
+    /// The chip's address on it.
+    pub address: u8,
+    /// Channel, from 1; 1 where there is only one.
+    pub channel: u8,
+    /// The shunt's resistance; nothing to a chip with a shunt inside.
+    pub shunt_ohm: f64,
+    /// What the meter is drawn around.
+    pub boundary: Boundary,
+    /// How far the shunt may be off, as a share of its resistance.
+    pub shunt_tolerance: f64,
+    /// Against a better meter.
+    pub calibration: Calibration,
+    /// Greatest error as a share of the reading, in place of the datasheet's.
+    pub gain_error: Option<f64>,
+    /// Greatest error at any reading in watts, in place of the datasheet's.
+    pub offset_error_w: Option<f64>,
+    name: Option<String>,
+    /// Whether the configuration says the boundary.
+    boundary_is_given: bool,
+}
+
+impl MeterSettings {
+    /// The meter's name in every series: the configured one, else chip, bus, address and channel, which are
+    /// known whether or not the chip answers.
+    pub fn key(&self) -> String {
+        let Self { chip, bus, address, channel, .. } = self;
+        let chip_name = chip.as_str();
+        match &self.name {
+            Some(name) => name.clone(),
+            None if chip.channels() > 1 => format!("{chip_name}-{bus}-{address:x}-{channel}"),
+            None => format!("{chip_name}-{bus}-{address:x}"),
+        }
+    }
+
+    /// The configured name; `None` where [`key`](Self::key) is made of chip, bus and address.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn clashes(&self, other: &Self) -> Option<String> {
+        let (key, place) = (self.key(), (self.bus, self.address));
+        if place == (other.bus, other.address) {
+            if self.chip != other.chip {
+                return Some(format!("two different chips at address {:#04x} of bus {}", place.1, place.0));
+            }
+            if self.channel == other.channel {
+                return Some(format!("`{key}` is there twice"));
+            }
+        }
+        (key == other.key()).then(|| format!("two meters are called `{key}`"))
+    }
+}
+
+/// The table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    chip: Chip,
+    #[serde(default = "usual_bus")]
+    bus: u8,
+    address: u8,
+    channel: Option<u8>,
+    shunt_ohm: Option<f64>,
+    shunt_tolerance: Option<f64>,
+    #[serde(default, deserialize_with = "boundary")]
+    boundary: Option<Boundary>,
+    gain: Option<f64>,
+    offset_a: Option<f64>,
+    offset_w: Option<f64>,
+    gain_error: Option<f64>,
+    offset_error_w: Option<f64>,
+    name: Option<String>,
+}
+
+fn usual_bus() -> u8 {
+    USUAL_BUS
+}
+
+fn boundary<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Boundary>, D::Error> {
+    let text = String::deserialize(from)?;
+    let known = || Boundary::ALL.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(", ");
+    let found = Boundary::from_name(&text).map(Some);
+    found.ok_or_else(|| D::Error::custom(format!("unknown boundary `{text}`; known are {}", known())))
+}
+
+impl<'de> Deserialize<'de> for MeterSettings {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+fn checked(table: Table) -> Result<MeterSettings, String> {
+    let Table { chip, bus, address, boundary, name, .. } = table;
+    let (chip_name, channels) = (chip.as_str(), chip.channels());
+    if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        return Err("`name` is empty: leave it out for one made of chip, bus and address".to_owned());
+    }
+    if !chip.addresses().contains(&address) {
+        let (first, last) = (chip.addresses().start().to_owned(), chip.addresses().end().to_owned());
+        return Err(format!("an {chip_name} answers at {first:#04x} to {last:#04x}, not at {address:#04x}"));
+    }
+    let channel = match table.channel {
+        Some(channel) if !(1..=channels).contains(&channel) => {
+            return Err(format!("an {chip_name} has no channel {channel}"));
+        }
+        None if channels > 1 => return Err(format!("an {chip_name} wants `channel = 1` to {channels}")),
+        channel => channel.unwrap_or(1),
+    };
+    let shunt_ohm = match table.shunt_ohm {
+        Some(_) if !chip.has_external_shunt() => {
+            return Err(format!("an {chip_name} has its shunt inside: leave `shunt_ohm` out"));
+        }
+        Some(ohm) if !(1e-5..=10.0).contains(&ohm) => {
+            return Err(format!("shunt_ohm = {ohm} is not between 0.00001 and 10"));
+        }
+        ohm => ohm.unwrap_or(USUAL_SHUNT_OHM),
+    };
+    let (offset_a, offset_w) = (table.offset_a, table.offset_w);
+    if offset_a.is_some() && offset_w.is_some() {
+        return Err("`offset_a` and `offset_w` say the same thing: one of them".into());
+    }
+    let calibration = Calibration {
+        gain: table.gain.unwrap_or(1.0),
+        offset_a: offset_a.unwrap_or(0.0),
+        offset_w: offset_w.unwrap_or(0.0),
+    };
+    if !(0.1..=10.0).contains(&calibration.gain) {
+        return Err(format!("gain = {} is not between 0.1 and 10", calibration.gain));
+    }
+    if !(calibration.offset_a.abs() <= 1.0 && calibration.offset_w.abs() <= 10.0) {
+        return Err("an offset beyond 1 A or 10 W is no calibration".into());
+    }
+    if name.as_ref().is_some_and(String::is_empty) {
+        return Err("`name` is empty".into());
+    }
+    let shunt_tolerance = table.shunt_tolerance.unwrap_or(USUAL_SHUNT_TOLERANCE);
+    let (gain_error, offset_error_w) = (table.gain_error, table.offset_error_w);
+    errors(shunt_tolerance, gain_error, offset_error_w)?;
+    Ok(MeterSettings {
+        chip,
+        bus,
+        address,
+        channel,
+        shunt_ohm,
+        boundary: boundary.unwrap_or(Boundary::Node),
+        shunt_tolerance,
+        calibration,
+        gain_error,
+        offset_error_w,
+        name,
+        boundary_is_given: boundary.is_some(),
+    })
+}
+
+/// Nothing is exact, and a meter that is half wrong is none.
+fn errors(tolerance: f64, gain_error: Option<f64>, offset_w: Option<f64>) -> Result<(), String> {
+    for (key, share) in [("shunt_tolerance", Some(tolerance)), ("gain_error", gain_error)] {
+        if let Some(share) = share.filter(|share| !(1e-6..=0.5).contains(share)) {
+            return Err(format!("{key} = {share} is not between 0.000001 and 0.5; 0.01 is one per cent"));
+        }
+    }
+    match offset_w.filter(|watts| !(0.0..=10.0).contains(watts)) {
+        Some(watts) => Err(format!("offset_error_w = {watts} is not between 0 and 10")),
+        None => Ok(()),
+    }
+}
+
+/// Several channels of one chip are parts of something, unless the configuration says of one what it is.
+fn channels_are_rails(meters: &mut [MeterSettings]) {
+    let places: Vec<_> = meters.iter().map(|meter| (meter.bus, meter.address)).collect();
+    for meter in meters.iter_mut().filter(|meter| !meter.boundary_is_given) {
+        if places.iter().filter(|place| **place == (meter.bus, meter.address)).count() > 1 {
+            meter.boundary = Boundary::Rail;
+        }
+    }
+}
+
+/// All `[[meter]]` tables; no two of them are the same meter.
+pub fn meters<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<MeterSettings>, D::Error> {
+    let mut meters = Vec::<MeterSettings>::deserialize(from)?;
+    channels_are_rails(&mut meters);
+    let mut pairs =
+        meters.iter().enumerate().flat_map(|(at, meter)| meters[..at].iter().map(move |b| (meter, b)));
+    match pairs.find_map(|(a, b)| a.clashes(b)) {
+        Some(clash) => Err(D::Error::custom(clash)),
+        None => Ok(meters),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        #[serde(deserialize_with = "meters")]
+        meter: Vec<MeterSettings>,
+    }
+
+    fn read(text: &str) -> Result<Vec<MeterSettings>, String> {
+        let file = picollect_settings::parse::<File>(text, "agent.toml");
+        file.map(|file| file.meter).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn chip_and_address_are_enough() {
+        let got = &read("[[meter]]\nchip = \"ina219\"\naddress = 0x40\n").unwrap()[0];
+        assert_eq!((got.key().as_str(), got.bus, got.shunt_ohm), ("ina219-1-40", 1, 0.1));
+        assert_eq!((got.boundary, got.calibration), (Boundary::Node, Calibration::default()));
+    }
+
+    #[test]
+    fn channels_boundaries_calibration_and_names_are_read() {
+        let text = "[[meter]]\nchip = \"ina3221\"\naddress = 0x41\nchannel = 2\nboundary = \"enclosure\"\n\
+                    [[meter]]\nchip = \"ina226\"\nbus = 3\naddress = 0x4f\nshunt_ohm = 0.01\ngain = 1.02\n\
+                    offset_a = -0.003\nname = \"rack supply\"\nboundary = \"wall\"\n";
+        let got = read(text).unwrap();
+        assert_eq!((got[0].key().as_str(), got[0].boundary), ("ina3221-1-41-2", Boundary::Enclosure));
+        assert_eq!((got[1].key().as_str(), got[1].calibration.gain), ("rack supply", 1.02));
+    }
+
+    #[test]
+    fn several_channels_of_a_chip_are_rails_and_one_alone_is_the_node() {
+        let channel = |number, rest: &str| {
+            format!("[[meter]]\nchip = \"ina3221\"\naddress = 0x40\nchannel = {number}\n{rest}")
+        };
+        let boundaries =
+            |text: &str| read(text).unwrap().iter().map(|meter| meter.boundary).collect::<Vec<_>>();
+        assert_eq!(boundaries(&channel(1, "")), [Boundary::Node]);
+        let three = channel(1, "boundary = \"node\"\n") + &channel(2, "") + &channel(3, "");
+        assert_eq!(boundaries(&three), [Boundary::Node, Boundary::Rail, Boundary::Rail]);
+    }
+
+    #[test]
+    fn every_mistake_says_where_and_what() {
+        let error = |text: &str| read(&format!("[[meter]]\n{text}")).unwrap_err();
+        let at = |text: &str, start: &str, part: &str| {
+            let got = error(text);
+            assert!(got.starts_with(start) && got.contains(part), "{got}");
+        };
+        at("chip = \"ina218\"\naddress = 0x40", "agent.toml:2:8:", "unknown variant `ina218`");
+        at("chip = \"ina219\"\naddress = 0x20", "agent.toml:1:", "answers at 0x40 to 0x4f, not at 0x20");
+        at("chip = \"ina3221\"\naddress = 0x44\nchannel = 1", "agent.toml:1:", "0x40 to 0x43");
+        at("chip = \"ina3221\"\naddress = 0x40", "agent.toml:1:", "wants `channel = 1` to 3");
+        at("chip = \"ina219\"\naddress = 0x40\nchannel = 2", "agent.toml:1:", "has no channel 2");
+        at("chip = \"ina260\"\naddress = 0x40\nshunt_ohm = 0.1", "agent.toml:1:", "has its shunt inside");
+        at("chip = \"ina219\"\naddress = 0x40\nshunt_ohm = 0", "agent.toml:1:", "not between");
+        at("chip = \"ina219\"\naddress = 0x40\ngain_error = 1", "agent.toml:1:", "gain_error = 1 is not");
+        at("chip = \"ina219\"\naddress = 0x40\noffset_error_w = -1", "agent.toml:1:", "between 0 and 10");
+        at("chip = \"ina219\"\naddress = 0x40\nboundary = \"rack\"", "agent.toml:4:12:", "unknown boundary");
+        at(
+            "chip = \"ina219\"\naddress = 0x40\noffset_a = 0.1\noffset_w = 0.1",
+            "agent.toml:1:",
+            "one of them",
+        );
+        at("chip = \"ina219\"\nadress = 0x40", "agent.toml:3:1:", "did you mean `address`?");
+    }
+
+    #[test]
+    fn two_meters_are_not_the_same() {
+        let one = "[[meter]]\nchip = \"ina219\"\naddress = 0x40\n";
+        assert!(read(&one.repeat(2)).unwrap_err().contains("`ina219-1-40` is there twice"));
+        let other = one.replace("ina219", "ina226");
+        assert!(read(&format!("{one}{other}")).unwrap_err().contains("two different chips at address 0x40"));
+        let named = "name = \"a\"\n";
+        let two = format!("{one}{named}{}{named}", one.replace("0x40", "0x41"));
+        assert!(read(&two).unwrap_err().contains("two meters are called `a`"));
+    }
+}

@@ -1,0 +1,4 @@
+//! One test program, so that everything is linked once.
+
+mod bus_faults;
+mod energy_accuracy;

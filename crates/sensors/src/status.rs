@@ -1,0 +1,34 @@
+//! What the panel, the power model and the log want to know of the last tick.
+
+/// The node in a few figures; each sensor puts in what it knows. `None` is unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Status {
+    /// Temperature of the first thermal zone, °C.
+    pub temp_c: Option<f64>,
+    /// Share of all cores that worked.
+    pub busy: Option<f64>,
+    /// How many cores are online.
+    pub cores: Option<f64>,
+    /// The processor's clock: the real one where it is known, else the requested one.
+    pub clock_hz: Option<f64>,
+    /// Mean power since the tick before, watts.
+    pub watts: Option<f64>,
+    /// Whether the power comes from a model.
+    pub estimated: bool,
+    /// Whether the firmware throttles.
+    pub throttled: Option<bool>,
+    /// Whether the supply voltage is too low.
+    pub under_voltage: Option<bool>,
+}
+
+impl Status {
+    /// Takes what is not known yet from another; power is the meters' and stays.
+    pub fn fill_from(&mut self, other: &Self) {
+        self.temp_c = self.temp_c.or(other.temp_c);
+        self.busy = self.busy.or(other.busy);
+        self.cores = self.cores.or(other.cores);
+        self.clock_hz = self.clock_hz.or(other.clock_hz);
+        self.throttled = self.throttled.or(other.throttled);
+        self.under_voltage = self.under_voltage.or(other.under_voltage);
+    }
+}
