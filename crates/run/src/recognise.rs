@@ -122,7 +122,7 @@ mod tests {
         let text = include_str!("../../../tests/benchmark-outputs/hpl-2.3-ranks-apart.txt");
         // From 21:11:11 on, two hours east of Greenwich.
         let start_ms = 1_713_899_471_000;
-        let time = Stretch { start_ms, end_ms: start_ms + 9_200_000 };
+        let time = TimeRange { start_ms, end_ms: start_ms + 9_200_000 };
         let outputs = [Output { bytes: text.as_bytes().to_vec(), arrivals: None }];
         let result = &Work::Benchmark.results(&outputs, time, End::Exit(0))[0];
         let core = result.core.expect("it is placed");

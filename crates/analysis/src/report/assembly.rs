@@ -22,7 +22,7 @@ pub use cost::per_kwh;
 pub use run::run;
 
 use self::cost::Prices;
-use self::energy::{Metered, Scope};
+use self::energy::{MeteredNodes, Scope};
 use self::node::Seen;
 use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
 use crate::nodes::last_seen;
@@ -41,7 +41,7 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
         known.extend(end.last_seen(&host)?.map(|seen| (host, seen)));
     }
     let names: Vec<String> = known.iter().map(|(host, _)| host.clone()).collect();
-    let part = Metered::of(from, &names, Scope::Cluster, window)?;
+    let part = MeteredNodes::of(from, &names, Scope::Cluster, window)?;
     let mut seen = Vec::new();
     for (host, last_seen) in &known {
         let meter = part.metered.get(host);
@@ -110,7 +110,7 @@ fn at_least(interval_s: f64, resolution_s: Option<f64>) -> f64 {
     interval_s.max(resolution_s.unwrap_or(0.0))
 }
 
-fn cluster(seen: &[Seen], part: Metered) -> Cluster {
+fn cluster(seen: &[Seen], part: MeteredNodes) -> Cluster {
     let count = |state| seen.iter().filter(|seen| seen.node.state == state).count();
     Cluster {
         nodes: seen.len(),
@@ -143,7 +143,7 @@ fn balance(seen: &[Seen]) -> Vec<Outlier> {
 }
 
 /// What the wall has beyond the sum of the nodes, if every node is in that sum.
-fn overhead(part: &Metered) -> Option<Overhead> {
+fn overhead(part: &MeteredNodes) -> Option<Overhead> {
     let inner = part.others.iter().find(|figure| figure.boundary == Some(Boundary::Node))?;
     let all = part.metered.values().filter(|meter| meter.figure.boundary == Boundary::Node).count();
     let (outer_w, nodes_w) = (part.energy.mean_w?, inner.mean_w?);
@@ -171,7 +171,7 @@ fn reference(reference: &picollect_evaluate::references::Reference) -> Reference
 fn between_runs(
     from: &Sources<'_>,
     kept: &[runs::Run],
-    whole: &Metered,
+    whole: &MeteredNodes,
     nodes: &[String],
 ) -> Result<Option<EnergyFigure>> {
     let window = whole.window;
@@ -185,7 +185,7 @@ fn between_runs(
     }
     let (mut rest, mut rest_s) = (whole.covered_energy(), window.seconds());
     for run in runs {
-        let part = Metered::of(from, nodes, Scope::Cluster, run)?;
+        let part = MeteredNodes::of(from, nodes, Scope::Cluster, run)?;
         let energy = if part.boundary() == whole.boundary() {
             part.covered_energy()
         } else {

@@ -69,7 +69,7 @@ pub(super) enum Scope {
 }
 
 /// Some nodes in a part of time.
-pub(super) struct Metered {
+pub(super) struct MeteredNodes {
     pub(super) window: Window,
     /// How far apart the points are that stand for some of its samples.
     pub(super) resolution_s: Option<f64>,
@@ -88,7 +88,7 @@ pub(super) struct Metered {
     pub(super) others: Vec<EnergyFigure>,
 }
 
-impl Metered {
+impl MeteredNodes {
     /// Measures these nodes in a part of time.
     pub(super) fn of(from: &Sources<'_>, nodes: &[String], scope: Scope, window: Window) -> Result<Self> {
         let mut metered = BTreeMap::new();

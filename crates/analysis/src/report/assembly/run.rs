@@ -12,7 +12,7 @@ use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult, RunStatus};
-use super::energy::{Metered, Scope};
+use super::energy::{MeteredNodes, Scope};
 use super::{Moment, Result, methodology, node, provenance, span};
 use crate::request::Sources;
 use crate::runs::{self, Check, Core, End};
@@ -107,11 +107,16 @@ impl<'a> Subject<'a> {
         Ok(Self { from, nodes, scope: Scope::Cluster })
     }
 
-    fn part(&self, window: Window) -> Result<Metered> {
-        Metered::of(self.from, &self.nodes, self.scope, window)
+    fn part(&self, window: Window) -> Result<MeteredNodes> {
+        MeteredNodes::of(self.from, &self.nodes, self.scope, window)
     }
 
-    fn result(&self, kept: &runs::RunResult, core: Option<&Metered>, whole: &Metered) -> Result<RunResult> {
+    fn result(
+        &self,
+        kept: &runs::RunResult,
+        core: Option<&MeteredNodes>,
+        whole: &MeteredNodes,
+    ) -> Result<RunResult> {
         let part = core.unwrap_or(whole);
         // Of a part of HPCC it is not known when it ran, and most of the run was something else.
         let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
@@ -137,7 +142,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Power with what is configured of the supply's loss and of the switch.
-    fn corrected_w(&self, part: &Metered) -> Option<f64> {
+    fn corrected_w(&self, part: &MeteredNodes) -> Option<f64> {
         let config = self.from.config;
         let efficiency = config.supply.efficiency.filter(|_| part.boundary() == Some(Boundary::Node))?;
         let switch_w = config.interconnect.watts.unwrap_or(0.0);
@@ -185,7 +190,7 @@ impl<'a> Subject<'a> {
         Ok(known)
     }
 
-    fn parts(&self, run: &runs::Run, whole: &Metered) -> Vec<RunNode> {
+    fn parts(&self, run: &runs::Run, whole: &MeteredNodes) -> Vec<RunNode> {
         let seconds = whole.window.seconds();
         let part = |host: &String| {
             let share = run.shares.iter().find(|share| share.host == *host);
@@ -200,7 +205,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The result of a load whose work each node counted.
-fn counted(run: &runs::Run, whole: &Metered) -> Option<RunResult> {
+fn counted(run: &runs::Run, whole: &MeteredNodes) -> Option<RunResult> {
     if run.shares.is_empty() {
         return None;
     }
