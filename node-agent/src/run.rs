@@ -39,7 +39,7 @@ use picollect_board::clock::Clock;
 use picollect_board::i2c;
 use picollect_board::identity::{self, Board, digest};
 use picollect_metering::bus::{self, BusMeters};
-use picollect_metering::meter::{PowerMeter, may_be_read};
+use picollect_metering::meter::{PowerMeter, may_measure};
 use picollect_metering::metered::Metered;
 use picollect_metering::power_model::{self, PowerModel, UsualPower};
 use picollect_metering::settings::MeterSettings;
@@ -169,15 +169,14 @@ impl Agent {
         let presses = self.gpio.as_mut().and_then(|gpio| gpio.presses.take());
         let board = &self.sampler.board;
         let mut buses = self.sources.buses(board);
-        let measured = !buses.is_empty() || meters.iter_mut().any(|meter| may_be_read(&mut **meter));
-        let choose = || PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
+        let measured = !buses.is_empty() || meters.iter_mut().any(|meter| may_measure(&mut **meter));
+        let model = PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
             self.panel = self.attach(lcd, presses, &mut buses)?;
         }
-        let model = if measured { None } else { choose() };
         let meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
             .context("cannot start a meter's thread")?;
-        self.sampler.take_over(meters, model, sensors);
+        self.sampler.take_over(meters, model, measured, sensors);
         Ok(())
     }
 
