@@ -7,7 +7,7 @@ use picollect_telemetry::catalogue::{
     PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS, WATTS, WATTS_MAX, WATTS_MIN,
 };
 use picollect_telemetry::line::LineWriter;
-use picollect_telemetry::{Reading, Source, Value};
+use picollect_telemetry::{Boundary, Reading, Source, Value};
 
 use crate::apart::Watched;
 use crate::queue::Counts;
@@ -101,7 +101,8 @@ impl Sampler {
         let model_due = *self.model_due.get_or_insert(now.saturating_add(self.patience));
         for meter in &self.meters {
             let point = meter.take();
-            if point.is_ok_and(|point| point.metered_s > 0.0) {
+            let whole = meter.name.boundary != Boundary::Rail;
+            if whole && point.is_ok_and(|point| point.metered_s > 0.0) {
                 self.model = None;
             }
             power(&mut tick, &meter.name, point);
@@ -220,7 +221,7 @@ mod tests {
 
     impl picollect_metering::meter::PowerMeter for Known {
         fn name(&self) -> MeterName {
-            let (source, boundary) = (Source::Measured, picollect_telemetry::Boundary::Node);
+            let (source, boundary) = (Source::Measured, Boundary::Node);
             MeterName { meter: "known".into(), source, boundary }
         }
 
@@ -262,7 +263,7 @@ mod tests {
 
     impl picollect_metering::meter::PowerMeter for Shows {
         fn name(&self) -> MeterName {
-            let (source, boundary) = (Source::Measured, picollect_telemetry::Boundary::Node);
+            let (source, boundary) = (Source::Measured, Boundary::Node);
             MeterName { meter: "shows".into(), source, boundary }
         }
 
