@@ -99,12 +99,14 @@ impl Sampler {
             self.accuracy_due = now + ACCURACY_PERIOD;
         }
         let model_due = *self.model_due.get_or_insert(now.saturating_add(self.patience));
+        let mut primary = Primary::default();
         for meter in &self.meters {
             let point = meter.take();
             let whole = meter.name.boundary != Boundary::Rail;
             if whole && point.is_ok_and(|point| point.metered_s > 0.0) {
                 self.model = None;
             }
+            primary.consider(&meter.name, point, &mut tick.status);
             power(&mut tick, &meter.name, point);
             if accuracy_is_due {
                 accuracy(&mut tick, &meter.name, &meter.accuracy);
@@ -115,6 +117,7 @@ impl Sampler {
         }
         if let Some(model) = self.model.as_mut().filter(|_| now >= model_due) {
             let point = model.tick(now, tick.status.busy);
+            primary.consider(&model.name, point, &mut tick.status);
             power(&mut tick, &model.name, point);
         }
         self.samples += 1;
@@ -138,6 +141,23 @@ impl Sampler {
                 (&PUSH_FAILURES, delivery.failures.into()),
             ],
         );
+    }
+}
+
+/// The meter whose power is the node's: what is measured before what is estimated, of these the widest boundary,
+/// of equal ones the first; never one rail of several.
+#[derive(Default)]
+struct Primary(Option<(bool, Boundary)>);
+
+impl Primary {
+    fn consider(&mut self, name: &MeterName, point: Reading<EnergyPoint>, status: &mut Status) {
+        let rank = (name.source != Source::Estimated, name.boundary);
+        let Some(power) = point.ok().and_then(|point| point.power) else { return };
+        if name.boundary != Boundary::Rail && self.0.is_none_or(|best| rank > best) {
+            self.0 = Some(rank);
+            status.watts = Some(power.mean_w);
+            status.estimated = name.source == Source::Estimated;
+        }
     }
 }
 
@@ -166,10 +186,6 @@ fn power(tick: &mut Tick<'_>, name: &MeterName, point: Reading<EnergyPoint>) {
         Err(why) => return tick.no_data(&tags, &JOULES, why),
     };
     tick.metered = tick.metered.or(Some((point.since, point.at)));
-    if let (None, Some(power)) = (tick.status.watts, point.power) {
-        tick.status.watts = Some(power.mean_w);
-        tick.status.estimated = name.source == Source::Estimated;
-    }
     // No watts since the last tick are no numbers, and so are left out.
     let none = PowerRange { mean_w: f64::NAN, least_w: f64::NAN, greatest_w: f64::NAN };
     let power = point.power.unwrap_or(none);
@@ -302,6 +318,32 @@ mod tests {
     fn the_model_stands_in_for_a_meter_that_never_measures_and_for_no_other() {
         assert_eq!(model_beside(Err(picollect_telemetry::NoData::Failed), 0..8), [5, 6, 7]);
         assert!(model_beside(Ok(3.0), 0..8).is_empty());
+    }
+
+    #[test]
+    fn the_nodes_power_is_measured_before_estimated_widest_first_and_never_a_rail() {
+        let shown = |meters: &[(Source, Boundary, f64)]| {
+            let (mut primary, mut status) = (Primary::default(), Status::default());
+            for &(source, boundary, mean_w) in meters {
+                let power = Some(PowerRange { mean_w, least_w: mean_w, greatest_w: mean_w });
+                let at = Duration::ZERO;
+                let point = EnergyPoint { at, since: at, joules: 0.0, metered_s: 1.0, power };
+                primary.consider(
+                    &MeterName { meter: String::new(), source, boundary },
+                    Ok(point),
+                    &mut status,
+                );
+            }
+            (status.watts, status.estimated)
+        };
+        let rail = (Source::Measured, Boundary::Rail, 1.0);
+        let (rails, node) =
+            ((Source::Measured, Boundary::SocRails, 2.0), (Source::Measured, Boundary::Node, 3.0));
+        let estimate = (Source::Estimated, Boundary::Node, 4.0);
+        assert_eq!(shown(&[rail, rails, node, estimate]), (Some(3.0), false));
+        assert_eq!(shown(&[estimate, rails]), (Some(2.0), false));
+        assert_eq!(shown(&[rail, estimate]), (Some(4.0), true));
+        assert_eq!(shown(&[rail, rail]), (None, false));
     }
 
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
