@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use picollect_evaluate::Window;
 use picollect_settings::time::now_ms;
-use picollect_store::{Appended, SeriesKey, Store};
+use picollect_store::{Appended, Capabilities, SeriesKey, Store};
 use picollect_telemetry::line::{Precision, decode};
 
 /// A back end under test.
@@ -16,30 +16,14 @@ pub(crate) struct Subject {
     pub(crate) open: Box<dyn Fn() -> Arc<dyn Store>>,
     /// Returns when everything that was acknowledged can be read.
     pub(crate) settle: Box<dyn Fn()>,
-    /// What it can do beyond what all have to.
-    pub(crate) can: Abilities,
+    /// What it says that it can do beyond what all have to. A case holds it to its word.
+    pub(crate) can: Capabilities,
     /// The name of the case, which is part of every measurement.
     case: &'static str,
     /// The time that the case's times are counted from, Unix milliseconds: recent, because engines refuse what
     /// is old.
     base_ms: i64,
     store: Arc<dyn Store>,
-}
-
-/// What some back ends can do and others cannot; `docs/engines.md` is the table.
-#[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own in the table")]
-pub(crate) struct Abilities {
-    /// A second value for the same series and time replaces the first.
-    pub(crate) replaces: bool,
-    /// Floats keep their last bit.
-    pub(crate) every_digit: bool,
-    /// Integers beyond 2^53 keep every digit.
-    pub(crate) wide_integers: bool,
-    /// A value of another type than its series' is refused.
-    pub(crate) refuses_other_types: bool,
-    /// Deletes what is older than asked, at once.
-    pub(crate) deletes: bool,
 }
 
 /// How far the cases' times lie back: longer than any case spans, shorter than any engine's patience.
@@ -49,11 +33,11 @@ impl Subject {
     pub(crate) fn new(
         open: Box<dyn Fn() -> Arc<dyn Store>>,
         settle: Box<dyn Fn()>,
-        can: Abilities,
         case: &'static str,
     ) -> Self {
         let base_ms = (now_ms() - BACK_MS) / 1000 * 1000;
         let store = open();
+        let can = store.capabilities();
         Self { open, settle, can, case, base_ms, store }
     }
 
@@ -108,18 +92,11 @@ pub(crate) fn conforms(subject: impl Fn(&'static str) -> Subject) {
 
 #[test]
 fn the_embedded_store_does_what_every_back_end_has_to() {
-    let can = Abilities {
-        replaces: true,
-        every_digit: true,
-        wide_integers: true,
-        refuses_other_types: true,
-        deletes: true,
-    };
     conforms(|case| {
         let directory = tempfile::tempdir().expect("a temporary directory").keep();
         let open = move || -> Arc<dyn Store> {
             Arc::new(picollect_store::open(&directory).expect("the store opens"))
         };
-        Subject::new(Box::new(open), Box::new(|| {}), can, case)
+        Subject::new(Box::new(open), Box::new(|| {}), case)
     });
 }

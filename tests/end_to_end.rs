@@ -14,6 +14,7 @@ mod engines;
 mod evaluation;
 mod influxdb2;
 mod join;
+mod line_oracle;
 mod query_api;
 mod report_pages;
 mod run;

@@ -152,7 +152,7 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
     ("rppal", &["picollect-agent", "picollect-board", "picollect-emulated-pi"]),
     ("hd44780-driver", &["picollect-lcd"]),
     ("promql-parser", &["picollect-promql"]),
-    ("jiff", &["picollect-agent"]),
+    ("jiff", &["picollect-agent", "picollect-evaluate"]),
     ("pco", &["picollect-store-format"]),
     ("crc32fast", &["picollect-store-format"]),
 ];

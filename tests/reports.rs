@@ -10,6 +10,7 @@ use picollect_analysis::summary::Summaries;
 use picollect_collector::ingest::Ingest;
 use picollect_config::{Config, Keep, Retention};
 use picollect_evaluate::Window;
+use picollect_store::Maintenance as _;
 use picollect_telemetry::line::Precision;
 use {picollect_collector::retention, picollect_query as query, picollect_store as store};
 
@@ -197,7 +198,10 @@ fn the_energy_corpus_rolled_up() {
         let options = ["--data".to_owned(), text(directory.path()).to_owned()];
         for (retention, step_s) in [(minutes, 60.0), (hours, 3600.0)] {
             retention::apply(&store, &retention, start_ms + 20 * 24 * 3_600_000).expect("the store rolls up");
-            assert_eq!(query::resolution_s(&store, trace.window).expect("the store reads"), Some(step_s));
+            assert_eq!(
+                query::resolution_s(&store, trace.window.start_ms, NOW_MS).expect("the store reads"),
+                Some(step_s)
+            );
             assert_reported(&trace, 1e-9, &options);
         }
         let report = stdout(&["report", "--run", &run.id, "--data", &options[1]]);

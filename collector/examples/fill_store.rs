@@ -2,13 +2,13 @@
 //! node, from which a report is made: what `docs/report-cost.md` measures.
 
 use picollect_store as store;
-use picollect_store::Durability;
 use picollect_store::location::{Location, Secrets};
+use picollect_store::{Durability, Maintenance};
 use picollect_telemetry::line::{Precision, decode};
 
 /// Samples that are written at once: an hour of a node at ten seconds.
 const BATCH_STEPS: i64 = 360;
-/// 2026-11-16T00:00:00Z.
+/// Midnight UTC, 16 November 2026.
 const START_MS: i64 = 1_794_787_200_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .collect();
         samples += store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points)?.written;
     }
-    let size = store.size_bytes()?.map(|bytes| format!(", {:.1} MB", bytes as f64 / 1e6));
+    let size = store.maintenance().map(Maintenance::size_bytes).transpose()?;
+    let size = size.map(|bytes| format!(", {:.1} MB", bytes as f64 / 1e6));
     println!("{samples} samples{}", size.unwrap_or_default());
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use picollect_collector::retention;
 use picollect_config::Retention;
 use picollect_evaluate::Window;
-use picollect_store::{Selector, Store as _, open};
+use picollect_store::{Maintenance as _, Selector, Store as _, open};
 
 /// Samples of a node and set in a second.
 const FIELDS: u64 = 12;
@@ -204,7 +204,7 @@ fn ask(directory: &Path, end_ms: i64) -> Result<()> {
         "opened in {:.1} ms, sealed in {:.1} s, {} bytes, {samples} samples, day mean of {count} samples in {:.2} ms ({means:.1})",
         opened.as_secs_f64() * 1e3,
         sealed.as_secs_f64(),
-        store.size_bytes().map_err(Error::other)?.unwrap_or_default(),
+        store.size_bytes().map_err(Error::other)?,
         times[ROUNDS / 2].as_secs_f64() * 1e3,
     );
     Ok(())

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use picollect_evaluate::Window;
-use picollect_evaluate::cluster::{Figure, speaking_for_node};
+use picollect_evaluate::cluster::{Figure, primary_meter};
 use picollect_evaluate::energy::of_epochs;
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
@@ -89,7 +89,7 @@ fn coverage(store: &dyn Store, nodes: &[Node]) -> Result<BTreeMap<String, f64>, 
             ratios.extend(of_meter(store, &meter, node.last_seen_ms)?);
         }
         let figures: Vec<Figure> = ratios.iter().map(|(figure, _)| *figure).collect();
-        let ratio = speaking_for_node(&figures).map(|index| ratios[index].1);
+        let ratio = primary_meter(&figures).map(|index| ratios[index].1);
         all.extend(ratio.map(|ratio| (node.host.clone(), ratio)));
     }
     Ok(all)

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use picollect_telemetry::catalogue::{HOST, JOULES};
 use picollect_telemetry::line::{Batch, Point, Precision};
 
+use picollect_config::Keep;
 use picollect_store::{Appended, Refusal, Store, StoreError};
 
 /// So many refusals are spelled out in an answer; the rest is counted.
@@ -31,7 +32,7 @@ const KEPT_BATCHES: usize = 4;
 pub struct Counters {
     /// Bodies that were taken in.
     pub batches: AtomicU64,
-    /// Their bytes, decompressed.
+    /// Bytes of those bodies, decompressed.
     pub bytes: AtomicU64,
     /// Samples written, the ones that came again included.
     pub samples: AtomicU64,
@@ -58,7 +59,7 @@ pub enum IngestError {
 /// What became of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Samples written.
+    /// Samples in the store now; one that came again counts too.
     pub written: usize,
     /// Lines that could not be read.
     pub bad_lines: usize,
@@ -86,18 +87,27 @@ impl Outcome {
     }
 }
 
-/// The way in.
+/// Takes in what agents push: reads a body, stores what is good, and counts what is not.
 pub struct Ingest {
     store: Arc<dyn Store>,
     counters: Counters,
     touched: Mutex<EarliestPower>,
     spare: Mutex<Vec<Batch>>,
+    /// What is older would be deleted soon, and so is not acknowledged.
+    kept_for: Keep,
 }
 
 impl Ingest {
-    /// Into this store.
+    /// An intake for this store, with all counters at zero.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, counters: Counters::default(), touched: Mutex::default(), spare: Mutex::default() }
+        let (counters, kept_for) = (Counters::default(), Keep::Forever);
+        Self { store, counters, touched: Mutex::default(), spare: Mutex::default(), kept_for }
+    }
+
+    /// The same where everything is deleted after a time.
+    #[must_use]
+    pub fn kept_for(self, kept_for: Keep) -> Self {
+        Self { kept_for, ..self }
     }
 
     /// What has come in since the start.
@@ -153,13 +163,13 @@ impl Ingest {
                 return Err(IngestError::OtherNode { node: node.to_owned(), said });
             }
         }
-        let ahead = without_future(&mut batch.points, now_ms);
+        let outside = without_outside(&mut batch.points, now_ms, self.kept_for);
         let mut appended = match self.store.append(&batch.points) {
             Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
             other => other?,
         };
-        appended.refused_points += ahead.refused_points;
-        appended.refusals.extend(ahead.refusals);
+        appended.refused_points += outside.refused_points;
+        appended.refusals.extend(outside.refusals);
         self.touch(&batch.points);
         let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
@@ -184,18 +194,39 @@ impl Ingest {
     }
 }
 
-/// Takes out what is stamped too far ahead.
-fn without_future(points: &mut Vec<Point>, now_ms: i64) -> Appended {
-    let is_ahead = |point: &Point| point.t_ms > now_ms.saturating_add(MAX_AHEAD_MS);
-    let samples = points.iter().filter(|point| is_ahead(point)).map(|point| point.fields.len()).sum();
+/// Takes out what is stamped outside of the times that are kept.
+fn without_outside(points: &mut Vec<Point>, now_ms: i64, kept_for: Keep) -> Appended {
+    let latest_ms = now_ms.saturating_add(MAX_AHEAD_MS);
+    let mut taken_out = Appended::default();
+    let ahead = "samples of more than a day ahead: set the sender's clock, or name the times' `precision`";
+    take_out(points, |t_ms| t_ms > latest_ms, ahead, &mut taken_out);
+    let before = "samples from before 1970: set the sender's clock, or name the times' `precision`";
+    take_out(points, |t_ms| t_ms < 0, before, &mut taken_out);
+    if let Keep::For(time) = kept_for {
+        let earliest_ms = now_ms.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        let old = format!(
+            "samples older than the retention of {kept_for}: set the sender's clock, or name the times' `precision`"
+        );
+        take_out(points, |t_ms| t_ms < earliest_ms, &old, &mut taken_out);
+    }
+    taken_out
+}
+
+fn take_out(
+    points: &mut Vec<Point>,
+    is_outside: impl Fn(i64) -> bool,
+    reason: &str,
+    taken_out: &mut Appended,
+) {
+    let outside = points.iter().filter(|point| is_outside(point.t_ms));
+    let samples = outside.map(|point| point.fields.len()).sum();
     if samples == 0 {
-        return Appended::default();
+        return;
     }
     let before = points.len();
-    points.retain(|point| !is_ahead(point));
-    let reason = "samples of more than a day ahead: set the sender's clock, or name the times' `precision`";
-    let refusals = vec![Refusal { samples, reason: reason.to_owned() }];
-    Appended { refusals, refused_points: before - points.len(), ..Appended::default() }
+    points.retain(|point| !is_outside(point.t_ms));
+    taken_out.refused_points += before - points.len();
+    taken_out.refusals.push(Refusal { samples, reason: reason.to_owned() });
 }
 
 /// What an engine refuses whole is counted like what it refuses of a batch: the sender must not try again for ever.
@@ -234,6 +265,20 @@ mod tests {
             "{}",
             outcome.message()
         );
+    }
+
+    #[test]
+    fn what_is_older_than_the_retention_or_than_1970_is_refused_and_the_rest_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(picollect_store::open(directory.path()).unwrap());
+        let ingest = Ingest::new(store).kept_for(Keep::For(std::time::Duration::from_secs(86_400)));
+        let body = b"m f=1 1000000\nm f=1 913600\nm f=1,g=2 913599\nm f=1 1\nm f=1 -1\n";
+        let outcome = ingest.body(body, Precision::Seconds, 1_000_000_000, None).unwrap();
+        assert_eq!((outcome.written, outcome.refused_fields, outcome.refused_lines), (2, 4, 3));
+        let message = outcome.message();
+        assert!(message.contains("older than the retention of 1day: set the sender's clock"), "{message}");
+        assert!(message.contains("samples from before 1970"), "{message}");
+        assert_eq!(ingest.counters().refused.load(Ordering::Relaxed), 4);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use picollect_store::StoreError;
+use picollect_store::{Maintenance, StoreError};
 use picollect_telemetry::catalogue::{
     INGEST_BATCHES, INGEST_BYTES, INGEST_REFUSED, INGEST_SAMPLES, Metric, STORE_SIZE,
 };
@@ -19,6 +19,7 @@ pub(crate) fn own_metrics(collector: &Collector) -> Result<Vec<(&'static Metric,
         (&INGEST_SAMPLES, value(&counters.samples)),
         (&INGEST_REFUSED, value(&counters.refused)),
     ];
-    all.extend(collector.store.size_bytes()?.map(|bytes| (&STORE_SIZE, bytes)));
+    let size = collector.store.maintenance().map(Maintenance::size_bytes).transpose()?;
+    all.extend(size.map(|bytes| (&STORE_SIZE, bytes)));
     Ok(all)
 }

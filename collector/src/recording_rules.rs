@@ -24,7 +24,7 @@ use crate::ingest::EarliestPower;
 use crate::own_metrics::own_metrics;
 use picollect_analysis::request::{RequestError, Sources};
 use picollect_settings::time::now_ms;
-use picollect_store::{StoreError, remembering};
+use picollect_store::{StoreError, cached};
 
 /// Often enough that a minute is published soon after it is over.
 const EVERY: Duration = Duration::from_secs(10);
@@ -99,7 +99,7 @@ impl Recorder {
             *earliest = t_ms.min(*earliest);
         }
         let (mut minutes, mut results) = (self.minutes.clone(), self.results.clone());
-        let mut points = remembering(collector.store.as_ref(), |store| {
+        let mut points = cached(collector.store.as_ref(), |store| {
             let from = Sources { store, config: &collector.config, now_ms };
             let mut points = minutes.new_points(&from, &self.touched)?;
             points.extend(results.new_points(&from, last)?);

@@ -16,7 +16,7 @@ use picollect_analysis::runs;
 use picollect_config::{Keep, Retention};
 use picollect_query::resolution_s;
 use picollect_settings::time::{millis, now_ms, rfc3339};
-use picollect_store::{EmbeddedStore, Resolution, Store as _, StoreError};
+use picollect_store::{Maintenance, Resolution, Store, StoreError};
 
 /// Old data is looked for so often.
 const CHECK: Duration = Duration::from_secs(3600);
@@ -24,12 +24,16 @@ const CHECK: Duration = Duration::from_secs(3600);
 const YOUNG_MS: i64 = 24 * 3_600_000;
 const MIB: u64 = 1024 * 1024;
 
-/// Does it now and every hour until the task is ended.
-pub fn start(store: Arc<EmbeddedStore>, retention: Retention) -> JoinHandle<()> {
+/// Does it now and every hour until the task is ended; does nothing for a store that looks after itself.
+pub fn start(store: Arc<dyn Store>, retention: Retention) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
-            let shared = Arc::clone(&store);
-            match task::spawn_blocking(move || apply(&shared, &retention, now_ms())).await {
+            let store = Arc::clone(&store);
+            let once = move || match store.maintenance() {
+                Some(store) => apply(store, &retention, now_ms()),
+                None => Ok(()),
+            };
+            match task::spawn_blocking(once).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::error!("cannot roll up or delete old data: {:#}", anyhow::Error::from(error));
@@ -41,15 +45,15 @@ pub fn start(store: Arc<EmbeddedStore>, retention: Retention) -> JoinHandle<()> 
     })
 }
 
-/// Does it once.
-pub fn apply(store: &EmbeddedStore, retention: &Retention, now_ms: i64) -> Result<(), StoreError> {
+/// Downsamples and deletes at once what is too old or has no room. Fails if the store does; what was done stays done.
+pub fn apply(store: &dyn Maintenance, retention: &Retention, now_ms: i64) -> Result<(), StoreError> {
     let old = |keep| match keep {
         Keep::For(time) => Some(now_ms.saturating_sub(millis(time))),
         Keep::Forever => None,
     };
     for (to, keep) in [(Resolution::Minute, retention.raw), (Resolution::Hour, retention.minutes)] {
         if let Some(until_ms) = old(keep) {
-            let samples = roll_up(store, to, until_ms)?;
+            let samples = downsample(store, to, until_ms)?;
             if samples > 0 {
                 tracing::info!(samples, step_s = to.step_ms() / 1000, "rolled up what is old");
             }
@@ -67,17 +71,17 @@ pub fn apply(store: &EmbeddedStore, retention: &Retention, now_ms: i64) -> Resul
     mark(store)
 }
 
-/// Rolls up, with counters exact where runs begin and end.
-fn roll_up(store: &EmbeddedStore, to: Resolution, until_ms: i64) -> Result<u64, StoreError> {
+/// Downsamples, with counters exact where runs begin and end.
+fn downsample(store: &dyn Maintenance, to: Resolution, until_ms: i64) -> Result<u64, StoreError> {
     let oldest_ms = store.oldest_finer(to)?;
     if oldest_ms.is_none_or(|oldest_ms| oldest_ms > to.last_page_end_ms(until_ms)) {
         return Ok(0);
     }
-    store.roll_up(to, until_ms, &edges_of_runs(store)?)
+    store.downsample(to, until_ms, &edges_of_runs(store)?)
 }
 
 /// When runs, the idle time before them and their core phases begin and end, in order.
-fn edges_of_runs(store: &EmbeddedStore) -> Result<Vec<i64>, StoreError> {
+fn edges_of_runs(store: &dyn Maintenance) -> Result<Vec<i64>, StoreError> {
     let ever = Window { start_ms: 0, end_ms: i64::MAX };
     let mut edges = Vec::new();
     for run in runs::ended_in(store, ever)? {
@@ -90,9 +94,9 @@ fn edges_of_runs(store: &EmbeddedStore) -> Result<Vec<i64>, StoreError> {
     Ok(edges)
 }
 
-/// While more is in use than may be: rolls up the oldest samples before their time, then the oldest points a minute,
+/// While more is in use than may be: downsamples the oldest samples before their time, then the oldest points a minute,
 /// and deletes the oldest points an hour last.
-fn make_room(store: &EmbeddedStore, max_mib: u64, now_ms: i64) -> Result<(), StoreError> {
+fn make_room(store: &dyn Maintenance, max_mib: u64, now_ms: i64) -> Result<(), StoreError> {
     let mut used = store.used_bytes()?;
     if used <= max_mib * MIB {
         return Ok(());
@@ -116,7 +120,7 @@ fn make_room(store: &EmbeddedStore, max_mib: u64, now_ms: i64) -> Result<(), Sto
 
 /// Makes the oldest page of what is finest coarser, or deletes it; says what was done, or `None` if all is young.
 fn give_up_oldest(
-    store: &EmbeddedStore,
+    store: &dyn Maintenance,
     edges_of_runs: &[i64],
     now_ms: i64,
 ) -> Result<Option<String>, StoreError> {
@@ -127,7 +131,7 @@ fn give_up_oldest(
     };
     for to in Resolution::ALL {
         if let Some(end_ms) = oldest_page_end_ms(store.oldest_finer(to)?, to) {
-            store.roll_up(to, end_ms, edges_of_runs)?;
+            store.downsample(to, end_ms, edges_of_runs)?;
             let step_s = to.step_ms() / 1000;
             return Ok(Some(format!("up to {} it has a point in {step_s} s now", rfc3339(end_ms))));
         }
@@ -138,13 +142,12 @@ fn give_up_oldest(
 }
 
 /// Says up to when what is stored is coarser, if nobody has.
-fn mark(store: &EmbeddedStore) -> Result<(), StoreError> {
+fn mark(store: &dyn Maintenance) -> Result<(), StoreError> {
     for resolution in Resolution::ALL {
         let Some(last_ms) = store.last_of(resolution)? else { continue };
         let step_s = resolution.step_ms() as f64 / 1000.0;
         let end_ms = resolution.page_end_ms(last_ms);
-        let moment = Window { start_ms: end_ms - 1, end_ms };
-        if resolution_s(store, moment)?.is_none_or(|known| known < step_s) {
+        if resolution_s(store, end_ms - 1, end_ms)?.is_none_or(|known| known < step_s) {
             let mut writer = LineWriter::new(&[]);
             writer.point(end_ms, &[], &[(&RESOLUTION, step_s.into())]);
             store.append(&decode(&writer.take().0, Precision::Nanoseconds, end_ms).points)?;
@@ -161,7 +164,7 @@ mod tests {
     use super::*;
     use picollect_config::QueryConfig;
     use picollect_query::prometheus_api::evaluate;
-    use picollect_store::{Selector, open};
+    use picollect_store::{EmbeddedStore, Selector, open};
 
     const DAY_MS: i64 = 24 * 3_600_000;
     const NOW_MS: i64 = 400 * DAY_MS + 5;
@@ -182,7 +185,7 @@ mod tests {
 
     fn resolution(store: &EmbeddedStore, days_ago: i64) -> Option<f64> {
         let t_ms = NOW_MS - days_ago * DAY_MS;
-        resolution_s(store, Window { start_ms: t_ms, end_ms: t_ms + DAY_MS / 4 }).unwrap()
+        resolution_s(store, t_ms, NOW_MS).unwrap()
     }
 
     #[test]
@@ -207,7 +210,8 @@ mod tests {
         let t_ms = NOW_MS - 390 * DAY_MS + 10 * 3_600_000 - 60_000;
         let ask = || {
             let query = Query::parse("m_f").unwrap();
-            evaluate(&store, QueryConfig::default(), t_ms, |context| query.instant(context, t_ms)).unwrap()
+            evaluate(&store, QueryConfig::default(), (t_ms, NOW_MS), |context| query.instant(context, t_ms))
+                .unwrap()
         };
         let Answer::Vector(before) = ask() else { panic!("no vector") };
         assert_eq!(before[0].samples[0].value, 1198.0);

@@ -25,19 +25,18 @@ use crate::tokens::Tokens;
 use crate::wall::poll::Polling;
 use crate::web::router;
 use picollect_config::data_dir::{self, Lock};
-use picollect_config::place::{Opened, Place};
+use picollect_config::store_spec::StoreSpec;
 use picollect_config::{Config, Retention};
-use picollect_store::StoreError;
 
 /// How to serve, beside what and where.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// How long the embedded store keeps what.
     pub retention: Retention,
-    /// Serve https.
+    /// Where the certificate for https comes from; `None` serves plain http.
     pub tls: Option<Tls>,
     /// Where samples lie; `None` is the embedded store in the data directory.
-    pub place: Option<Place>,
+    pub store: Option<StoreSpec>,
     /// Meters at the wall to ask meanwhile, and what reports have to know.
     pub config: Config,
 }
@@ -45,7 +44,7 @@ pub struct Options {
 /// Where https' certificate comes from.
 #[derive(Debug, Clone)]
 pub enum Tls {
-    /// From files.
+    /// The operator's own, which are read once at the start.
     Files {
         /// PEM: the certificate and its chain.
         certificate: PathBuf,
@@ -62,9 +61,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A collector that runs in this process.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// Where it listens, with the port that was chosen if it was asked for any.
     pub address: SocketAddr,
-    /// `http` or `https`.
+    /// `http` or `https`, as its address begins.
     pub scheme: &'static str,
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
@@ -98,14 +97,15 @@ impl Server {
 /// Opens the store in `data` and listens; port 0 is any free port.
 pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
-    let place = options.place.clone().unwrap_or_else(|| Place::in_directory(data));
+    let spec = options.store.clone().unwrap_or_else(|| StoreSpec::in_directory(data));
     let config = options.config.clone();
     let tokens = config.tokens.clone().map_or_else(|| Tokens::of(data), Tokens::at);
-    let opened = tokio::task::spawn_blocking(move || {
-        let Opened { store, embedded } = place.open_either()?;
-        Ok::<_, StoreError>((Collector::new(store, tokens, config)?, embedded))
-    });
-    let (mut collector, embedded) = opened.await??;
+    let opened = tokio::task::spawn_blocking(move || Collector::new(spec.open()?, tokens, config));
+    let mut collector = opened.await??;
+    // An engine has a retention of its own, and says itself what is too old for it.
+    if collector.store.maintenance().is_some() {
+        collector.ingest = collector.ingest.kept_for(options.retention.hours);
+    }
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let (address, listener) = (listener.local_addr()?, listener.into_std()?);
     let tls = match &options.tls {
@@ -130,7 +130,8 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         let server = axum_server::from_tcp(listener)?.handle(task_handle);
         tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
     };
-    let retention = embedded.map(|embedded| retention::start(embedded, options.retention));
+    let retained = collector.store.maintenance().map(|_| Arc::clone(&collector.store));
+    let retention = retained.map(|store| retention::start(store, options.retention));
     let polling =
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
     let watching =

@@ -6,7 +6,7 @@ use picollect_analysis::request::{RequestError, Sources};
 use picollect_analysis::summary::Summaries;
 use picollect_config::Config;
 use picollect_settings::time::now_ms;
-use picollect_store::{Store, StoreError, remembering};
+use picollect_store::{Store, StoreError, cached};
 use picollect_telemetry::summary::Summary;
 use tokio::sync::Semaphore;
 
@@ -19,13 +19,13 @@ const MAX_BODIES: usize = 8;
 const MAX_QUERIES: usize = 2;
 /// What everything in a collector shares: the store, the way in, the tokens and the configuration.
 pub struct Collector {
-    /// Where samples lie.
+    /// The open store; recording rules and wall meters write to it too.
     pub store: Arc<dyn Store>,
-    /// The way in.
+    /// What agents push goes through this, so that it is counted.
     pub ingest: Ingest,
     /// Who may do what.
     pub tokens: Tokens,
-    /// What is configured.
+    /// The configuration as it was at the start.
     pub config: Config,
     /// PEM: who signed the collector's certificate, where it made that itself.
     pub authority: Option<String>,
@@ -62,8 +62,6 @@ impl Collector {
     /// The cluster now, in a few figures.
     pub fn summary(&self) -> Result<Summary, RequestError> {
         let config = &self.config;
-        remembering(self.store.as_ref(), |store| {
-            self.summaries.at(&Sources { store, config, now_ms: now_ms() })
-        })
+        cached(self.store.as_ref(), |store| self.summaries.at(&Sources { store, config, now_ms: now_ms() }))
     }
 }

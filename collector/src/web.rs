@@ -31,14 +31,14 @@ use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, Runs
 use picollect_analysis::scaling::ScalingRequest;
 use picollect_query::prometheus_api::{Format, last_samples};
 use picollect_settings::time::now_ms;
-use picollect_store::{StoreError, remembering};
+use picollect_store::{StoreError, cached};
 
 /// Largest body of a node that joins: a code and a name.
 const MAX_JOIN_BYTES: usize = 4096;
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 
-/// All routes.
+/// Every path of the collector, and the answer to any other.
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/api/v2/write", post(write::write))
@@ -210,7 +210,7 @@ async fn answer<Q: Request>(
     let format = request.format();
     let answered = tokio::task::spawn_blocking(move || {
         let Collector { store, config, .. } = collector.as_ref();
-        remembering(store.as_ref(), |store| answered(&request, &Sources { store, config, now_ms: now_ms() }))
+        cached(store.as_ref(), |store| answered(&request, &Sources { store, config, now_ms: now_ms() }))
     });
     let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
     let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
@@ -285,7 +285,7 @@ fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyho
         let (family, help) = (format.family(&name), metric.help);
         text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");
     }
-    let last = remembering(collector.store.as_ref(), |store| {
+    let last = cached(collector.store.as_ref(), |store| {
         let nodes = nodes::metrics_text(&nodes::observe(store, now_ms())?);
         let samples = if nodes_too { last_samples(store, now_ms(), format)? } else { String::new() };
         Ok::<_, anyhow::Error>(nodes + &samples)

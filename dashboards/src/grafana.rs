@@ -18,9 +18,9 @@ const INPUT: &str = "DS_PICOLLECT";
 /// Which database is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
-    /// In PromQL.
+    /// Prometheus, or what speaks PromQL like it.
     Prometheus,
-    /// In Flux.
+    /// InfluxDB 2, asked in Flux.
     Flux,
 }
 

@@ -24,7 +24,7 @@ use provisioning::{INFLUXDB_UID, PROMETHEUS_UID};
 pub struct File {
     /// Its path, from `dashboards/` on.
     pub path: String,
-    /// Its whole text.
+    /// What the file has to hold, byte by byte.
     pub text: String,
 }
 

@@ -13,7 +13,7 @@ const NO_SAMPLES: &str = "no samples in this time";
 pub(crate) enum Shape {
     /// One figure for each series.
     Stat,
-    /// Lines over time.
+    /// A curve for each series over time.
     Lines,
     /// Bars over time, one for each step.
     Bars,

@@ -23,9 +23,9 @@ pub(crate) enum Make {
     Greatest,
     /// Each sample as it is: of what is stored once a minute.
     Each,
-    /// Growth per second.
+    /// How much a counter grows per second.
     Rate,
-    /// The last sample.
+    /// The newest sample, as an instant query finds it.
     Last,
     /// The last one of the whole time that is shown.
     LastOfAll,

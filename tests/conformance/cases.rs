@@ -73,11 +73,11 @@ fn every_type_comes_back_as_it_was(store: &Subject) {
     assert_eq!((get("d"), get("h")), (Value::Bool(true), Value::Bool(false)));
     assert_eq!(get("e"), Value::Text("text".into()));
     assert_eq!((get("g"), get("i")), (Value::Float(3.0), Value::Float(0.0)));
-    if store.can.every_digit {
+    if store.can.keeps_every_digit {
         store.append("@m y=0.30000000000000004,z=5e-324 1");
         assert_eq!((get("y"), get("z")), (Value::Float(0.300_000_000_000_000_04), Value::Float(5e-324)));
     }
-    if store.can.wide_integers {
+    if store.can.keeps_wide_integers {
         store.append("@m w=18446744073709551615u,x=-9223372036854775807i 1");
         assert_eq!(get("w"), Value::UInt(u64::MAX));
         assert_eq!(get("x"), Value::Int(-i64::MAX));
@@ -244,9 +244,9 @@ fn a_store_that_is_opened_again_has_its_data_and_its_identity(store: &Subject) {
     assert_eq!(other.identity().unwrap(), identity);
     let window = store.window(0, 9999);
     assert_eq!(other.read(&store.key("m", "f", &[]), window, 0).unwrap().len(), 1);
-    if store.can.deletes {
+    if let Some(maintenance) = store.store.maintenance() {
         store.append("@old f=1 500\n@m f=2 2000");
-        assert_eq!(store.store.delete_before(store.base_ms + 1500).unwrap(), 2);
+        assert_eq!(maintenance.delete_before(store.base_ms + 1500).unwrap(), 2);
         assert_eq!(store.times(&store.key("m", "f", &[]), 0, 9999, 0), [2000]);
         let old = store.name("old");
         let selector = Selector { measurement: Some(&old), ..Selector::default() };

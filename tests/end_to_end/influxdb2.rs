@@ -15,19 +15,10 @@ use picollect_telemetry::Value;
 use picollect_telemetry::catalogue::SAMPLES;
 use picollect_telemetry::line::{Point, Precision, decode};
 
-use crate::conformance::{Abilities, Subject, conforms};
+use crate::conformance::{Subject, conforms};
 use crate::corpus::energy_corpus;
 use crate::influxd::Influxd;
 use crate::process::{Collector, eventually, run, stdout};
-
-/// It is InfluxDB's protocol that we speak: only deletion is left to the bucket's retention.
-const CAN: Abilities = Abilities {
-    replaces: true,
-    every_digit: true,
-    wide_integers: true,
-    refuses_other_types: true,
-    deletes: false,
-};
 
 fn open_with(location: &str, token: &str) -> Arc<dyn Store> {
     let secrets = Secrets { token: Some(token.to_owned()), ..Secrets::default() };
@@ -63,7 +54,7 @@ fn influxdb_2_does_what_every_back_end_has_to() {
     let location = engine.location();
     conforms(|case| {
         let location = location.clone();
-        Subject::new(Box::new(move || open(&location)), Box::new(|| {}), CAN, case)
+        Subject::new(Box::new(move || open(&location)), Box::new(|| {}), case)
     });
 }
 

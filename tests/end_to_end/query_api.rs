@@ -89,13 +89,19 @@ fn what_cannot_be_answered_is_said_in_prometheus_form() {
         (status, &answer["status"], &answer["errorType"]),
         (401, &json!("error"), &json!("unauthorized"))
     );
-    let (status, answer) = get(&collector, "/api/v1/query?query=1%2Bsqrt(x)", &token);
+    let (status, answer) = get(&collector, "/api/v1/query?query=1%2Binfo(x)", &token);
     assert_eq!((status, &answer["errorType"]), (400, &json!("bad_data")));
-    assert_eq!(answer["error"], "1:3: the function `sqrt` is not supported here");
+    assert_eq!(answer["error"], "1:3: the function `info` is not supported here");
     let (status, answer) = get(&collector, "/api/v1/query_range?query=up&start=0&end=600&step=10s", &token);
     assert_eq!(status, 400);
     assert!(answer["error"].as_str().expect("a text").contains("61 steps, the most is 10"), "{answer}");
-    for path in ["query", "query_range?query=1&start=0&step=1", "series", "query?query=1&time=noon"] {
+    for path in [
+        "query",
+        "query_range?query=1&start=0&step=1",
+        "series",
+        "query?query=1&time=noon",
+        "query?query=1&limit=-1",
+    ] {
         let (status, answer) = get(&collector, &format!("/api/v1/{path}"), &token);
         assert_eq!((status, &answer["errorType"]), (400, &json!("bad_data")), "{path}");
     }
@@ -129,8 +135,56 @@ fn grafana_finds_names_labels_values_and_their_meaning() {
     );
     assert!(data("status/buildinfo")["version"].as_str().expect("a version").starts_with("3."));
     assert_eq!(data("query?query=1%2B1")["result"][1], "2");
+    let rules = data("rules")["groups"][0]["rules"].as_array().map(Vec::len);
+    assert!(rules.is_some_and(|count| count > 0));
+    assert_eq!(data("alerts"), json!({ "alerts": [] }));
+    assert_eq!(data("format_query?query=1%2B1"), "1 + 1");
+    assert_eq!(data("query_exemplars?query=up&start=0&end=1"), json!([]));
     let answer = ask(&collector.url, Some(&token), "picollect_power_watts * 2", When::Instant(START_MS));
     assert!(!answer.expect("an answer to a form").is_empty());
+}
+
+#[test]
+fn a_limit_cuts_off_and_says_so_and_what_a_query_took_is_told_on_demand() {
+    let collector = Collector::start();
+    let lines = ["a", "b", "c"].map(|host| format!("thermal,host={host},zone=0 temp_c=50 {START_MS}"));
+    let batch = decode(lines.join("\n").as_bytes(), Precision::Milliseconds, 0).points;
+    collector.store().append(&batch).expect("the store takes them");
+    let token = token(&collector);
+    let ask = |path: &str| get(&collector, &format!("/api/v1/{path}"), &token);
+    let at = START_MS / 1000;
+    let raw = "picollect_thermal_temp_c%7Bhost=~%60%5Cw%60%7D";
+    let (_, all) = ask(&format!("query?query={raw}&time={at}"));
+    assert_eq!((all["data"]["result"].as_array().map(Vec::len), &all["warnings"]), (Some(3), &Json::Null));
+    let truncated = json!(["results truncated due to limit"]);
+    for path in [
+        format!("query?query={raw}&time={at}"),
+        format!("query_range?query={raw}&start={at}&end={at}&step=1"),
+    ] {
+        let (status, two) = ask(&format!("{path}&limit=2&stats=all"));
+        assert_eq!((status, two["data"]["result"].as_array().map(Vec::len)), (200, Some(2)), "{path}");
+        assert_eq!(two["warnings"], truncated, "{path}");
+        assert_eq!(two["data"]["stats"]["samples"]["totalQueryableSamples"], 3, "{path}");
+    }
+    for path in ["series?match[]=picollect_thermal_temp_c", "labels?a=b", "label/host/values?a=b"] {
+        let (status, two) = ask(&format!("{path}&limit=2"));
+        assert_eq!((status, two["data"].as_array().map(Vec::len)), (200, Some(2)), "{path}");
+        assert_eq!(two["warnings"], truncated, "{path}");
+    }
+    let (_, noted) = ask(&format!("query?query=rate(picollect_thermal_temp_c%5B5m%5D)&time={at}"));
+    assert_eq!(noted["infos"], Json::Null, "one sample has no rate");
+    let (_, noted) = ask("query?query=quantile(2,vector(1))");
+    assert_eq!(noted["warnings"], json!(["PromQL warning: quantile value should be between 0 and 1, got 2"]));
+}
+
+#[test]
+fn as_many_points_as_prometheus_allows_are_answered() {
+    let collector = Collector::start();
+    let token = token(&collector);
+    let status = |end: u32| {
+        get(&collector, &format!("/api/v1/query_range?query=vector(1)&start=0&end={end}&step=1"), &token).0
+    };
+    assert_eq!((status(11_000), status(11_001)), (200, 400));
 }
 
 #[test]

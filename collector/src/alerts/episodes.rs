@@ -178,7 +178,13 @@ mod tests {
     }
 
     fn active(host: &str, state: State) -> Active {
-        Active { rule: rule(), labels: vec![("host".to_owned(), host.to_owned())], value: 1.0, state }
+        Active {
+            rule: rule(),
+            labels: vec![("host".to_owned(), host.to_owned())],
+            value: 1.0,
+            state,
+            since_ms: 0,
+        }
     }
 
     fn title(episodes: &Episodes, receiver: &str) -> Option<String> {

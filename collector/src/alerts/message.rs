@@ -17,7 +17,6 @@ const NAMED_IN_TITLE: usize = 3;
 /// One episode as it is told.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Notification {
-    /// The rule's name.
     pub(super) name: &'static str,
     pub(super) severity: &'static str,
     pub(super) summary: String,
@@ -25,7 +24,7 @@ pub(super) struct Notification {
     pub(super) runbook: String,
     /// What it is about.
     pub(super) labels: Vec<(String, String)>,
-    /// Unix milliseconds.
+    /// When it began, Unix milliseconds.
     pub(super) starts_ms: i64,
     /// Unix milliseconds; `None` while it lasts.
     pub(super) ends_ms: Option<i64>,

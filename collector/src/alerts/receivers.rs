@@ -15,7 +15,7 @@ use picollect_settings::time::now_ms;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A receiver that fails is asked again after so long, then after twice as long, and so on
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// up to this.
+/// but never after longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// Why a message did not arrive.
@@ -45,7 +45,7 @@ enum Way {
 pub(super) struct Receiver {
     way: Way,
     failures: u32,
-    /// Not before this.
+    /// The next try, after a failure; `None` while it takes what it is sent.
     next: Option<Instant>,
 }
 

@@ -18,7 +18,7 @@ use picollect_analysis::alerts::active;
 use picollect_config::{AlertsConfig, Config, QueryConfig};
 use picollect_evaluate::alert_rules::{RULES, Rule};
 use picollect_settings::time::{millis, now_ms};
-use picollect_store::{Store, remembering};
+use picollect_store::{Store, cached};
 
 /// Before the first look the agents get so many intervals to deliver what waits for a collector that was away: as usual 30 s,
 /// twice the longest pause of an agent. Without it, what still is so would look as if it were over.
@@ -107,7 +107,7 @@ impl Watch {
     }
 
     fn say_health(&mut self, now_ms: i64) -> anyhow::Result<()> {
-        let points = remembering(self.store.as_ref(), |store| self.health.points(store, now_ms))?;
+        let points = cached(self.store.as_ref(), |store| self.health.points(store, now_ms))?;
         let appended = self.store.append(&points)?;
         for reason in appended.reasons() {
             tracing::debug!("the store refuses what the collector says of the nodes: {reason}");

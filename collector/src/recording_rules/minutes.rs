@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use picollect_evaluate::Window;
-use picollect_evaluate::cluster::{Figure, speaking_for_node};
+use picollect_evaluate::cluster::{Figure, primary_meter};
 use picollect_evaluate::cost::{PerKwh, charge};
 use picollect_evaluate::energy::Energy;
 use picollect_telemetry::catalogue::{
@@ -248,7 +248,7 @@ fn points_of(
         found.extend(energy.map(|energy| (meter, Figure { source, boundary, energy })));
     }
     let figures: Vec<Figure> = found.iter().map(|(_, figure)| *figure).collect();
-    let speaking = speaking_for_node(&figures);
+    let speaking = primary_meter(&figures);
     let mut points = Vec::new();
     for (index, (meter, figure)) in found.iter().enumerate() {
         let speaks = !is_node || speaking == Some(index);
@@ -319,7 +319,7 @@ mod tests {
     use picollect_store::{EmbeddedStore, open};
     use picollect_telemetry::line::{Precision, decode};
 
-    /// A whole minute.
+    /// The beginning of a whole minute.
     const START_MS: i64 = 1_795_392_000_000;
 
     fn store() -> (tempfile::TempDir, EmbeddedStore) {

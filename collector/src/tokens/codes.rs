@@ -108,7 +108,7 @@ impl Codes {
     }
 }
 
-/// Unix milliseconds.
+/// When the code ends, Unix milliseconds; `None` if its file is gone or garbled.
 fn valid_until(path: &Path) -> Option<i64> {
     fs::read_to_string(path).ok()?.parse().ok()
 }

@@ -11,7 +11,7 @@ use picollect_config::{WallKind, WallMeter};
 /// What a device shows at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
-    /// Active power, watts.
+    /// Active power as the device says it, W.
     pub watts: f64,
     /// Its energy counter, in joules since whenever it began; `None` if it has none.
     pub counter_j: Option<f64>,
@@ -64,7 +64,7 @@ impl Device {
         Self { meter, client: Client::default() }
     }
 
-    /// Its configuration.
+    /// The meter as it is configured.
     pub fn meter(&self) -> &WallMeter {
         &self.meter
     }

@@ -23,9 +23,9 @@ const MAX_CLOCK_STEP_MS: i64 = 1000;
 pub struct Moment {
     /// Time on a clock that is never set.
     pub at: Duration,
-    /// Unix time, milliseconds.
+    /// The same moment in Unix milliseconds, which a clock that is set may move.
     pub t_ms: i64,
-    /// What was read.
+    /// Power and counter at that moment.
     pub reading: Reading,
 }
 

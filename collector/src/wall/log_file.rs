@@ -19,9 +19,9 @@ pub enum LogError {
     /// Without its columns the log says nothing.
     #[error("line {line}: {why}")]
     Columns {
-        /// Line, from 1.
+        /// Its number in the file, from 1.
         line: u64,
-        /// What is wrong.
+        /// What the header lacks, or that there has to be one.
         why: ColumnsError,
     },
 }
@@ -30,7 +30,7 @@ pub enum LogError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct BadLine {
-    /// Line, from 1.
+    /// Its number in the file, from 1.
     pub line: u64,
     /// What is wrong with it.
     pub why: String,
@@ -46,7 +46,7 @@ pub struct LogReader<R> {
 }
 
 impl<R: BufRead> LogReader<R> {
-    /// From the beginning.
+    /// Reads from the beginning of the input, where a header may stand.
     pub fn new(input: R) -> Self {
         Self { input, line: 0, buffer: Vec::new(), columns: None }
     }

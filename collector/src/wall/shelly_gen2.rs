@@ -22,7 +22,7 @@ pub fn address(base: &str, component: RpcComponent, channel: u8) -> String {
     format!("{base}/rpc/{component}.GetStatus?id={channel}")
 }
 
-/// The component's reading.
+/// What the component's status says. Fails if it reports an error of its meter or has no power.
 pub fn reading(status: &Value) -> Result<Reading, ReadError> {
     let errors = status["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let meter_errors =

@@ -9,7 +9,11 @@ use axum::routing::get;
 use axum::{Router, body::Body};
 
 use super::{Collector, Refusal, authorize_reading};
-use picollect_query::prometheus_api::{Api, ApiError, Parameters, build_information, error_json, metadata};
+use picollect_analysis::alerts::prometheus::{alerts, rules};
+use picollect_query::prometheus_api::{
+    Api, ApiError, Parameters, build_information, error_json, format_query, metadata, query_exemplars,
+    success,
+};
 use picollect_settings::time::now_ms;
 
 /// A kind of question: parameters in, JSON out.
@@ -29,6 +33,16 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
         .route("/api/v1/labels", asking(Api::labels))
         .route("/api/v1/label/{name}/values", get(label_values))
         .route("/api/v1/metadata", asking(|_, parameters| Ok(metadata(parameters))))
+        .route("/api/v1/format_query", asking(|_, parameters| format_query(parameters)))
+        .route("/api/v1/query_exemplars", asking(|_, parameters| query_exemplars(parameters)))
+        .route(
+            "/api/v1/rules",
+            asking(|api, _| Ok(success(&rules(api.store.as_ref(), api.limits, api.now_ms)))),
+        )
+        .route(
+            "/api/v1/alerts",
+            asking(|api, _| Ok(success(&alerts(api.store.as_ref(), api.limits, api.now_ms)?))),
+        )
         .route("/api/v1/status/buildinfo", asking(|_, _| Ok(build_information())))
 }
 

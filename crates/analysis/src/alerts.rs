@@ -1,6 +1,7 @@
 //! The alert rules, and what of them is so now.
 
 mod active;
+pub mod prometheus;
 
 pub use active::{Active, State, about, active};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use picollect_evaluate::alert_rules::{RULES, Rule};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertsRequest {
-    /// Text or JSON.
+    /// JSON is an array of the rules; every other format comes out as text.
     #[serde(default)]
     pub format: Format,
 }
@@ -22,7 +23,7 @@ pub struct AlertsRequest {
 /// A rule, and what it finds at a moment.
 #[derive(Debug, Clone)]
 pub struct RuleState {
-    /// The rule.
+    /// The rule from the table that every alert comes from.
     pub rule: &'static Rule,
     /// What is so now; empty where nothing is wrong.
     pub active: Vec<Active>,

@@ -20,9 +20,9 @@ const FOREIGN_INTERVAL_MS: i64 = 10_000;
 /// A node as it is now; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Node {
-    /// Its name.
+    /// The name that its agent gives itself, in the tag `host`.
     pub host: String,
-    /// Whether it speaks.
+    /// By how long it has been silent, measured in its own intervals.
     pub state: Presence,
     /// Its newest sample, Unix milliseconds.
     #[serde(rename = "heard_ms")]
@@ -31,11 +31,11 @@ pub struct Node {
     pub interval_s: f64,
     /// Whether it is simulated.
     pub simulated: bool,
-    /// The board's model.
+    /// As the board calls itself; `None` until its agent says it, which a foreign one never does.
     pub model: Option<String>,
-    /// Processor temperature.
+    /// Of the processor, °C; `None` if the newest sample is not fresh.
     pub temp_c: Option<f64>,
-    /// Power.
+    /// The newest power sample of its meters, W; `None` if it is not fresh.
     pub watts: Option<f64>,
     /// How the power came to be.
     pub source: Option<Source>,

@@ -36,7 +36,7 @@ pub enum RequestError {
     /// It is about something that is not there.
     #[error("{0}")]
     NotFound(String),
-    /// The store failed.
+    /// The store could not be read; with an engine elsewhere the same may work later.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An alert's condition could not be looked at.
@@ -49,9 +49,9 @@ pub enum RequestError {
 
 /// What a request is answered from.
 pub struct Sources<'a> {
-    /// What was measured.
+    /// The store that holds the measurements.
     pub store: &'a dyn Store,
-    /// What is configured.
+    /// The collector's configuration: prices, limits of queries, alerts that are off.
     pub config: &'a Config,
     /// The moment of the answer, Unix time in milliseconds.
     pub now_ms: i64,
@@ -65,7 +65,12 @@ pub trait Request: Serialize + DeserializeOwned + Send + 'static {
     /// What is known. As JSON it is what [`written`](Self::written) gives for [`Format::Json`].
     type Answer;
 
-    /// Finds the answer.
+    /// Reads the store for the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Invalid`] if the fields make no sense, [`RequestError::NotFound`] if they name a run
+    /// that is not there, [`RequestError::Store`] or [`RequestError::Rule`] if the store cannot be read.
     fn answer(&self, from: &Sources<'_>) -> Result<Self::Answer, RequestError>;
 
     /// How the answer is to be written.

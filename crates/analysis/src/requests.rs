@@ -24,7 +24,7 @@ pub struct ReportRequest {
     pub run: Option<String>,
     /// Or this run beside the next.
     pub compare: Option<String>,
-    /// The other run.
+    /// Id of the run that is compared with that of `compare`.
     pub with: Option<String>,
     /// How to write it.
     #[serde(default)]
@@ -62,7 +62,7 @@ impl ReportRequest {
 /// What a report is about.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReportAnswer {
-    /// A window.
+    /// On a window of time, or on the time of a run.
     Window(Box<Report>),
     /// Two runs side by side.
     Runs(Box<[report::Run; 2]>),
@@ -116,7 +116,7 @@ fn run(from: &Sources<'_>, id: &str) -> Result<Run, RequestError> {
 pub struct RunsRequest {
     /// The last so many milliseconds; all without it.
     pub since_ms: Option<i64>,
-    /// Text or JSON.
+    /// JSON is an array of the runs; every other format comes out as text.
     #[serde(default)]
     pub format: Format,
 }
@@ -144,7 +144,7 @@ impl Request for RunsRequest {
     }
 }
 
-/// For one run.
+/// For everything that is known of one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
@@ -153,7 +153,7 @@ pub struct RunRequest {
     /// Only what is said at its end.
     #[serde(default)]
     pub verdict_only: bool,
-    /// Text or JSON.
+    /// JSON is the whole run; every other format comes out as text.
     #[serde(default)]
     pub format: Format,
     /// Whether the terminal shows colours.
@@ -187,7 +187,7 @@ impl Request for RunRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodesRequest {
-    /// Text or JSON.
+    /// JSON is an array of the nodes; every other format comes out as text.
     #[serde(default)]
     pub format: Format,
 }

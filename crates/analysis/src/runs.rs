@@ -21,10 +21,10 @@ pub const SCHEMA: u32 = 1;
 /// Longest label of the user's and longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 120;
 
-/// A finished run.
+/// A finished run as it is kept in the store; the report adds energy and figures to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`] of the program that wrote it.
     pub schema: u32,
     /// What tells it from other runs.
     pub id: String,
@@ -93,9 +93,9 @@ impl Run {
 /// A time range, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
-    /// Its beginning.
+    /// When it began, by the clock of the machine that started the command.
     pub start_ms: i64,
-    /// Its end.
+    /// When it ended, by the same clock.
     pub end_ms: i64,
 }
 
@@ -117,14 +117,14 @@ impl From<TimeRange> for Window {
 pub enum End {
     /// By itself, with this exit status.
     Exit(i32),
-    /// By this signal.
+    /// The command was killed by the signal of this number.
     Signal(i32),
 }
 
 /// One node's part in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// The node.
+    /// The node that did this part of the work.
     pub host: String,
     /// Floating-point operations that it did; `None` if nobody counted them.
     pub flop: Option<f64>,
@@ -133,7 +133,7 @@ pub struct Share {
 /// One result of a benchmark, placed in time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// The program.
+    /// The program that printed it, `HPL` for example.
     pub benchmark: String,
     /// What tells it from others of the same program.
     pub label: String,
@@ -145,7 +145,7 @@ pub struct RunResult {
     pub seconds: Option<f64>,
     /// Whether the benchmark vouches for it.
     pub check: Check,
-    /// Why not, in its own words.
+    /// Why not, in its own words; of a good result what else there is to say of it.
     pub reason: Option<String>,
     /// When the rated work was done, where that is known.
     pub core: Option<Core>,
@@ -184,10 +184,10 @@ impl fmt::Display for Check {
     }
 }
 
-/// A core phase.
+/// The part of a run that a benchmark rates: without setting up, checking and printing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Core {
-    /// When it was.
+    /// Where it lies, as well as it is known; `edge_s` says how well.
     #[serde(flatten)]
     pub time: TimeRange,
     /// Half of what is not known about where it lies, in seconds.
@@ -225,7 +225,7 @@ pub enum KeepError {
          a shorter command"
     )]
     TooLong {
-        /// Its length.
+        /// What the line would have.
         bytes: usize,
     },
     /// The store could not do it.

@@ -23,7 +23,7 @@ const BAR: f64 = 40.0;
 pub struct ScalingRequest {
     /// Ids, separated by commas.
     pub runs: String,
-    /// Text or JSON.
+    /// Text or JSON; any other is refused as [`RequestError::Invalid`].
     #[serde(default)]
     pub format: Format,
 }

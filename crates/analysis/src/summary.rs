@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use picollect_evaluate::Window;
-use picollect_evaluate::cluster::{Figure, Sum, speaking_for_node, sums};
+use picollect_evaluate::cluster::{Figure, Sum, primary_meter, sums};
 use picollect_evaluate::energy::Energy;
 use picollect_telemetry::catalogue::{HOST, RUN_END_MS, RUN_START_MS};
 use picollect_telemetry::summary::{Hottest, Running, Summary, Today};
@@ -109,7 +109,7 @@ impl Kept {
                 }
                 own.extend(self.meters.energy(store, &meter.key, day)?.map(|energy| meter.figure(energy)));
             }
-            figures.extend(speaking_for_node(&own).map(|index| own[index]));
+            figures.extend(primary_meter(&own).map(|index| own[index]));
         }
         let sums = sums(&figures);
         let same = sums.iter().find(|sum| Some(sum.boundary) == beside).cloned();
@@ -165,7 +165,7 @@ fn power(store: &dyn Store, up: &[&Node], meters: &[Meter], now_ms: i64) -> Resu
             // What it uses in a second, so that the rules for energy are those for power.
             own.extend(latest.map(|latest| meter.figure(Energy { joules: latest.value, covered_s: 1.0 })));
         }
-        figures.extend(speaking_for_node(&own).map(|index| own[index]));
+        figures.extend(primary_meter(&own).map(|index| own[index]));
     }
     Ok(of_most_nodes(sums(&figures)))
 }
@@ -176,7 +176,7 @@ fn of_most_nodes(sums: Vec<Sum>) -> Option<Sum> {
 }
 
 fn is_estimated(sum: &Sum) -> bool {
-    sum.by_source.iter().any(|(source, ..)| *source == Source::Estimated)
+    sum.by_source.iter().any(|share| share.source == Source::Estimated)
 }
 
 fn running(store: &dyn Store, now_ms: i64) -> Result<Option<Running>, StoreError> {

@@ -33,10 +33,10 @@ const USUAL: usize = 10_000_000;
 /// Three arrays of double precision.
 const BYTES_PER_ELEMENT: u64 = 3 * 8;
 
-/// The four loops.
+/// The four loops of STREAM, each over whole arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
-    /// c = a
+    /// `c = a`: reads one array and writes one.
     Copy,
     /// b = 3 c
     Scale,
@@ -68,7 +68,7 @@ impl Kernel {
     }
 }
 
-/// What was measured.
+/// Times of the four loops, and whether their results were right.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bandwidth {
     /// Elements of each array, over all threads.
@@ -101,7 +101,7 @@ impl Bandwidth {
 /// How fast a kernel was, in bytes per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Which one.
+    /// The loop that it is the rate of.
     pub kernel: Kernel,
     /// In its best round.
     pub best: f64,

@@ -61,7 +61,7 @@ enum Measurement {
     Solve,
 }
 
-/// `25%` as 0.25.
+/// Reads `25%` as 0.25; from 0.1 to 90 %.
 fn parse_share(text: &str) -> Result<f64, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
     percent

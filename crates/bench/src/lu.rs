@@ -49,7 +49,7 @@ impl Matrix {
         Self { order, panels }
     }
 
-    /// Rows, and columns.
+    /// Number of rows, which is that of the columns.
     pub fn order(&self) -> usize {
         self.order
     }

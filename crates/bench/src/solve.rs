@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::lu::{Matrix, PANEL, share_out};
 use picollect_settings::time::now_ms;
 
-/// HPL's threshold.
+/// A scaled residual below this is a right solution: HPL's own threshold.
 pub const THRESHOLD: f64 = 16.0;
 /// LAPACK's relative machine precision of a rounding to nearest.
 const EPSILON: f64 = f64::EPSILON / 2.0;
@@ -123,7 +123,7 @@ fn right_hand_side(order: usize) -> Vec<f64> {
 
 /// Sums over columns, for each row.
 struct Rows {
-    /// A x.
+    /// The product of matrix and solution.
     product: Vec<f64>,
     /// Σ |a|, whose greatest is ‖A‖∞.
     magnitude: Vec<f64>,

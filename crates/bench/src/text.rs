@@ -15,7 +15,7 @@ use super::solve::Solved;
 pub struct Runner {
     /// This process among those that run at the same time.
     pub place: Rank,
-    /// Its threads.
+    /// How many threads this process uses.
     pub threads: usize,
 }
 
@@ -31,7 +31,7 @@ impl Runner {
         self.line("solve", format_args!("N={order} STARTED"))
     }
 
-    /// The same.
+    /// The line at the start of the bandwidth's loops, with the length of their arrays.
     pub fn bandwidth_starts(&self, elements: usize) -> String {
         self.line("bandwidth", format_args!("elements={elements} STARTED"))
     }

@@ -8,9 +8,9 @@ use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use picollect_settings::exit::{Failure, usage};
 
-use picollect_config::place::StoreOptions;
-use picollect_store::EmbeddedStore;
+use picollect_config::store_spec::StoreOptions;
 use picollect_store::location::Location;
+use picollect_store::{Maintenance as _, open};
 
 /// What of the data directory is copied beside the store; what is not there is not missed.
 const FILES: [&str; 6] =
@@ -20,24 +20,24 @@ const FILES: [&str; 6] =
 #[derive(Debug, Clone, Args)]
 pub struct BackupOptions {
     #[command(flatten)]
-    place: StoreOptions,
+    store: StoreOptions,
     /// Directory to make; it may be there if it is empty
     to: PathBuf,
 }
 
 /// Makes the copy and says how to use it.
 pub(crate) fn backup(options: &BackupOptions) -> Result<(), Failure> {
-    let data = options.place.directory()?;
-    let place = options.place.place(&options.place.read()?)?;
-    let Location::Embedded(directory) = &place.location else {
+    let data = options.store.directory()?;
+    let spec = options.store.spec(&options.store.read()?)?;
+    let Location::Embedded(directory) = &spec.location else {
         let why = "the samples are in `{}`: back that up with its own tools, or `picollect export`";
-        return Err(usage(anyhow!(why.replace("{}", &place.location.to_string()))));
+        return Err(usage(anyhow!(why.replace("{}", &spec.location.to_string()))));
     };
     if !directory.join("store.sqlite").is_file() {
         return Err(Failure::Runtime(anyhow!("there is no store in `{}`", directory.display())));
     }
     empty_directory(&options.to)?;
-    EmbeddedStore::copy(directory, &options.to)?;
+    open(directory)?.back_up(&options.to)?;
     for file in FILES {
         copy_file(&data.join(file), &options.to.join(file))?;
     }

@@ -8,13 +8,13 @@ use anyhow::anyhow;
 use picollect_settings::exit::{Failure, usage};
 
 use picollect_collector::wall::device::{Device, Reading};
-use picollect_config::place::Place;
+use picollect_config::store_spec::StoreSpec;
 use picollect_config::{
     AlertsConfig, AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter,
 };
 use picollect_store::location::Location;
 use picollect_store::probe::{Trial, limits, probe};
-use picollect_store::{Verified, open};
+use picollect_store::{Maintenance as _, Verified, open};
 
 /// What holds beside the file: the settings that flags and variables may say too.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,8 +194,8 @@ pub(crate) fn connect(meters: &[WallMeter]) -> (String, usize) {
 }
 
 /// Writes to the store and reads back; what there is to say, and whether it works.
-pub(crate) fn try_store(place: &Place) -> (String, bool) {
-    let trial = place.open().and_then(|store| probe(store.as_ref()));
+pub(crate) fn try_store(spec: &StoreSpec) -> (String, bool) {
+    let trial = spec.open().and_then(|store| probe(store.as_ref()));
     let (said, works) = match trial {
         Ok(Trial::Visible(after)) => {
             (format!("gives back what it takes, after {:.1} s", after.as_secs_f64()), true)
@@ -206,8 +206,8 @@ pub(crate) fn try_store(place: &Place) -> (String, bool) {
         Ok(Trial::Refused(reason)) => (format!("refuses a sample: {reason}"), false),
         Err(error) => (format!("does not answer: {:#}", anyhow::Error::from(error)), false),
     };
-    let mut page = format!("store `{}` {said}\n", place.location);
-    for limit in limits(&place.location) {
+    let mut page = format!("store `{}` {said}\n", spec.location);
+    for limit in limits(&spec.location) {
         // Writing into a String cannot fail.
         let _ = writeln!(page, "store: {limit}");
     }
@@ -215,8 +215,8 @@ pub(crate) fn try_store(place: &Place) -> (String, bool) {
 }
 
 /// Reads every chunk of an embedded store.
-pub(crate) fn read_chunks(place: &Place) -> Result<Verified, Failure> {
-    match &place.location {
+pub(crate) fn read_chunks(spec: &StoreSpec) -> Result<Verified, Failure> {
+    match &spec.location {
         Location::Embedded(directory) if directory.is_dir() => Ok(open(directory)?.verify()?),
         Location::Embedded(directory) => {
             Err(Failure::Runtime(anyhow!("there is no data directory `{}`", directory.display())))

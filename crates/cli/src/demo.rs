@@ -19,7 +19,7 @@ use picollect_analysis::request::Sources;
 use picollect_analysis::runs::{self, Run, Share};
 use picollect_collector::server::{self, told_to_stop};
 use picollect_config::Config;
-use picollect_config::place::Place;
+use picollect_config::store_spec::StoreSpec;
 use picollect_query::{AROUND_MS, numbers, series_of, whole};
 use picollect_settings::time::{millis, now_ms};
 use picollect_store::{SeriesKey, Store, StoreError};
@@ -40,21 +40,21 @@ const LOAD_NAME: &str = "built-in load";
 /// How to run it.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// How long.
+    /// How long it measures: idle, load, and idle again.
     pub length: Duration,
     /// The agents' sampling interval.
     pub interval: Duration,
     /// Where to keep the data; `None` throws it away.
     pub keep: Option<PathBuf>,
     /// Where samples lie; `None` is with the data.
-    pub place: Option<Place>,
+    pub store: Option<StoreSpec>,
 }
 
 /// Runs the demo and gives its report; a signal ends it early, with the report so far.
 pub(crate) async fn demo(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
-    let serving = server::Options { place: options.place.clone(), ..server::Options::default() };
+    let serving = server::Options { store: options.store.clone(), ..server::Options::default() };
     let mut site = Site::start(data, "127.0.0.1:0", &serving).await?;
     let window = run_cluster(&mut site, options, temporary.path()).await?;
     let (store, config) = (site.store(), Config::default());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
-use picollect_config::place::StoreOptions;
+use picollect_config::store_spec::StoreOptions;
 use picollect_evaluate::Window;
 use picollect_samples::csv::RowWriter;
 use picollect_samples::export::{EARLIEST_MS, Wanted, export, write_lines};
@@ -17,7 +17,7 @@ use picollect_settings::time::{millis, now_ms, parse_rfc3339, rfc3339};
 pub struct ExportOptions {
     /// Where the data is.
     #[command(flatten)]
-    place: StoreOptions,
+    store: StoreOptions,
     /// The last so much time, such as 10m or 24h [default: everything]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
@@ -58,7 +58,7 @@ pub(crate) fn execute(options: &ExportOptions) -> Result<(), Failure> {
     if window.end_ms < window.start_ms {
         return Err(usage(anyhow!("the window ends before it begins; see --from and --to")));
     }
-    let (store, _) = options.place.open()?;
+    let (store, _) = options.store.open()?;
     let wanted = Wanted { window, nodes: options.nodes.clone(), metrics: options.metrics.clone() };
     let mut out = BufWriter::new(io::stdout().lock());
     let samples = match options.format {

@@ -15,7 +15,7 @@ use picollect_analysis::runs;
 use picollect_collector::wall::import::{Imported, import};
 use picollect_collector::wall::tags;
 use picollect_config::check_name;
-use picollect_config::place::StoreOptions;
+use picollect_config::store_spec::StoreOptions;
 use picollect_run::{self as run, Saved};
 use picollect_samples as samples;
 use picollect_settings::time::{parse_rfc3339, rfc3339};
@@ -26,7 +26,7 @@ use picollect_settings::time::{parse_rfc3339, rfc3339};
 pub struct ImportOptions {
     /// Where the data is.
     #[command(flatten)]
-    place: StoreOptions,
+    store: StoreOptions,
     /// Log of a wall meter: lines of `unix_time watts`, or CSV with a header
     #[arg(long, value_name = "FILE")]
     wall: Option<PathBuf>,
@@ -79,7 +79,7 @@ fn import_samples(options: &ImportOptions) -> Result<(), Failure> {
             "give --wall or --hpl, or samples on standard input, as in `picollect import < FILE`"
         )));
     }
-    let store = options.place.open_or_make()?;
+    let store = options.store.open_or_make()?;
     let imported = samples::import::import(store.as_ref(), input, options.skip_bad_lines)?;
     let last = imported.last_ms.map(|t_ms| format!(" up to {}", rfc3339(t_ms)));
     let text = format!(
@@ -100,7 +100,7 @@ fn name_of(options: &ImportOptions, file: &Path) -> String {
 fn import_log(options: &ImportOptions, log: &Path) -> Result<(), Failure> {
     let name = name_of(options, log);
     check_name(&name).map_err(|why| usage(anyhow!("{why}; give --name")))?;
-    let (store, _) = options.place.open()?;
+    let (store, _) = options.store.open()?;
     let tags = tags(&name, options.cluster.as_deref().unwrap_or_default());
     let imported = import(store.as_ref(), log, &tags, options.skip_bad_lines)?;
     let Imported { readings, unknown, bad_lines, span } = imported;
@@ -138,7 +138,7 @@ fn import_run(options: &ImportOptions, output: &Path) -> Result<(), Failure> {
         labels: run::labels(&options.labels).map_err(usage)?,
     };
     let found = run::read_saved(&saved).map_err(usage)?;
-    let (store, _) = options.place.open()?;
+    let (store, _) = options.store.open()?;
     runs::record(store.as_ref(), &found)?;
     let unplaced =
         found.results.iter().filter(|result| result.rate.is_some() && result.core.is_none()).count();

@@ -30,7 +30,7 @@ use picollect_bench::BenchOptions;
 use picollect_client::SourceOptions;
 use picollect_collector::alerts;
 use picollect_collector::tokens::{Scope, Tokens};
-use picollect_config::place::{DataOptions, Place};
+use picollect_config::store_spec::{DataOptions, StoreSpec};
 use picollect_config::{Config, ConfigOptions, StoreConfig};
 use picollect_run as run;
 use picollect_run::RunOptions;
@@ -386,14 +386,14 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
         return Err(usage(anyhow!("--for {} is too short; 5s at least", humantime::format_duration(length))));
     }
     picollect_settings::log::start();
-    let place = match store {
+    let store = match store {
         Some(location) => {
             let secrets = StoreConfig::default().secrets().map_err(usage)?;
-            Some(Place { location, secrets, durability: Durability::default() })
+            Some(StoreSpec { location, secrets, durability: Durability::default() })
         }
         None => None,
     };
-    let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, place }))?;
+    let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, store }))?;
     print(&report::written(&report, format, colour())?.into())
 }
 

@@ -19,7 +19,7 @@ use picollect_telemetry::summary::Summary;
 use picollect_analysis::nodes::{self, Node};
 use picollect_collector::Collector;
 use picollect_settings::time::now_ms;
-use picollect_store::remembering;
+use picollect_store::cached;
 
 const REFRESH: Duration = Duration::from_secs(1);
 /// What a panel on the case shows, without its address.
@@ -53,7 +53,7 @@ pub(crate) async fn draw(collector: Arc<Collector>, host: String) {
 }
 
 fn look(collector: &Collector) -> anyhow::Result<(Vec<Node>, Summary)> {
-    let nodes = remembering(collector.store.as_ref(), |store| nodes::observe(store, now_ms()))?;
+    let nodes = cached(collector.store.as_ref(), |store| nodes::observe(store, now_ms()))?;
     Ok((nodes, collector.summary()?))
 }
 

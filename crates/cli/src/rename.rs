@@ -14,7 +14,7 @@ use picollect_collector::tokens::{Tokens, is_node_name};
 use picollect_config::data_dir;
 use picollect_settings::time::rfc3339;
 use picollect_store::location::Location;
-use picollect_store::{EmbeddedStore, open};
+use picollect_store::{Maintenance, open};
 
 /// What the collector says of a node; all else is the node's own word.
 const COLLECTORS_WORDS: [&str; 3] = [ENERGY_J.measurement, NODE_UP.measurement, NODE_RETIRED.measurement];
@@ -22,12 +22,12 @@ const COLLECTORS_WORDS: [&str; 3] = [ENERGY_J.measurement, NODE_UP.measurement, 
 /// Renames a node and says what else has to be done. Refused for a node that there is not, and for two that spoke at
 /// the same time.
 pub(crate) fn rename(options: &SourceOptions, old: &str, new: &str) -> Result<(), Failure> {
-    let Here { data, place, config } = options.here()?;
-    let Location::Embedded(directory) = &place.location else {
+    let Here { data, spec, config } = options.here()?;
+    let Location::Embedded(directory) = &spec.location else {
         return Err(usage(anyhow!(
             "the samples are in `{}`, whose series cannot be renamed: let the node join under its new name, and \
              `picollect nodes retire {old}`",
-            place.location
+            spec.location
         )));
     };
     if !is_node_name(new) || old == new {
@@ -50,7 +50,7 @@ pub(crate) fn rename(options: &SourceOptions, old: &str, new: &str) -> Result<()
     Ok(())
 }
 
-fn possible(store: &EmbeddedStore, old: &str, new: &str) -> anyhow::Result<()> {
+fn possible(store: &dyn Maintenance, old: &str, new: &str) -> anyhow::Result<()> {
     let spoke = |name| store.span_of((HOST, name), &COLLECTORS_WORDS);
     let (from_ms, to_ms) =
         spoke(old)?.with_context(|| format!("there is no node `{old}`; see `picollect nodes`"))?;
@@ -65,7 +65,7 @@ fn possible(store: &EmbeddedStore, old: &str, new: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rename_in_runs(store: &EmbeddedStore, old: &str, new: &str) -> anyhow::Result<usize> {
+fn rename_in_runs(store: &dyn Maintenance, old: &str, new: &str) -> anyhow::Result<usize> {
     let mut renamed = 0;
     for mut run in runs::ended_in(store, Window { start_ms: 0, end_ms: i64::MAX })? {
         if rename_in(&mut run, old, new) {

@@ -9,7 +9,7 @@ use picollect_settings::exit::{Failure, usage};
 
 use crate::check::{self, Effective};
 use picollect_collector::server;
-use picollect_config::place::{Place, StoreOptions};
+use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_config::{Config, DEFAULT_LISTEN, Keep, Origin, Retention, Setting, lay_over};
 use picollect_store::Durability;
 use picollect_store::Verified;
@@ -18,7 +18,7 @@ use picollect_store::Verified;
 #[derive(Debug, Clone, Args)]
 pub struct ServeOptions {
     #[command(flatten)]
-    place: StoreOptions,
+    store: StoreOptions,
     /// Address and port to listen on; port 0 is any free one [default: 127.0.0.1:8650]
     #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
     listen: Option<String>,
@@ -56,10 +56,10 @@ impl Serving {
     /// Without TLS options, what the file says of other people's certificates does not hold either: `up` starts an
     /// agent that would have to know them.
     pub(super) fn of(options: &ServeOptions, tls: Option<TlsOptions>) -> Result<Self, Failure> {
-        let data = options.place.directory()?;
-        let config = options.place.read()?;
-        let place = options.place.place(&config)?;
-        let place = Place { durability: options.durability.unwrap_or(place.durability), ..place };
+        let data = options.store.directory()?;
+        let config = options.store.read()?;
+        let spec = options.store.spec(&config)?;
+        let spec = StoreSpec { durability: options.durability.unwrap_or(spec.durability), ..spec };
         let tls = match tls {
             Some(tls) => tls.laid_over(&config)?,
             None => None,
@@ -71,7 +71,7 @@ impl Serving {
             .or_else(|| config.listen.clone())
             .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
         let retention = options.retention_with(&config);
-        Ok(Self { data, listen, server: server::Options { retention, tls, place: Some(place), config } })
+        Ok(Self { data, listen, server: server::Options { retention, tls, store: Some(spec), config } })
     }
 }
 
@@ -120,23 +120,23 @@ pub(super) fn check(
     connect: bool,
     chunks: bool,
 ) -> Result<(), Failure> {
-    let data = options.place.directory()?;
-    let config = options.place.read()?;
-    let place = options.place.place(&config)?;
+    let data = options.store.directory()?;
+    let config = options.store.read()?;
+    let spec = options.store.spec(&config)?;
     options.own_or(tls.clone().laid_over(&config)?, &config)?;
-    let effective = effective(options, tls, &data, &place, &config);
+    let effective = effective(options, tls, &data, &spec, &config);
     let mut findings = check::findings(&config);
     let mut page = check::page(&effective, &config);
     if connect {
         let (answers, silent) = check::connect(&config.wall);
         page += &answers;
-        let (answer, works) = check::try_store(&place);
+        let (answer, works) = check::try_store(&spec);
         page += &answer;
         findings.extend((!works).then(|| "the store does not work".to_owned()));
         findings.extend((silent > 0).then(|| format!("{silent} wall meters give no reading")));
     }
     if chunks {
-        let verified = check::read_chunks(&place)?;
+        let verified = check::read_chunks(&spec)?;
         let Verified { chunks, samples, segments, damaged, reasons } = verified;
         page += &format!(
             "store: {chunks} chunks with {samples} samples and {segments} segments of the journal are whole\n"
@@ -155,7 +155,7 @@ fn effective(
     options: &ServeOptions,
     tls: TlsOptions,
     data: &Path,
-    place: &Place,
+    spec: &StoreSpec,
     config: &Config,
 ) -> Effective {
     let or = |said: Option<Setting<String>>, otherwise: &str| {
@@ -163,12 +163,12 @@ fn effective(
     };
     let path = |path: PathBuf| path.display().to_string();
     let given = |value, flag, variable| lay_over(value, flag, variable, None);
-    let file = given(options.place.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
+    let file = given(options.store.config.config.clone().map(path), "--config", "PICOLLECT_CONFIG");
     let found = config.file.clone().map_or_else(|| "none".to_owned(), path);
-    let directory = given(options.place.data.data.clone().map(path), "--data", "PICOLLECT_DATA");
+    let directory = given(options.store.data.data.clone().map(path), "--data", "PICOLLECT_DATA");
     let named = config.store.url.as_ref().map(ToString::to_string);
     let store =
-        lay_over(options.place.store.as_ref().map(ToString::to_string), "--store", "PICOLLECT_STORE", named);
+        lay_over(options.store.store.as_ref().map(ToString::to_string), "--store", "PICOLLECT_STORE", named);
     let in_file = |value: String| Setting { value, origin: Origin::File };
     let tokens = config.tokens.clone().map(path).map(in_file);
     let listen = lay_over(options.listen.clone(), "--listen", "PICOLLECT_LISTEN", config.listen.clone());
@@ -189,7 +189,7 @@ fn effective(
         settings: vec![
             ("config", or(file, &found)),
             ("data", or(directory, &data.display().to_string())),
-            ("store", or(store, &place.location.to_string())),
+            ("store", or(store, &spec.location.to_string())),
             ("tokens", or(tokens, &data.join("tokens.json").display().to_string())),
             ("listen", or(listen, DEFAULT_LISTEN)),
             ("retention", or(retention, &keeps)),

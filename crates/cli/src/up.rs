@@ -66,17 +66,15 @@ impl Site {
         Ok(())
     }
 
-    /// The store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.collector.store)
     }
 
-    /// The collector itself.
     pub(crate) fn collector(&self) -> Arc<Collector> {
         Arc::clone(&self.collector)
     }
 
-    /// Keeps a run.
+    /// Keeps a finished run in the store.
     pub(crate) fn record(&self, run: &runs::Run) -> anyhow::Result<()> {
         Ok(runs::record(self.collector.store.as_ref(), run)?)
     }

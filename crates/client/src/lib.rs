@@ -22,7 +22,7 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Where a collector is and how it is asked.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// `http://host:port` or `https://host:port`.
+    /// `http://host:port` or `https://host:port`; a slash at the end does no harm.
     pub url: String,
     /// A file with the token.
     pub token_file: Option<PathBuf>,
@@ -38,17 +38,17 @@ pub enum ClientError {
     Away {
         /// Where it should be.
         url: String,
-        /// What happened.
+        /// What the network or the collector said.
         why: String,
     },
     /// It said no, and will say so again.
     #[error("the collector at {url} refused: {status}: {message}")]
     Refused {
-        /// Where it is.
+        /// The collector's address, without the page.
         url: String,
-        /// HTTP's status.
+        /// HTTP status of the answer; never 429 or 5xx, which are [`ClientError::Away`].
         status: u16,
-        /// Its own words.
+        /// What the collector wrote in its answer, for a person.
         message: String,
     },
 }

@@ -7,10 +7,10 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use picollect_analysis::request::{Request, RequestError, Sources, Written, answered};
 use picollect_config::Config;
-use picollect_config::place::{Place, StoreOptions};
+use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::time::now_ms;
-use picollect_store::{Store, remembering};
+use picollect_store::{Store, cached};
 use picollect_telemetry::line::{Precision, decode};
 use serde::de::DeserializeOwned;
 
@@ -23,7 +23,7 @@ const FORMAT: &str = "format";
 #[derive(Debug, Clone, Args)]
 pub struct SourceOptions {
     #[command(flatten)]
-    place: StoreOptions,
+    store: StoreOptions,
     /// Ask the collector at this address; then --data is only where a run's output is kept
     #[arg(long, value_name = "URL", env = "PICOLLECT_COLLECTOR")]
     collector: Option<String>,
@@ -44,7 +44,7 @@ impl SourceOptions {
     }
 
     fn open_here(&self) -> Result<Source, Failure> {
-        let (store, config) = self.place.open()?;
+        let (store, config) = self.store.open()?;
         Ok(Source::Here(store, Box::new(config)))
     }
 
@@ -53,23 +53,23 @@ impl SourceOptions {
         if let Some(url) = &self.collector {
             return Err(usage(anyhow!("this is done where the data is, on the machine of `{url}`")));
         }
-        let config = self.place.read()?;
-        Ok(Here { data: self.place.directory()?, place: self.place.place(&config)?, config })
+        let config = self.store.read()?;
+        Ok(Here { data: self.store.directory()?, spec: self.store.spec(&config)?, config })
     }
 
     /// The data directory of this machine; of an asked collector's own nothing is known.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
-        self.place.directory()
+        self.store.directory()
     }
 }
 
 /// The data of this machine, not opened yet.
 pub struct Here {
-    /// The data directory.
+    /// The data directory, which need not be there.
     pub data: PathBuf,
-    /// The store.
-    pub place: Place,
-    /// The configuration.
+    /// Where the store is and what opens it.
+    pub spec: StoreSpec,
+    /// The configuration as it was read.
     pub config: Config,
 }
 
@@ -77,7 +77,7 @@ pub struct Here {
 pub enum Source {
     /// A store that this machine opens itself.
     Here(Arc<dyn Store>, Box<Config>),
-    /// A collector.
+    /// A collector, which is asked over HTTP.
     There(Client),
 }
 
@@ -122,7 +122,7 @@ fn answer_here<T>(
     config: &Config,
     answer: impl FnOnce(&Sources<'_>) -> Result<T, RequestError>,
 ) -> Result<T, Failure> {
-    let answer = remembering(store, |store| answer(&Sources { store, config, now_ms: now_ms() }));
+    let answer = cached(store, |store| answer(&Sources { store, config, now_ms: now_ms() }));
     answer.map_err(|error| match error {
         RequestError::Invalid(_) => usage(error),
         _ => Failure::Runtime(error.into()),

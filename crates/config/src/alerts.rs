@@ -53,7 +53,7 @@ impl Default for AlertsConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    /// Where it is.
+    /// Where messages are posted; its path often is a secret.
     pub url: Address,
     /// A file with a bearer token, if it wants one; else `PICOLLECT_ALERTS_WEBHOOK_TOKEN`.
     pub token_file: Option<PathBuf>,
@@ -72,7 +72,7 @@ impl Webhook {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ntfy {
-    /// The topic's address.
+    /// Server and topic, such as `https://ntfy.sh/TOPIC`.
     pub url: Address,
     /// A file with an access token, if it wants one; else `PICOLLECT_ALERTS_NTFY_TOKEN`.
     pub token_file: Option<PathBuf>,
@@ -116,7 +116,7 @@ impl Security {
 pub struct Email {
     /// The mail server's name.
     pub server: String,
-    /// Its port.
+    /// As configured, else the usual one for `security`.
     pub port: u16,
     /// How the way there is encrypted.
     pub security: Security,
@@ -126,9 +126,9 @@ pub struct Email {
     pub password_file: Option<PathBuf>,
     /// Trust only certificates signed by the ones in this file.
     pub ca_file: Option<PathBuf>,
-    /// The sender.
+    /// The sender that recipients see.
     pub from: Mailbox,
-    /// Who gets it.
+    /// Recipients of every message; one at least.
     pub to: Vec<Mailbox>,
 }
 
@@ -187,7 +187,7 @@ impl<'de> Deserialize<'de> for Email {
 pub struct Address(String);
 
 impl Address {
-    /// All of it.
+    /// The address with what follows the host, for whoever connects to it.
     pub fn whole(&self) -> &str {
         &self.0
     }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::amount::amount;
 
-/// Something per kilowatt-hour.
+/// An amount per kilowatt-hour, of money or of carbon dioxide.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rate {
-    /// Always the same.
+    /// The same at all times, from 0.
     Constant(f64),
     /// Over time: a CSV file.
     File(PathBuf),
@@ -21,7 +21,7 @@ pub enum Rate {
 pub struct Cost {
     /// What every price is in, such as `EUR`; there is one if there is a tariff.
     pub currency: Option<String>,
-    /// Money per kWh.
+    /// Price of a kWh in `currency`; `None` leaves money out of reports.
     pub tariff_per_kwh: Option<Rate>,
     /// Grams of CO2 equivalent per kWh.
     pub grid_g_per_kwh: Option<Rate>,

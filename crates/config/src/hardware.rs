@@ -26,7 +26,7 @@ pub struct Hardware {
 pub struct Alternative {
     /// What to call it.
     pub name: String,
-    /// What it costs.
+    /// Rented by the hour, or bought.
     pub price: AlternativePrice,
     /// Its rate, in 1e9 floating-point operations per second.
     pub gflops: f64,
@@ -35,12 +35,12 @@ pub struct Alternative {
 /// What an alternative costs, in the currency of `[cost]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum AlternativePrice {
-    /// Rented.
+    /// Rented by the hour.
     Hourly {
         /// Price of an hour, energy included.
         per_hour: f64,
     },
-    /// Bought.
+    /// Bought and written off.
     Owned {
         /// Price of the machine.
         price: f64,

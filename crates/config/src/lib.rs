@@ -6,11 +6,11 @@ mod amount;
 mod cost;
 pub mod data_dir;
 mod hardware;
-pub mod place;
 mod query;
 mod retention;
 mod site;
 mod store;
+pub mod store_spec;
 mod wall;
 
 use std::fs;
@@ -115,22 +115,22 @@ fn bounded(path: &Path) -> anyhow::Result<String> {
 /// Who said what a setting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody.
+    /// Nobody said it: what the program takes by itself.
     Default,
-    /// The file.
+    /// A key in the configuration file.
     File,
-    /// This environment variable.
+    /// The environment variable of this name.
     Environment(&'static str),
-    /// This flag.
+    /// The flag of this name, with its two dashes.
     CommandLine(&'static str),
 }
 
 /// What holds, and who said it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting<T> {
-    /// What holds.
+    /// The value that holds.
     pub value: T,
-    /// Who said it.
+    /// Which of the three said it, or that none did.
     pub origin: Origin,
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryConfig {
-    /// Steps of a range query. Prometheus' own limit: more than a screen has columns.
+    /// Steps of a range query. Prometheus allows 11,000 from start to end, which is a point more.
     pub max_steps: usize,
     /// Series that a query finds.
     pub max_series: usize,
@@ -25,7 +25,7 @@ pub struct QueryConfig {
 impl Default for QueryConfig {
     fn default() -> Self {
         Self {
-            max_steps: 11_000,
+            max_steps: 11_001,
             max_series: 10_000,
             max_samples: 10_000_000,
             max_memory_mib: 256,

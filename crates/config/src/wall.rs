@@ -60,10 +60,10 @@ impl WallMeter {
     }
 }
 
-/// Who asks.
+/// User and password for a meter, read when it is asked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user's name.
+    /// The user's name as the meter knows it.
     pub user: String,
     /// The password; never printed.
     pub password: String,
@@ -85,7 +85,7 @@ pub enum Password {
 }
 
 impl Password {
-    /// The password itself.
+    /// Fails if the variable is not set, the file cannot be read, or the password is empty.
     pub fn read(&self) -> anyhow::Result<String> {
         let text = match self {
             Self::Environment => std::env::var(PASSWORD_VARIABLE)
@@ -114,12 +114,12 @@ pub enum WallKind {
         /// Which of them, from 0.
         channel: u8,
     },
-    /// Tasmota: `/cm?cmnd=Status 8`.
+    /// Tasmota, asked by `/cm?cmnd=Status 8`.
     Tasmota {
         /// Which of several phases or relays, from 0.
         channel: u8,
     },
-    /// Any JSON document.
+    /// Any other device that answers with a JSON document.
     Json {
         /// JSON pointer to the power in watts.
         watts_path: String,
@@ -154,13 +154,13 @@ pub enum RpcComponent {
 /// What a foreign counter counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum EnergyUnit {
-    /// Joules.
+    /// Joules, the unit of every figure in the store.
     J,
-    /// Watt-minutes.
+    /// Watt-minutes: 60 joules each.
     Wmin,
-    /// Watt-hours.
+    /// Watt-hours: 3600 joules each.
     Wh,
-    /// Kilowatt-hours.
+    /// Kilowatt-hours: 3.6 million joules each.
     #[serde(rename = "kWh")]
     KWh,
 }

@@ -82,9 +82,9 @@ impl Finding {
 /// One sentence for the owner of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advice {
-    /// The node.
+    /// The node's name, as in its samples.
     pub host: String,
-    /// What was found.
+    /// What the sentence is about, with its figures.
     pub finding: Finding,
     /// What to do about it.
     pub what_to_do: String,

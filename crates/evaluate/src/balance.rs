@@ -32,9 +32,9 @@ const CLOCK_STEP: f64 = 0.01;
 /// What is known of a node over a window; `None` is unknown.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Peer {
-    /// Its name.
+    /// The node's name, as in its samples.
     pub host: String,
-    /// Mean temperature, °C.
+    /// Mean over the window, °C.
     pub temp_c: Option<f64>,
     /// Real clock by highest clock.
     pub clock_ratio: Option<f64>,
@@ -94,9 +94,9 @@ impl fmt::Display for What {
 /// A node that stands out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outlier {
-    /// Its name.
+    /// The node's name, as in its samples.
     pub host: String,
-    /// In what.
+    /// Whether it is too hot or too slow.
     pub what: What,
     /// Its own value: °C, or the clock's ratio.
     pub value: f64,

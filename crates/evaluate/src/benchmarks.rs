@@ -6,20 +6,29 @@
 //! Invariant: a failed or interrupted run never has a rate, and only complete lines count, so that an
 //! output that was cut never says more than the whole one.
 
-mod civil_time;
+mod babelstream;
 pub mod core_phase;
 mod coremark;
+mod ctime;
 mod graph500;
 mod hpcc;
 mod hpcg;
 mod hpl;
+mod hpl_mxp;
+mod launcher;
+mod llama;
+mod ollama;
 mod pattern;
 mod picollect_bench;
 mod stream;
 mod sysbench;
 mod unit;
 
-pub use civil_time::CivilTime;
+use std::collections::BTreeMap;
+
+use jiff::civil::DateTime;
+
+pub use ctime::as_if_utc_s;
 pub use pattern::{Pattern, PatternError};
 pub use unit::Unit;
 
@@ -57,7 +66,7 @@ pub enum Verdict {
     Passed,
     /// It did not check, or has no check.
     Unchecked,
-    /// It checked and found it wrong, in its own words.
+    /// It found it wrong, or says why there is none: in its own words.
     Failed(String),
     /// The output ends before the result or its check.
     Interrupted,
@@ -69,21 +78,26 @@ pub enum CorePhase {
     /// From `start` to `end` on the clock of the node that printed, in its own zone; each cut to a whole
     /// second, so ± 1 s. `seconds` is the exact length.
     Stated {
-        /// When it began.
-        start: CivilTime,
-        /// When it ended.
-        end: CivilTime,
+        /// The stamp before the work.
+        start: DateTime,
+        /// The stamp after it. Smaller than `start` where summer time ended between them.
+        end: DateTime,
     },
     /// From `start_ms` to `end_ms`, Unix milliseconds by the clock of the node that printed; of several nodes
     /// the earliest and the latest.
     Exact {
-        /// When it began.
+        /// Of several nodes the earliest.
         start_ms: i64,
         /// When it ended; later than it began.
         end_ms: i64,
     },
     /// It ended when the result's line was printed and had lasted `seconds`.
     EndsAtLine,
+    /// It ended so long before the result's line was printed, and had lasted `seconds`.
+    EndsBeforeLine {
+        /// Milliseconds, not negative.
+        by_ms: i64,
+    },
     /// It had lasted `seconds` when it ended, a check of its result before this Unix time in whole seconds.
     EndsBefore {
         /// Seconds since 1970 by the clock of the node that printed.
@@ -91,7 +105,7 @@ pub enum CorePhase {
     },
     /// Many short stretches with other work between them; `seconds`, where known, is their sum.
     Scattered,
-    /// Nothing is told.
+    /// The output tells neither when nor how long.
     Unknown,
 }
 
@@ -113,44 +127,77 @@ impl Outcome {
 
 /// Every result that any known benchmark printed, at most [`MAX_OUTCOMES`]; none if the output is of no
 /// known one. Takes time in proportion to the output. HPCC's output holds other benchmarks' and is
-/// therefore asked first.
+/// therefore asked first. Marks that a launcher puts before each line are taken off.
 pub fn recognise(output: &str) -> Vec<Outcome> {
-    let mut outcomes = hpcc::read(lines(output));
-    if !outcomes.is_empty() {
-        outcomes.truncate(MAX_OUTCOMES);
-        return outcomes;
-    }
-    outcomes.extend(hpl::read(lines(output)));
-    outcomes.extend(hpcg::read(lines(output)));
-    outcomes.extend(stream::read(lines(output)));
-    outcomes.extend(coremark::read(lines(output)));
-    outcomes.extend(graph500::read(lines(output)));
-    outcomes.extend(sysbench::read(lines(output)));
-    outcomes.extend(picollect_bench::read(lines(output)));
-    outcomes.sort_by_key(|outcome| outcome.line);
+    let output = &*launcher::without_escapes(output);
+    let marks = launcher::Marks::of(output);
+    let mut outcomes = match marks.streams(output) {
+        Some(streams) => of_streams(&streams),
+        None => of_program(|| marks.lines(output)),
+    };
     outcomes.truncate(MAX_OUTCOMES);
+    outcomes
+}
+
+/// The outcomes of several processes that printed side by side; where more than one has any, each is named.
+/// `picollect bench` names its processes itself, and they count together.
+fn of_streams(streams: &BTreeMap<String, Vec<Line<'_>>>) -> Vec<Outcome> {
+    let mut all: Vec<Line<'_>> = streams.values().flatten().copied().collect();
+    all.sort_unstable_by_key(|line| line.number);
+    let together = picollect_bench::read(all.into_iter());
+    if !together.is_empty() {
+        return together;
+    }
+    let by_stream = streams.iter().map(|(name, lines)| (name, of_program(|| lines.iter().copied())));
+    let by_stream: Vec<_> = by_stream.filter(|(_, outcomes)| !outcomes.is_empty()).collect();
+    let several = by_stream.len() > 1;
+    let named = by_stream.into_iter().flat_map(|(name, outcomes)| {
+        outcomes.into_iter().map(move |outcome| {
+            let label = if several { format!("{} ({name})", outcome.label) } else { outcome.label };
+            Outcome { label: clip(&label), ..outcome }
+        })
+    });
+    named.collect()
+}
+
+/// The outcomes of one process, or of the only one that prints.
+fn of_program<'a, I: Iterator<Item = Line<'a>>>(lines: impl Fn() -> I) -> Vec<Outcome> {
+    let mut outcomes = hpcc::read(lines());
+    if outcomes.is_empty() {
+        // In the order in which they were printed; HPCC's are in that of their weight.
+        outcomes.extend(hpl::read(lines()));
+        outcomes.extend(hpl_mxp::read(lines()));
+        outcomes.extend(hpcg::read(lines()));
+        outcomes.extend(stream::read(lines()));
+        outcomes.extend(babelstream::read(lines()));
+        outcomes.extend(coremark::read(lines()));
+        outcomes.extend(graph500::read(lines()));
+        outcomes.extend(sysbench::read(lines()));
+        outcomes.extend(llama::read(lines()));
+        outcomes.extend(ollama::read(lines()));
+        outcomes.extend(picollect_bench::read(lines()));
+        outcomes.sort_by_key(|outcome| outcome.line);
+    }
     outcomes
 }
 
 /// A complete line of the output.
 #[derive(Clone, Copy)]
 struct Line<'a> {
-    /// Counted from 1.
+    /// In the whole output, from 1.
     number: usize,
-    /// Without blanks at its ends and without `mpirun --tag-output`'s tag.
+    /// Without blanks at its ends.
     text: &'a str,
 }
 
-/// The complete lines; what follows the last end of line may have been cut inside a number.
+/// The complete lines; what follows the last end of line may have been cut inside a number. Of a line that
+/// was overwritten on a terminal the last state counts.
 fn lines(output: &str) -> impl Iterator<Item = Line<'_>> {
     let complete = output.rfind('\n').map_or("", |end| &output[..end]);
-    complete.lines().zip(1..).map(|(text, number)| Line { number, text: untagged(text).trim() })
-}
-
-/// Open MPI writes `[1,0]<stdout>:` before each line if asked for tags.
-fn untagged(line: &str) -> &str {
-    let tagged = line.starts_with('[').then(|| line.split_once("<stdout>:")).flatten();
-    tagged.map_or(line, |(_, text)| text)
+    complete.lines().zip(1..).map(|(text, number)| {
+        let text = text.trim();
+        Line { number, text: text.rsplit('\r').next().unwrap_or(text).trim() }
+    })
 }
 
 /// A finite number that is not negative.

@@ -18,9 +18,9 @@ pub struct Figure {
     pub energy: Energy,
 }
 
-/// The figure that speaks for a node: the widest boundary, there the strongest source, there the best
-/// covered. One rail of several never does. Gives its index.
-pub fn speaking_for_node(figures: &[Figure]) -> Option<usize> {
+/// The index of a node's primary meter, whose figure is the node's: the widest boundary, there the
+/// strongest source, there the best covered. One rail of several never is. `None` of none.
+pub fn primary_meter(figures: &[Figure]) -> Option<usize> {
     let rank = |figure: &Figure| (figure.boundary, std::cmp::Reverse(figure.source));
     let whole = |&index: &usize| figures[index].boundary != Boundary::Rail;
     (0..figures.len()).filter(whole).max_by(|&a, &b| {
@@ -42,8 +42,19 @@ pub struct Sum {
     pub nodes: usize,
     /// Mean power of all of them together, each over its own covered time, in watts.
     pub mean_w: f64,
-    /// The same sum by source, strongest first: number of nodes and joules.
-    pub by_source: Vec<(Source, usize, f64)>,
+    /// The same sum by source, strongest first.
+    pub by_source: Vec<SourceShare>,
+}
+
+/// The figures of one source in a sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SourceShare {
+    /// How these figures came to be.
+    pub source: Source,
+    /// How many nodes there are of it.
+    pub nodes: usize,
+    /// Their energy together.
+    pub joules: f64,
 }
 
 /// The nodes' figures, added up by boundary, widest first.
@@ -58,7 +69,7 @@ fn sum(boundary: Boundary, nodes: &[Figure]) -> Option<Sum> {
     let joules = |of: &[&Figure]| of.iter().map(|figure| figure.energy.joules).sum::<f64>();
     let by_source = Source::ALL.iter().filter_map(|&source| {
         let same: Vec<&Figure> = parts.iter().copied().filter(|figure| figure.source == source).collect();
-        (!same.is_empty()).then(|| (source, same.len(), joules(&same)))
+        (!same.is_empty()).then(|| SourceShare { source, nodes: same.len(), joules: joules(&same) })
     });
     Some(Sum {
         boundary,
@@ -82,16 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_boundary_speaks_then_the_strongest_source() {
+    fn the_widest_boundary_is_primary_then_the_strongest_source() {
         let rails = figure(Source::Measured, Boundary::SocRails, 1.0);
         let model = figure(Source::Estimated, Boundary::Node, 2.0);
         let meter = figure(Source::Measured, Boundary::Node, 3.0);
-        assert_eq!(speaking_for_node(&[rails, model, meter]), Some(2));
-        assert_eq!(speaking_for_node(&[rails, model]), Some(1));
-        assert_eq!(speaking_for_node(&[]), None);
+        assert_eq!(primary_meter(&[rails, model, meter]), Some(2));
+        assert_eq!(primary_meter(&[rails, model]), Some(1));
+        assert_eq!(primary_meter(&[]), None);
         let rail = figure(Source::Measured, Boundary::Rail, 2.0);
-        assert_eq!(speaking_for_node(&[rail, rail]), None, "a part is not the node");
-        assert_eq!(speaking_for_node(&[rail, model]), Some(1));
+        assert_eq!(primary_meter(&[rail, rail]), None, "a part is not the node");
+        assert_eq!(primary_meter(&[rail, model]), Some(1));
     }
 
     #[test]
@@ -106,7 +117,8 @@ mod tests {
         assert_eq!((sums[0].boundary, sums[0].source, sums[0].nodes), (Boundary::Node, Source::Simulated, 2));
         assert_eq!(sums[0].energy, Energy { joules: 30.0, covered_s: 20.0 });
         assert!((sums[0].mean_w - 3.0).abs() < 1e-12);
-        assert_eq!(sums[0].by_source, [(Source::Measured, 1, 10.0), (Source::Simulated, 1, 20.0)]);
+        let share = |source, joules| SourceShare { source, nodes: 1, joules };
+        assert_eq!(sums[0].by_source, [share(Source::Measured, 10.0), share(Source::Simulated, 20.0)]);
         assert_eq!(sums[1].boundary, Boundary::SocRails);
     }
 }

@@ -7,7 +7,6 @@
 
 mod price_series;
 
-pub(crate) use price_series::rfc3339_s;
 pub use price_series::{MAX_STEPS, PriceError, PriceSeries};
 
 use crate::Window;
@@ -120,9 +119,9 @@ impl Hardware {
 /// What something costs, in its two parts; an unknown part leaves the total unknown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
-    /// The hardware's share.
+    /// Of the hardware, written off; `None` without a price or years of use.
     pub hardware: Option<f64>,
-    /// The energy's share.
+    /// By the tariff; `None` without one, or where part of the energy is not known.
     pub energy: Option<f64>,
 }
 
@@ -171,18 +170,18 @@ pub enum Terms {
 /// A machine to compare with, as configured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
-    /// Its name.
+    /// As configured; only shown.
     pub name: String,
     /// Its rate, in the unit of the rate that it is compared with.
     pub rate: f64,
-    /// What it costs.
+    /// Rented by the hour, or bought.
     pub terms: Terms,
 }
 
 /// The same work on the alternative.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// The alternative's name.
+    /// The alternative, as configured.
     pub name: String,
     /// How long it would take, in seconds.
     pub seconds: f64,

@@ -4,7 +4,6 @@
 //! power is not known about the efficiency either.
 
 use crate::Window;
-use crate::benchmarks::core_phase::Placed;
 use crate::energy::Energy;
 
 /// Achieved rate of a run: operations by seconds. `None` for a run without length.
@@ -52,16 +51,14 @@ pub fn to_solution(mean_w: f64, seconds: f64) -> Option<ToSolution> {
 }
 
 /// How far the mean power of a core phase may be off because nobody knows to the millisecond where the
-/// phase lay: the greater change when the window is moved by its edge to either side, as a ratio.
+/// phase lay: the greater change when the window is moved by `edge_s` to either side, as a ratio.
 /// `None` if the power of the phase or of both moved windows is not known.
-pub fn edge_ratio(placed: Placed, energy_of: impl Fn(Window) -> Option<Energy>) -> Option<f64> {
+pub fn edge_ratio(phase: Window, edge_s: f64, energy_of: impl Fn(Window) -> Option<Energy>) -> Option<f64> {
     let mean_w = |window| energy_of(window).and_then(Energy::mean_w);
-    let middle_w = mean_w(placed.window).filter(|watts| *watts > 0.0)?;
-    let edge_ms = whole_ms(placed.edge_s);
-    let moved = [-edge_ms, edge_ms].map(|by_ms| Window {
-        start_ms: placed.window.start_ms + by_ms,
-        end_ms: placed.window.end_ms + by_ms,
-    });
+    let middle_w = mean_w(phase).filter(|watts| *watts > 0.0)?;
+    let reach_ms = whole_ms(edge_s);
+    let moved = [-reach_ms, reach_ms]
+        .map(|by_ms| Window { start_ms: phase.start_ms + by_ms, end_ms: phase.end_ms + by_ms });
     let changes = moved.into_iter().filter_map(mean_w).map(|watts| (watts - middle_w).abs() / middle_w);
     changes.reduce(f64::max)
 }
@@ -115,13 +112,13 @@ mod tests {
 
     #[test]
     fn a_window_that_may_lie_beside_the_load_is_uncertain_by_what_it_would_miss() {
-        let phase = |start_ms, end_ms| Placed { window: Window { start_ms, end_ms }, edge_s: 0.5 };
-        assert_eq!(edge_ratio(phase(12_000, 18_000), step), Some(0.0));
+        let ratio = |start_ms, end_ms| edge_ratio(Window { start_ms, end_ms }, 0.5, step);
+        assert_eq!(ratio(12_000, 18_000), Some(0.0));
         // Moved by half a second, a twentieth of it is at 2 W and not at 6 W.
-        let edge = edge_ratio(phase(10_000, 20_000), step).unwrap();
+        let edge = ratio(10_000, 20_000).unwrap();
         assert!((edge - 0.05 * 4.0 / 6.0).abs() < 0.004, "{edge}");
-        assert_eq!(edge_ratio(phase(50_000, 60_000), step), None);
-        assert_eq!(edge_ratio(phase(25_000, 30_000), step), Some(0.0), "one side is enough");
+        assert_eq!(ratio(50_000, 60_000), None);
+        assert_eq!(ratio(25_000, 30_000), Some(0.0), "one side is enough");
     }
 
     #[test]

@@ -118,11 +118,11 @@ impl Rule {
 /// A level of quality; the higher, the stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Adequate.
+    /// "Adequate": what a list of many machines can ask for.
     One,
-    /// Moderate.
+    /// "Moderate": the whole run, ten readings and more in its core phase.
     Two,
-    /// Best.
+    /// "Best": all of the machine, by energy counters.
     Three,
 }
 
@@ -144,11 +144,11 @@ impl Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It is.
+    /// The figure is on the right side of the level's bound.
     Pass,
-    /// It is not.
+    /// The figure is on the wrong side of it.
     Fail,
-    /// Nobody can tell.
+    /// The fact behind it is not known, so it is not kept either.
     #[serde(rename = "not known")]
     NotKnown,
 }
@@ -173,9 +173,9 @@ impl fmt::Display for Verdict {
 /// A rule at a level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// The rule.
+    /// Which row of the table.
     pub rule: Rule,
-    /// The level.
+    /// Which column of the table.
     pub level: Level,
     /// Whether it is kept.
     pub verdict: Verdict,
@@ -184,7 +184,7 @@ pub struct Check {
     pub figure: String,
 }
 
-/// The whole table.
+/// The verdict on a measurement: the whole table, and the level that follows from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {
     /// Each rule at each level; the rules in their order, and each with its levels from the lowest.

@@ -6,10 +6,10 @@
 //! Invariant: a figure that the source does not give is absent, except for an efficiency that is the rate by
 //! the power of one and the same line.
 
-/// A published result.
+/// A result as its source printed it; what it does not give is `None`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reference {
-    /// The machine.
+    /// The machine, its clock, and the benchmark unless it is HPL.
     pub name: &'static str,
     /// When it was measured or listed.
     pub year: u16,
@@ -19,7 +19,7 @@ pub struct Reference {
     pub nodes: Option<u32>,
     /// Achieved FLOP/s: HPL unless the name says otherwise.
     pub flops: Option<f64>,
-    /// FLOP/s per watt.
+    /// FLOP/s per watt, over whatever boundary the source measured.
     pub flops_per_w: Option<f64>,
     /// How much faster all nodes were than one.
     pub speed_up: Option<f64>,

@@ -20,7 +20,7 @@ const SAME_WORK: f64 = 0.02;
 pub struct Point {
     /// Number of nodes (or of workers); a run on none is ignored.
     pub nodes: u32,
-    /// Duration, seconds.
+    /// Duration of the window, seconds.
     pub seconds: Option<f64>,
     /// Achieved rate, work units by second (FLOP/s, B/s, requests/s, …).
     pub rate: Option<f64>,
@@ -39,11 +39,11 @@ pub const BEOWULF_1994: [Point; 2] = [
 /// The median of the repeats of a run, and how far they spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// Median.
+    /// Middle value, or the mean of the two middle ones.
     pub median: f64,
-    /// Smallest value.
+    /// Smallest value; the median itself if there is one run only.
     pub min: f64,
-    /// Greatest value.
+    /// Greatest value; the median itself if there is one run only.
     pub max: f64,
 }
 
@@ -59,15 +59,15 @@ pub enum Basis {
 /// What the runs on one number of nodes say. Unknown is `None`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct At {
-    /// Number of nodes.
+    /// How many nodes (or workers) each of these runs had.
     pub nodes: u32,
-    /// Number of runs.
+    /// How many runs had that many, repeats among them.
     pub runs: usize,
-    /// Duration, seconds.
+    /// Duration in seconds, of the runs where it is known.
     pub seconds: Option<Spread>,
     /// Rate, work units by second.
     pub rate: Option<Spread>,
-    /// Energy, joules.
+    /// Energy in joules, of the runs where it is known.
     pub joules: Option<Spread>,
     /// Speed-up against the median of the base; the spread is that of the runs here.
     pub speedup: Option<Spread>,
@@ -90,7 +90,7 @@ pub struct At {
 pub struct Scaling {
     /// What everything is relative to: one node, or the smallest number that has been run.
     pub base_nodes: u32,
-    /// What was compared.
+    /// Whether rates or times were compared.
     pub basis: Basis,
     /// Whether all runs did the same work, to 2 %; `None` where rates or times are missing.
     pub same_work: Option<bool>,
@@ -117,7 +117,7 @@ pub enum Law {
 /// A law, fitted to the speed-ups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fit {
-    /// Which law.
+    /// The law that `parallel` belongs to.
     pub law: Law,
     /// P, the parallel share. Not clamped: see [`Fit::is_plausible`].
     pub parallel: f64,

@@ -7,7 +7,7 @@ use crate::{GAP_INTERVALS, Window};
 /// One sample of a gauge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
-    /// Unix time, milliseconds.
+    /// When it was taken, Unix milliseconds.
     pub t_ms: i64,
     /// The value, in the metric's unit.
     pub value: f64,
@@ -16,7 +16,7 @@ pub struct Sample {
 /// An integral and the seconds that it really covers.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Integral {
-    /// Value × seconds.
+    /// Value × seconds, over the covered time only.
     pub value_s: f64,
     /// Seconds between samples that are close enough together.
     pub covered_s: f64,

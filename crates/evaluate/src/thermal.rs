@@ -124,6 +124,11 @@ pub struct Headroom {
 /// Samples may be irregular, out of order and repeated. A sample of the drive is the mean since the one
 /// before, as our agents publish it. A stretch longer than three `interval_s` without a temperature or
 /// without a drive is not bridged.
+///
+/// # Errors
+///
+/// [`NoFit`] says what these samples cannot tell: there are too few of them, temperature or drive hardly
+/// change, the best model explains too little, or its time constant is none that they could show.
 pub fn fit(temps: &[Sample], drive: Drive, driving: &[Sample], interval_s: f64) -> Result<Fit, NoFit> {
     let readings = Readings::new(temps, driving, interval_s);
     let range_k = range_k(&readings.steps);

@@ -31,7 +31,7 @@ const BUSY_SHARE: f64 = 0.9;
 pub struct Flags {
     /// Supply voltage too low.
     pub under_voltage: Option<bool>,
-    /// Arm clock capped.
+    /// The firmware holds the Arm clock below what was asked for.
     pub freq_capped: Option<bool>,
     /// Throttled, by heat or low voltage.
     pub throttled: Option<bool>,
@@ -75,11 +75,11 @@ impl Flags {
 /// What is known of a node at one moment; `None` is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Moment {
-    /// Unix time, milliseconds.
+    /// When all of this held, Unix milliseconds.
     pub t_ms: i64,
-    /// Live flags.
+    /// The firmware's flags as they were then, not those since boot.
     pub flags: Flags,
-    /// Processor temperature, °C.
+    /// Of the processor, °C.
     pub temp_c: Option<f64>,
     /// Real clock, Hz: as measured, never as the kernel asked for it.
     pub clock_hz: Option<f64>,
@@ -127,7 +127,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Every cause.
+    /// Every cause, the strongest first: an episode is named after the strongest among its moments.
     pub const ALL: [Self; 6] = [
         Self::UnderVoltage,
         Self::ThermalHard,
@@ -165,7 +165,7 @@ pub struct Episode {
     pub end_ms: i64,
     /// The strongest cause among its samples.
     pub cause: Cause,
-    /// Highest temperature, °C.
+    /// Highest temperature during it, °C; `None` if no moment of it had one.
     pub peak_c: Option<f64>,
     /// Lowest real clock, Hz.
     pub lowest_hz: Option<f64>,

@@ -4,17 +4,19 @@
 //! (with a fraction or not), Unix milliseconds, or RFC 3339 with a zone. A power that the logger did not know
 //! (`unavailable`, `nan`, nothing) is a gap and no mistake.
 //!
+//! Lines come one by one, because a reader of the whole file would hold a line of any length in memory.
+//!
 //! Invariant: a reading has a time from 1970 to 9999 and a power that a meter can show.
 
-use crate::cost::rfc3339_s;
+use csv::StringRecord;
+
+use crate::timestamp::{LAST_MS, rfc3339_ms};
 
 /// More than any meter of a cluster shows, in watts, in either direction: what is beyond it is a broken
 /// reading.
 pub const MAX_WATTS: f64 = 1e6;
 /// Numbers from here on are milliseconds: as seconds they would lie in the year 5138, as milliseconds in 1973.
 const MILLISECONDS_FROM: f64 = 1e11;
-/// The end of the year 9999 in Unix milliseconds.
-const LAST_MS: i64 = 253_402_300_799_999;
 
 /// What a column with the time may be called.
 const TIME_NAMES: [&str; 12] = [
@@ -56,9 +58,9 @@ const MAX_QUOTE: usize = 60;
 pub enum Entry {
     /// The power at a time.
     Power {
-        /// Unix milliseconds.
+        /// Unix milliseconds, from 1970 to the year 9999.
         t_ms: i64,
-        /// Watts.
+        /// At most [`MAX_WATTS`] in either direction; negative where something is fed back.
         watts: f64,
     },
     /// That the power was not known.
@@ -74,7 +76,7 @@ pub enum LineError {
     /// No number stands in the column of the power.
     #[error("`{0}` is not a power")]
     NotAPower(String),
-    /// More than [`MAX_WATTS`].
+    /// A power beyond [`MAX_WATTS`] in either direction.
     #[error("{0} W cannot be")]
     Impossible(f64),
     /// A number that is no time.
@@ -93,7 +95,7 @@ pub enum ColumnsError {
     /// Without a header, only two columns explain themselves.
     #[error("{0} columns and no header: two are time and watts, more want names")]
     NoHeader(usize),
-    /// No name fits.
+    /// None of the header's names is among the known ones.
     #[error("no column is called like {what} ({known}); there are: {names}")]
     NotThere {
         /// What the column would hold.
@@ -103,14 +105,14 @@ pub enum ColumnsError {
         /// The names in the header, as many as a message can hold.
         names: String,
     },
-    /// Two names fit.
+    /// Two of the header's names are among the known ones.
     #[error("`{first}` and `{second}` are both called like {what}")]
     Ambiguous {
         /// What the columns would hold.
         what: &'static str,
-        /// One of them.
+        /// The leftmost of the two, as it is compared: words in lower case.
         first: String,
-        /// Another one.
+        /// The next one to its right.
         second: String,
     },
 }
@@ -125,36 +127,37 @@ pub struct Columns {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Separator {
-    Character(char),
+    /// An ASCII character, as in CSV.
+    Byte(u8),
     Blanks,
 }
 
 impl Columns {
-    /// From the first line, and whether that is a header.
+    /// From the first line, and whether that is a header. Refused are more than two columns without a
+    /// header, and a header that names no time or no power, or one of them twice.
     pub fn of(line: &str) -> Result<(Self, bool), ColumnsError> {
-        let characters = [';', '\t', ','].into_iter();
-        let separator = characters.map(Separator::Character).find(|separator| separator.is_in(line));
-        let separator = separator.unwrap_or(Separator::Blanks);
+        let byte = [b';', b'\t', b','].into_iter().find(|byte| line.as_bytes().contains(byte));
+        let separator = byte.map_or(Separator::Blanks, Separator::Byte);
         let fields = separator.split(line);
         let number =
-            |field: &String| field.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first));
-        if fields.first().is_some_and(number) {
+            |field: &str| field.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first));
+        if fields.get(0).is_some_and(number) {
             return match fields.len() {
                 2 => Ok((Self { separator, time: 0, watts: 1 }, false)),
                 count => Err(ColumnsError::NoHeader(count)),
             };
         }
-        let names: Vec<String> = fields.iter().map(|field| plain_name(field)).collect();
+        let names: Vec<String> = fields.iter().map(plain_name).collect();
         let time = column(&names, &TIME_NAMES, "the time")?;
         let watts = column(&names, &WATTS_NAMES, "the power in watts")?;
         Ok((Self { separator, time, watts }, true))
     }
 
-    /// What a line says.
+    /// What a line says. Refused are a line without one of the two columns, what is no time or no power,
+    /// and a power beyond [`MAX_WATTS`].
     pub fn entry(self, line: &str) -> Result<Entry, LineError> {
         let fields = self.separator.split(line);
-        let field =
-            |index: usize| fields.get(index).map(String::as_str).ok_or(LineError::NoColumn(index + 1));
+        let field = |index: usize| fields.get(index).ok_or(LineError::NoColumn(index + 1));
         let t_ms = time_ms(field(self.time)?)?;
         let text = field(self.watts)?;
         if UNKNOWN.iter().any(|word| text.eq_ignore_ascii_case(word)) {
@@ -166,7 +169,7 @@ impl Columns {
     /// Where a comma does not separate columns it is a decimal point.
     fn watts_of(self, text: &str) -> Result<f64, LineError> {
         let number = match self.separator {
-            Separator::Character(',') => text.to_owned(),
+            Separator::Byte(b',') => text.to_owned(),
             _ => text.replacen(',', ".", 1),
         };
         let number = number.trim_end_matches(['W', 'w']).trim_end();
@@ -177,32 +180,17 @@ impl Columns {
 }
 
 impl Separator {
-    fn is_in(self, line: &str) -> bool {
-        matches!(self, Self::Character(character) if line.contains(character))
+    /// The fields of a line without the blanks around them. They may stand in quotation marks, and then
+    /// contain the separator.
+    fn split(self, line: &str) -> StringRecord {
+        let Self::Byte(delimiter) = self else { return line.split_whitespace().collect() };
+        let mut reader = csv::ReaderBuilder::new();
+        reader.delimiter(delimiter).has_headers(false).trim(csv::Trim::All).buffer_capacity(line.len());
+        let mut fields = StringRecord::new();
+        let read = reader.from_reader(line.as_bytes()).read_record(&mut fields);
+        read.expect("UTF-8 in memory, and a single row");
+        fields
     }
-
-    fn split(self, line: &str) -> Vec<String> {
-        match self {
-            Self::Blanks => line.split_whitespace().map(ToOwned::to_owned).collect(),
-            Self::Character(separator) => split_quoted(line, separator),
-        }
-    }
-}
-
-/// Fields may stand in quotation marks, and then contain the separator.
-fn split_quoted(line: &str, separator: char) -> Vec<String> {
-    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            _ if character == separator && !quoted => {
-                fields.push(std::mem::take(&mut field).trim().to_owned());
-            }
-            _ => field.push(character),
-        }
-    }
-    fields.push(field.trim().to_owned());
-    fields
 }
 
 /// `Power (W)` and `power_w` are the same name.
@@ -230,17 +218,7 @@ fn time_ms(text: &str) -> Result<i64, LineError> {
         let there = (0.0..=LAST_MS as f64).contains(&ms);
         return there.then(|| whole(ms)).ok_or_else(|| LineError::NoUnixTime(quote(text)));
     }
-    let ms = rfc3339_ms(text).filter(|ms| (0..=LAST_MS).contains(ms));
-    ms.ok_or_else(|| LineError::NoTime(quote(text)))
-}
-
-/// RFC 3339 with or without a fraction of a second, which is rounded to milliseconds.
-fn rfc3339_ms(text: &str) -> Option<i64> {
-    let Some((before, after)) = text.split_once('.') else { return Some(rfc3339_s(text)? * 1000) };
-    let zone_at = after.find(|character: char| !character.is_ascii_digit())?;
-    let (digits, zone) = after.split_at(zone_at);
-    let fraction: f64 = format!("0.{digits}").parse().ok()?;
-    Some(rfc3339_s(&format!("{before}{zone}"))? * 1000 + whole(fraction * 1000.0))
+    rfc3339_ms(text).ok_or_else(|| LineError::NoTime(quote(text)))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "times up to the year 9999 are below 2^53 milliseconds")]
@@ -256,6 +234,7 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// What the lines say below a header, or what is wrong with them.
     fn entries(header: &str, lines: &[&str]) -> Vec<Result<Entry, String>> {
@@ -331,5 +310,19 @@ mod tests {
         wrong("time,volts", "no column is called like the power in watts");
         wrong("time,date,watts", "`time` and `date` are both called like the time");
         wrong("hello", "no column is called like the time");
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_an_entry_or_a_mistake(
+            first in prop_oneof![any::<String>(), Just("time;watts".into()), Just("\"time\",watts".into())],
+            line in prop_oneof![any::<String>(), "[0-9T:Z+;,. \"\\r-]{0,40}"],
+        ) {
+            if let Ok((columns, _)) = Columns::of(&first) {
+                if let Ok(Entry::Power { t_ms, watts }) = columns.entry(&line) {
+                    prop_assert!((0..=LAST_MS).contains(&t_ms) && watts.abs() <= MAX_WATTS);
+                }
+            }
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use picollect_evaluate::benchmarks::{CivilTime, CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
+use jiff::civil::{DateTime, date};
+use picollect_evaluate::benchmarks::{CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
 use proptest::prelude::*;
 
-const FILES: [&str; 15] = [
+pub(crate) const FILES: [&str; 23] = [
     "hpl-2.3-plain.txt",
     "hpl-2.3-progress-six-results.txt",
     "hpl-2.3-residual-failed.txt",
@@ -22,23 +23,31 @@ const FILES: [&str; 15] = [
     "sysbench-1.0.20-cpu.txt",
     "picollect-bench.txt",
     "picollect-bench-mpirun-four.txt",
+    "hpl-2.1-memory-skip.txt",
+    "hpl-2.3-ranks-apart.txt",
+    "hpl-ai-2.3d.txt",
+    "sysbench-1.1-cpu.txt",
+    "made-babelstream-5.0.txt",
+    "made-llama-bench.md",
+    "made-llama-bench.json",
+    "made-ollama-verbose.txt",
 ];
 
-fn output(name: &str) -> String {
+pub(crate) fn output(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/benchmark-outputs");
     fs::read_to_string(folder.join(name)).expect("the output is there")
 }
 
 /// The time of day on the day of the HPL runs.
-fn at(hour: u8, minute: u8, second: u8) -> CivilTime {
-    CivilTime { year: 2026, month: 11, day: 23, hour, minute, second }
+fn at(hour: i8, minute: i8, second: i8) -> DateTime {
+    date(2026, 11, 23).at(hour, minute, second, 0)
 }
 
-fn stated(start: CivilTime, end: CivilTime) -> CorePhase {
+fn stated(start: DateTime, end: DateTime) -> CorePhase {
     CorePhase::Stated { start, end }
 }
 
-fn outcome(benchmark: &'static str, label: &str, unit: Unit, line: usize) -> Outcome {
+pub(crate) fn outcome(benchmark: &'static str, label: &str, unit: Unit, line: usize) -> Outcome {
     let (rate, seconds, core_phase) = (None, None, CorePhase::Unknown);
     let (label, verdict) = (label.to_owned(), Verdict::Interrupted);
     Outcome { benchmark, label, rate, unit, seconds, verdict, core_phase, line }

@@ -1,5 +1,6 @@
 //! One test program, so that everything is linked once.
 
+mod benchmark_cases;
 mod benchmarks;
 mod corpus;
 mod scaling;

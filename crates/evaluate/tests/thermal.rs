@@ -91,7 +91,7 @@ fn nasty() -> impl Strategy<Value = Vec<Sample>> {
 
 proptest! {
     // Each case is a fit of some thousand readings, which takes its time without optimisation.
-    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(64)))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn the_model_of_a_noisy_node_is_found_again(

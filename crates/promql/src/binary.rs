@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
 
+use crate::budget::{Budget, Lease};
 use crate::error::Error;
 use crate::evaluator::Evaluator;
 use crate::grid::{Grid, Stepped, Value, merge, same_labels};
 use crate::labels::Labels;
+use crate::matching::signature;
 use crate::set::set;
 
 /// An operator that computes.
@@ -27,6 +29,7 @@ impl Operator {
             "/" => Self::Arithmetic(|a, b| a / b),
             "%" => Self::Arithmetic(|a, b| a % b),
             "^" => Self::Arithmetic(f64::powf),
+            "atan2" => Self::Arithmetic(f64::atan2),
             "==" => Self::Comparison(|a, b| a == b),
             "!=" => Self::Comparison(|a, b| a != b),
             "<" => Self::Comparison(|a, b| a < b),
@@ -65,7 +68,7 @@ impl Evaluator<'_> {
             let (Value::Vector(left), Value::Vector(right)) = (left, right) else {
                 return Err(Error::Parameter(format!("`{name}` wants vectors on both sides")));
             };
-            return set(&name, left, right, modifier).map(Value::Vector);
+            return set(&name, left, right, modifier, &self.budget).map(Value::Vector);
         };
         let operation =
             Operation { operator, truth: modifier.is_some_and(|modifier| modifier.return_bool), modifier };
@@ -77,11 +80,11 @@ impl Evaluator<'_> {
             }
             (Value::Vector(left), Value::Scalar(right)) => {
                 let apply = |value, other| operator.apply(value, other, value, operation.truth);
-                with_number(left, &right, &operation, apply).map(Value::Vector)
+                with_number(left, &right, &operation, apply, &self.budget).map(Value::Vector)
             }
             (Value::Scalar(left), Value::Vector(right)) => {
                 let apply = |value, other| operator.apply(other, value, value, operation.truth);
-                with_number(right, &left, &operation, apply).map(Value::Vector)
+                with_number(right, &left, &operation, apply, &self.budget).map(Value::Vector)
             }
             (Value::Vector(left), Value::Vector(right)) => {
                 self.matched(&left, &right, &operation, grid).map(Value::Vector)
@@ -97,10 +100,13 @@ impl Evaluator<'_> {
         operation: &Operation<'_>,
         grid: Grid,
     ) -> Result<Vec<Stepped>, Error> {
-        let mut matching = Matching::of(left, right, operation);
-        let mut results =
-            Results { evaluator: self, grid, known: HashMap::new(), pairs: HashMap::new(), all: Vec::new() };
+        if left.is_empty() || right.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut matching = Matching::of(left, right, operation, &self.budget)?;
+        let mut results = Results::of(self, grid)?;
         for step in 0..grid.count {
+            self.budget.work(left.len() + right.len())?;
             if matching.a_side_is_empty(step) {
                 continue;
             }
@@ -132,9 +138,18 @@ struct Results<'e, 'a> {
     known: HashMap<Labels, usize>,
     pairs: HashMap<(usize, usize), usize>,
     all: Vec<Stepped>,
+    lease: Lease<'e>,
 }
 
-impl Results<'_, '_> {
+/// What a pair in a map takes, with the room kept free.
+const PAIR_BYTES: usize = 64;
+
+impl<'e, 'a> Results<'e, 'a> {
+    fn of(evaluator: &'e Evaluator<'a>, grid: Grid) -> Result<Self, Error> {
+        let lease = evaluator.budget.lease(0)?;
+        Ok(Self { evaluator, grid, known: HashMap::new(), pairs: HashMap::new(), all: Vec::new(), lease })
+    }
+
     /// Where the result of a pair belongs.
     fn slot(
         &mut self,
@@ -146,10 +161,13 @@ impl Results<'_, '_> {
             return Ok(*slot);
         }
         let labels = operation.labels(&matching.many[pair.0].labels, &matching.one[pair.1].labels);
-        let slot = *self.known.entry(labels.clone()).or_insert(self.all.len());
+        let slot = self.known.get(&labels).copied().unwrap_or(self.all.len());
         if slot == self.all.len() {
+            self.lease.add_entry(&labels)?;
+            self.known.insert(labels.clone(), slot);
             self.all.push(self.evaluator.stepped(labels, self.grid)?);
         }
+        self.lease.add(PAIR_BYTES)?;
         self.pairs.insert(pair, slot);
         Ok(slot)
     }
@@ -173,21 +191,34 @@ struct Matching<'a> {
     one_groups: Vec<usize>,
     /// Of each group the series of the one side that has a value at this moment.
     partners: Vec<Option<usize>>,
+    _lease: Lease<'a>,
 }
 
 impl<'a> Matching<'a> {
-    fn of(left: &'a [Stepped], right: &'a [Stepped], operation: &Operation<'a>) -> Self {
+    fn of(
+        left: &'a [Stepped],
+        right: &'a [Stepped],
+        operation: &Operation<'a>,
+        budget: &'a Budget<'_>,
+    ) -> Result<Self, Error> {
         let card = operation.modifier.map(|modifier| &modifier.card);
         let swapped = matches!(card, Some(VectorMatchCardinality::OneToMany(_)));
         let (many, one) = if swapped { (right, left) } else { (left, right) };
+        // Beside the groups there are each series' group, its partner, and what is taken at a step.
+        let mut lease = budget.lease((left.len() + right.len()).saturating_mul(PAIR_BYTES))?;
         let mut groups = HashMap::new();
         let mut group = |series: &Stepped| {
             let next = groups.len();
-            *groups.entry(signature(&series.labels, operation.modifier)).or_insert(next)
+            let signature = signature(&series.labels, operation.modifier);
+            if !groups.contains_key(&signature) {
+                lease.add_entry(&signature)?;
+            }
+            Ok(*groups.entry(signature).or_insert(next))
         };
-        let many_groups = many.iter().map(&mut group).collect();
-        let one_groups = one.iter().map(&mut group).collect();
-        Self { many, one, swapped, card, many_groups, one_groups, partners: vec![None; groups.len()] }
+        let many_groups = many.iter().map(&mut group).collect::<Result<_, Error>>()?;
+        let one_groups = one.iter().map(&mut group).collect::<Result<_, Error>>()?;
+        let partners = vec![None; groups.len()];
+        Ok(Self { many, one, swapped, card, many_groups, one_groups, partners, _lease: lease })
     }
 
     fn one_to_one(&self) -> bool {
@@ -265,6 +296,7 @@ fn with_number(
     numbers: &[f64],
     operation: &Operation<'_>,
     apply: impl Fn(f64, f64) -> Option<f64>,
+    budget: &Budget<'_>,
 ) -> Result<Vec<Stepped>, Error> {
     let computed = all.into_iter().map(|mut series| {
         for (value, number) in series.values.iter_mut().zip(numbers) {
@@ -275,19 +307,9 @@ fn with_number(
         }
         series
     });
-    merge(computed.collect())
-}
-
-/// The labels by which series find each other.
-pub(crate) fn signature(labels: &Labels, modifier: Option<&BinModifier>) -> Labels {
-    match modifier.and_then(|modifier| modifier.matching.as_ref()) {
-        Some(LabelModifier::Include(names)) => labels.clone().only(&names.labels),
-        Some(LabelModifier::Exclude(names)) => labels.clone().without(&names.labels).nameless(),
-        None => labels.clone().nameless(),
-    }
+    merge(computed.collect(), budget)
 }
 
 fn shown(labels: &Labels) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-    format!("{{{}}}", pairs.join(", "))
+    format!("{{{}}}", labels.shown())
 }

@@ -1,81 +1,130 @@
 //! What of PromQL is understood here. Whatever is not is refused before anything is read.
 
+use promql_parser::label::MatchOp;
+use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, VectorMatchFillValues, VectorSelector};
 
+use crate::aggregate;
 use crate::error::Error;
-use crate::functions::FUNCTIONS;
+use crate::functions;
 use crate::position::{self, FUNCTION};
-use crate::range_functions::RANGE_FUNCTIONS;
-
-/// Aggregations that are understood.
-const AGGREGATIONS: [&str; 10] =
-    ["sum", "avg", "min", "max", "count", "group", "stddev", "topk", "bottomk", "quantile"];
-
-/// Operators that are understood.
-const OPERATORS: [&str; 15] =
-    ["+", "-", "*", "/", "%", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless"];
+use crate::selection::matchers;
 
 /// Deepest nesting of expressions, so that a thread's stack is enough for them.
 const MAX_DEPTH: usize = 200;
 
 /// Refuses what is not understood.
-pub(crate) fn check(text: &str, expression: &Expr) -> Result<(), Error> {
-    at_depth(text, expression, 0)
+pub(crate) fn check(text: &str, expression: &Expr, regexes: &[String]) -> Result<(), Error> {
+    Check { text, regexes }.at_depth(expression, 0)
 }
 
-fn at_depth(text: &str, expression: &Expr, depth: usize) -> Result<(), Error> {
-    if depth > MAX_DEPTH {
-        return Err(position::refusal(text, 0, format!("the query is nested more than {MAX_DEPTH} deep")));
+/// A query that is checked.
+struct Check<'a> {
+    text: &'a str,
+    regexes: &'a [String],
+}
+
+impl Check<'_> {
+    fn at_depth(&self, expression: &Expr, depth: usize) -> Result<(), Error> {
+        let text = self.text;
+        if depth > MAX_DEPTH {
+            return Err(position::refusal(
+                text,
+                0,
+                format!("the query is nested more than {MAX_DEPTH} deep"),
+            ));
+        }
+        let inner = |expression: &Expr| self.at_depth(expression, depth + 1);
+        match expression {
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Ok(()),
+            Expr::VectorSelector(selector) => self.selector(selector),
+            Expr::MatrixSelector(selector) => self.selector(&selector.vs),
+            Expr::Paren(parenthesis) => inner(&parenthesis.expr),
+            Expr::Unary(minus) => inner(&minus.expr),
+            Expr::Subquery(subquery) => inner(&subquery.expr),
+            Expr::Call(call) => {
+                check_call(text, call)?;
+                call.args.args.iter().try_for_each(|argument| inner(argument))
+            }
+            Expr::Aggregate(aggregation) => {
+                check_aggregation(text, aggregation)?;
+                aggregation.param.iter().try_for_each(|parameter| inner(parameter))?;
+                inner(&aggregation.expr)
+            }
+            Expr::Binary(binary) => {
+                check_operator(text, binary)?;
+                inner(&binary.lhs)?;
+                inner(&binary.rhs)
+            }
+            Expr::Extension(_) => {
+                Err(position::refusal(text, 0, "an extension of the language is not supported here"))
+            }
+        }
     }
-    let inner = |expression: &Expr| at_depth(text, expression, depth + 1);
-    match expression {
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Ok(()),
-        Expr::VectorSelector(selector) => check_selector(text, selector),
-        Expr::MatrixSelector(selector) => check_selector(text, &selector.vs),
-        Expr::Paren(parenthesis) => inner(&parenthesis.expr),
-        Expr::Unary(minus) => inner(&minus.expr),
-        Expr::Subquery(subquery) => inner(&subquery.expr),
-        Expr::Call(call) => {
-            check_call(text, call)?;
-            call.args.args.iter().try_for_each(|argument| inner(argument))
+
+    /// Matchers joined by `or` are an invention of another engine that the parser reads too. One that selects everything
+    /// is refused here, as the parser does not see the regular expressions.
+    fn selector(&self, selector: &VectorSelector) -> Result<(), Error> {
+        if !selector.matchers.or_matchers.is_empty() {
+            return Err(position::unsupported(self.text, "or", "inside braces"));
         }
-        Expr::Aggregate(aggregation) => {
-            check_aggregation(text, aggregation)?;
-            aggregation.param.iter().try_for_each(|parameter| inner(parameter))?;
-            inner(&aggregation.expr)
+        if selector
+            .matchers
+            .matchers
+            .iter()
+            .all(|matcher| matches!(matcher.op, MatchOp::Equal | MatchOp::NotEqual))
+        {
+            return Ok(());
         }
-        Expr::Binary(binary) => {
-            check_operator(text, binary)?;
-            inner(&binary.lhs)?;
-            inner(&binary.rhs)
+        let matchers = matchers(selector, self.regexes).map_err(|error| match error {
+            Error::Regex(message) => position::refusal(self.text, 0, message),
+            other => other,
+        })?;
+        if selector.name.is_none() && matchers.iter().all(|matcher| matcher.is_match("")) {
+            let message = "vector selector must contain at least one non-empty matcher";
+            return Err(position::refusal(self.text, 0, message));
         }
-        Expr::Extension(_) => {
-            Err(position::refusal(text, 0, "an extension of the language is not supported here"))
-        }
+        Ok(())
     }
 }
 
+/// The parser lets some calls of `exp` and logarithms with a number pass.
 fn check_call(text: &str, call: &Call) -> Result<(), Error> {
     let name = call.func.name;
-    if FUNCTIONS.contains(&name) || RANGE_FUNCTIONS.iter().any(|(known, _)| *known == name) {
-        return Ok(());
+    if call.func.experimental || !functions::is_known(name) {
+        return Err(position::unsupported(text, name, FUNCTION));
     }
-    Err(position::unsupported(text, name, FUNCTION))
+    let types = call.args.args.iter().map(|argument| argument.value_type());
+    for (at, given) in types.enumerate() {
+        let wanted = call.func.arg_types.get(at).or(call.func.arg_types.last());
+        if wanted.is_some_and(|wanted| *wanted != given) {
+            let wanted = wanted.map_or("", |wanted| type_name(*wanted));
+            let given = type_name(given);
+            let message = format!("expected type {wanted} in call to function \"{name}\", got {given}");
+            return Err(position::refusal(text, 0, message));
+        }
+    }
+    Ok(())
+}
+
+fn type_name(of: ValueType) -> &'static str {
+    match of {
+        ValueType::Vector => "instant vector",
+        ValueType::Scalar => "scalar",
+        ValueType::Matrix => "range vector",
+        ValueType::String => "string",
+    }
 }
 
 fn check_aggregation(text: &str, aggregation: &AggregateExpr) -> Result<(), Error> {
     let name = aggregation.op.to_string();
-    if AGGREGATIONS.contains(&name.as_str()) {
+    if aggregate::is_known(&name) {
         return Ok(());
     }
     Err(position::unsupported(text, &name, FUNCTION))
 }
 
 fn check_operator(text: &str, binary: &BinaryExpr) -> Result<(), Error> {
-    let name = binary.op.to_string();
-    if !OPERATORS.contains(&name.as_str()) {
-        return Err(position::unsupported(text, &name, "the operator"));
-    }
     let fills = |fill: &VectorMatchFillValues| fill.lhs.is_some() || fill.rhs.is_some();
     if binary.modifier.as_ref().is_some_and(|modifier| fills(&modifier.fill_values)) {
         let word = ["fill_left", "fill_right"].into_iter().find(|word| text.contains(word)).unwrap_or("fill");
@@ -84,24 +133,26 @@ fn check_operator(text: &str, binary: &BinaryExpr) -> Result<(), Error> {
     Ok(())
 }
 
-/// Matchers joined by `or` are an invention of another engine that the parser reads too.
-fn check_selector(text: &str, selector: &VectorSelector) -> Result<(), Error> {
-    if selector.matchers.or_matchers.is_empty() {
-        return Ok(());
-    }
-    Err(position::unsupported(text, "or", "inside braces"))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::{MAX_QUERY_BYTES, Query};
 
     #[test]
     fn what_prometheus_does_not_know_is_refused() {
-        for text in ["a + fill(0) b", "{a=\"1\" or b=\"2\"}", "limitk(1, a)", "count_values(\"a\", b)"] {
+        for text in ["a + fill(0) b", "{a=\"1\" or b=\"2\"}", "limitk(1, a)", "mad_over_time(a[5m])"] {
             let message = Query::parse(text).unwrap_err().to_string();
             assert!(message.contains("not supported here"), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn a_formatted_query_is_the_same_query() {
+        let text = "sum by(host)(rate(x{a=~`\\d`,b!=\"c\"}[5m]))/ on(host) group_left(model) y>bool 1";
+        let formatted = Query::parse(text).unwrap().formatted();
+        let want =
+            "sum by (host) (rate(x{a=~\"\\\\d\",b!=\"c\"}[5m])) / on (host) group_left (model) y > bool 1";
+        assert_eq!(formatted, want);
+        assert_eq!(Query::parse(&formatted).unwrap().formatted(), want);
     }
 
     #[test]

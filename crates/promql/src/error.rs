@@ -9,17 +9,17 @@ pub enum Error {
     /// The text is no query, or one that is not understood here.
     #[error("{position}: {message}")]
     Query {
-        /// Where.
+        /// Where in the text, as far as it is known.
         position: Position,
-        /// What is wrong.
+        /// What is wrong there, in a sentence for people.
         message: String,
     },
     /// The text is too long.
     #[error("the query has {bytes} bytes, the most is {most}")]
     TooLong {
-        /// Its bytes.
+        /// How many bytes it has.
         bytes: usize,
-        /// The limit.
+        /// [`crate::MAX_QUERY_BYTES`].
         most: usize,
     },
     /// A regular expression cannot be used.
@@ -33,28 +33,28 @@ pub enum Error {
         "a range query wants a number or one value for each series at each step; this expression is a {0}"
     )]
     NoRange(&'static str),
-    /// Too many steps.
+    /// A range query asks for more steps than [`crate::Limits::steps`].
     #[error("the query asks for {wanted} steps, the most is {most}; a longer step or a shorter time helps")]
     TooManySteps {
-        /// Its steps.
+        /// How many steps it asks for.
         wanted: usize,
-        /// The limit.
+        /// How many it may have.
         most: usize,
     },
-    /// Too many series.
+    /// Its selectors find more than [`crate::Limits::series`].
     #[error("the query finds more than {0} series, which is the most; a narrower selector helps")]
     TooManySeries(usize),
-    /// Too many samples.
+    /// Its selectors read more than [`crate::Limits::samples`].
     #[error(
         "the query reads more than {0} samples, which is the most; a shorter time or a narrower selector helps"
     )]
     TooManySamples(usize),
-    /// Too much memory.
+    /// What it reads and builds is more than [`crate::Limits::memory_bytes`].
     #[error(
         "the query takes more than {0} bytes of memory, which is the most; a longer step, a shorter time or a narrower selector helps"
     )]
     TooMuchMemory(usize),
-    /// Too much time.
+    /// [`crate::Context::out_of_time`] said so, or the source did.
     #[error("the query took too long; a longer step, a shorter time or a narrower selector helps")]
     OutOfTime,
     /// Two series came out with the same labels.
@@ -66,7 +66,7 @@ pub enum Error {
     /// A parameter cannot be used.
     #[error("{0}")]
     Parameter(String),
-    /// The source failed.
+    /// The source could not be read; why is its `source`.
     #[error("the series cannot be read")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -80,7 +80,7 @@ pub enum Kind {
     Execution,
     /// It took too long.
     OutOfTime,
-    /// The source failed.
+    /// The series could not be read.
     Source,
 }
 

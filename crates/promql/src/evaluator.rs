@@ -1,54 +1,54 @@
 //! Evaluates a tree: each expression at all moments of a grid at once.
 
-use std::cell::Cell;
-
 use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{AtModifier, Expr, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
+use promql_parser::parser::{AtModifier, Call, Expr, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::annotations::Notes;
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::grid::{Grid, Stepped, Value, merge};
 use crate::labels::Labels;
-use crate::range_functions::Stretch;
-use crate::selection::{Selection, matchers};
+use crate::range_functions::SampleRange;
+use crate::selection::{Matcher, Selection, matchers};
 use crate::source::{Sample, Series};
-use crate::{Answer, Context, Times};
+use crate::{Answer, Answered, Context, Times};
 
 /// Times and durations beyond this many milliseconds are taken as this many, so that none overflows: 142,000 years.
 const FOREVER_MS: i64 = 1 << 52;
 
-/// One evaluation, and what it has taken so far.
+/// One evaluation, what it has taken so far, and what it has to say beside its answer.
 pub(crate) struct Evaluator<'a> {
     context: &'a Context<'a>,
     times: Times,
-    series: Cell<usize>,
-    samples: Cell<usize>,
-    memory_bytes: Cell<usize>,
+    regexes: &'a [String],
+    pub(crate) budget: Budget<'a>,
+    pub(crate) notes: Notes,
 }
 
 /// Which moment a selector looks at: its `offset` and `@`.
 #[derive(Debug, Clone, Copy)]
-struct Reach {
+struct TimeModifiers {
     fixed_ms: Option<i64>,
     offset_ms: i64,
 }
 
-impl Reach {
+impl TimeModifiers {
     fn from(self, t_ms: i64) -> i64 {
         self.fixed_ms.unwrap_or(t_ms) - self.offset_ms
     }
 }
 
-/// What a range selector or a subquery found, and the stretches of it that belong to the moments of a grid.
-pub(crate) struct Ranged {
+/// What a range selector or a subquery found, and the ranges of it that belong to the moments of a grid.
+pub(crate) struct RangeVector {
     pub(crate) series: Vec<Series>,
     range_ms: i64,
-    reach: Reach,
+    reach: TimeModifiers,
 }
 
-impl Ranged {
-    /// The stretch of a series at each moment; moments only go forward, and so do the stretches' ends.
-    pub(crate) fn stretches<'s>(&self, series: &'s Series, grid: Grid) -> impl Iterator<Item = Stretch<'s>> {
+impl RangeVector {
+    /// The range of a series at each moment; moments only go forward, and so do the ranges' ends.
+    pub(crate) fn ranges<'s>(&self, series: &'s Series, grid: Grid) -> impl Iterator<Item = SampleRange<'s>> {
         let (mut first, mut end) = (0, 0);
         let (range_ms, reach, samples) = (self.range_ms, self.reach, &series.samples);
         grid.times().map(move |t_ms| {
@@ -56,62 +56,77 @@ impl Ranged {
             let from_ms = to_ms - range_ms;
             end += samples[end..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
             first += samples[first..end].iter().take_while(|sample| sample.t_ms <= from_ms).count();
-            Stretch { samples: &samples[first..end], from_ms, to_ms }
+            SampleRange { samples: &samples[first..end], from_ms, to_ms, t_ms }
         })
     }
 }
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, times: Times) -> Self {
-        let zero = || Cell::new(0);
+    pub(crate) fn new(context: &'a Context<'a>, times: Times, regexes: &'a [String]) -> Self {
         let clamp = |t_ms: i64| t_ms.clamp(-FOREVER_MS, FOREVER_MS);
         let times = Times { start_ms: clamp(times.start_ms), end_ms: clamp(times.end_ms), ..times };
-        Self { context, times, series: zero(), samples: zero(), memory_bytes: zero() }
+        Self { context, times, regexes, budget: Budget::of(context), notes: Notes::default() }
     }
 
     /// The answer for the one moment of these times.
-    pub(crate) fn instant(&self, expression: &Expr) -> Result<Answer, Error> {
+    pub(crate) fn instant(self, expression: &Expr) -> Result<Answered, Error> {
         let grid = Grid::of(self.times);
-        match expression.value_type() {
-            ValueType::String => Ok(Answer::Text(text(expression)?.to_owned())),
-            ValueType::Scalar => Ok(Answer::Scalar(self.scalar(expression, grid)?[0])),
+        let answer = match expression.value_type() {
+            ValueType::String => Answer::Text(text(expression)?.to_owned()),
+            ValueType::Scalar => {
+                let values = self.scalar(expression, grid)?;
+                Answer::Scalar(values.first().copied().unwrap_or(f64::NAN))
+            }
             ValueType::Vector => {
                 let vector = self.vector(expression, grid)?.into_iter();
                 let series = vector.map(|series| series.into_series(grid));
-                Ok(Answer::Vector(series.filter(|series| !series.samples.is_empty()).collect()))
+                Answer::Vector(series.filter(|series| !series.samples.is_empty()).collect())
             }
-            ValueType::Matrix => {
-                let ranged = self.ranged(expression, grid)?;
-                let cut = |series: &Series| {
-                    let stretch = ranged.stretches(series, grid).next()?;
-                    let samples = stretch.samples.to_vec();
-                    (!samples.is_empty()).then(|| Series { labels: series.labels.clone(), samples })
-                };
-                Ok(in_order(ranged.series.iter().filter_map(cut).collect()))
-            }
-        }
+            ValueType::Matrix => self.cut(expression, grid)?,
+        };
+        Ok(self.answered(answer))
     }
 
     /// The answer for all moments of these times.
-    pub(crate) fn range(&self, expression: &Expr) -> Result<Answer, Error> {
+    pub(crate) fn range(self, expression: &Expr) -> Result<Answered, Error> {
         let grid = Grid::of(self.times);
         let all = match expression.value_type() {
             ValueType::String => return Err(Error::NoRange("text")),
             ValueType::Matrix => return Err(Error::NoRange("range of samples")),
             ValueType::Scalar => {
+                self.budget.charge::<Option<f64>>(grid.count)?;
                 let values = self.scalar(expression, grid)?.into_iter().map(Some).collect();
                 vec![Stepped { labels: Labels::default(), values }]
             }
             ValueType::Vector => self.vector(expression, grid)?,
         };
+        // Values become samples series by series; a sample is as large as a value.
         let series = all.into_iter().map(|series| series.into_series(grid));
-        Ok(in_order(series.filter(|series| !series.samples.is_empty()).collect()))
+        let answer = in_order(series.filter(|series| !series.samples.is_empty()).collect());
+        Ok(self.answered(answer))
+    }
+
+    /// Of a range vector the samples of the one moment.
+    fn cut(&self, expression: &Expr, grid: Grid) -> Result<Answer, Error> {
+        let ranged = self.ranged(expression, grid)?;
+        let mut all = Vec::new();
+        for series in &ranged.series {
+            let Some(range) = ranged.ranges(series, grid).next() else { continue };
+            if !range.samples.is_empty() {
+                self.budget.charge_bytes(series.labels.bytes())?;
+                self.budget.charge::<Sample>(range.samples.len())?;
+                all.push(Series { labels: series.labels.clone(), samples: range.samples.to_vec() });
+            }
+        }
+        Ok(in_order(all))
+    }
+
+    fn answered(self, answer: Answer) -> Answered {
+        Answered { answer, annotations: self.notes.taken(), samples: self.budget.samples() }
     }
 
     pub(crate) fn evaluate(&self, expression: &Expr, grid: Grid) -> Result<Value, Error> {
-        if (self.context.out_of_time)() {
-            return Err(Error::OutOfTime);
-        }
+        self.budget.look_at_the_clock()?;
         match expression {
             Expr::NumberLiteral(number) => Ok(Value::Scalar(self.constant(number.val, grid)?)),
             Expr::VectorSelector(selector) => self.selected(selector, grid).map(Value::Vector),
@@ -143,24 +158,26 @@ impl<'a> Evaluator<'a> {
 
     /// A number at every moment.
     pub(crate) fn constant(&self, value: f64, grid: Grid) -> Result<Vec<f64>, Error> {
-        self.charge_memory(grid.count.saturating_mul(size_of::<f64>()))?;
+        self.budget.charge::<f64>(grid.count)?;
         Ok(vec![value; grid.count])
+    }
+
+    /// The time of every moment in Unix seconds.
+    pub(crate) fn moments(&self, grid: Grid) -> Result<Vec<f64>, Error> {
+        self.budget.charge::<f64>(grid.count)?;
+        Ok(grid.times().map(|t_ms| t_ms as f64 / 1000.0).collect())
     }
 
     /// A series without values yet.
     pub(crate) fn stepped(&self, labels: Labels, grid: Grid) -> Result<Stepped, Error> {
-        self.charge_memory(
-            grid.count.saturating_mul(size_of::<Option<f64>>()).saturating_add(labels.bytes()),
-        )?;
+        self.budget.charge::<Option<f64>>(grid.count)?;
+        self.budget.charge_bytes(labels.bytes())?;
         Ok(Stepped::empty(labels, grid))
     }
 
     /// Each value made another, which is of no metric any more.
     pub(crate) fn each(&self, all: Vec<Stepped>, change: impl Fn(f64) -> f64) -> Result<Vec<Stepped>, Error> {
-        if (self.context.out_of_time)() {
-            return Err(Error::OutOfTime);
-        }
-        merge(all.into_iter().map(|series| nameless(series.map(&change))).collect())
+        merge(all.into_iter().map(|series| nameless(series.map(&change))).collect(), &self.budget)
     }
 
     /// An instant selector: of each series the latest sample that is not older than the lookback.
@@ -181,6 +198,7 @@ impl<'a> Evaluator<'a> {
         for series in self.fetch(selector, reach, lookback_ms, grid)? {
             let mut stepped = self.stepped(series.labels, grid)?;
             let mut past = 0;
+            self.budget.work(series.samples.len() + grid.count)?;
             for (t_ms, value) in grid.times().zip(&mut stepped.values) {
                 let to_ms = reach.from(t_ms);
                 past += series.samples[past..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
@@ -196,7 +214,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What a range function is given.
-    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid) -> Result<Ranged, Error> {
+    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid) -> Result<RangeVector, Error> {
         match expression {
             Expr::Paren(parenthesis) => self.ranged(&parenthesis.expr, grid),
             Expr::MatrixSelector(selector) => self.samples(selector, grid),
@@ -205,18 +223,18 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn samples(&self, selector: &MatrixSelector, grid: Grid) -> Result<Ranged, Error> {
+    fn samples(&self, selector: &MatrixSelector, grid: Grid) -> Result<RangeVector, Error> {
         let reach = self.reach(selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let range_ms = milliseconds(selector.range);
         let mut series = self.fetch(&selector.vs, reach, range_ms, grid)?;
         for series in &mut series {
             series.samples.retain(|sample| !sample.is_stale());
         }
-        Ok(Ranged { series, range_ms, reach })
+        Ok(RangeVector { series, range_ms, reach })
     }
 
     /// A subquery is evaluated at whole multiples of its own step, wherever the outer grid lies.
-    fn subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<Ranged, Error> {
+    fn subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<RangeVector, Error> {
         let reach = self.reach(subquery.at.as_ref(), subquery.offset.as_ref());
         let range_ms = milliseconds(subquery.range);
         let step_ms = subquery.step.map_or(self.context.subquery_step_ms, milliseconds).max(1);
@@ -225,19 +243,22 @@ impl<'a> Evaluator<'a> {
         let start_ms = if multiple <= from_ms { multiple + step_ms } else { multiple };
         let inner = Grid::of(Times { start_ms, end_ms: reach.from(grid.end_ms()), step_ms });
         if inner.count == 0 || grid.count == 0 {
-            return Ok(Ranged { series: Vec::new(), range_ms, reach });
+            return Ok(RangeVector { series: Vec::new(), range_ms, reach });
         }
+        // Whatever is computed has a value at each moment, even if nothing comes out.
+        let computed = self.budget.lease(inner.count.saturating_mul(size_of::<f64>()))?;
         let found = self.vector(&subquery.expr, inner)?;
-        self.charge_memory(inner.count.saturating_mul(found.len()).saturating_mul(size_of::<Sample>()))?;
+        drop(computed);
+        self.budget.charge::<Sample>(inner.count.saturating_mul(found.len()))?;
         let series = found.into_iter().map(|series| series.into_series(inner)).collect();
-        Ok(Ranged { series, range_ms, reach })
+        Ok(RangeVector { series, range_ms, reach })
     }
 
     /// The series of a selector with all samples that any moment of the grid looks back at.
     fn fetch(
         &self,
         selector: &VectorSelector,
-        reach: Reach,
+        reach: TimeModifiers,
         back_ms: i64,
         grid: Grid,
     ) -> Result<Vec<Series>, Error> {
@@ -245,27 +266,29 @@ impl<'a> Evaluator<'a> {
             return Ok(Vec::new());
         }
         let limits = self.context.limits;
-        let matchers = matchers(selector)?;
+        let matchers = self.matchers(selector)?;
+        let (most_series, most_samples) = self.budget.left();
         let wanted = Selection {
             matchers: &matchers,
             from_ms: reach.from(grid.start_ms) - back_ms + 1,
             to_ms: reach.from(grid.end_ms()),
-            most_series: limits.series - self.series.get(),
-            most_samples: limits.samples - self.samples.get(),
+            most_series,
+            most_samples,
         };
         let found = self.context.source.select(&wanted).map_err(|error| Error::of_source(error, limits))?;
         let samples = found.iter().map(|series| series.samples.len()).sum();
-        charge(&self.series, found.len(), limits.series, Error::TooManySeries)?;
-        charge(&self.samples, samples, limits.samples, Error::TooManySamples)?;
-        self.charge_memory(samples.saturating_mul(size_of::<Sample>()))?;
+        self.budget.charge_found(found.len(), samples)?;
+        self.budget.charge::<Sample>(samples)?;
+        self.budget.charge_bytes(found.iter().map(|series| series.labels.bytes()).sum())?;
         Ok(found)
     }
 
-    fn charge_memory(&self, bytes: usize) -> Result<(), Error> {
-        charge(&self.memory_bytes, bytes, self.context.limits.memory_bytes, Error::TooMuchMemory)
+    /// The conditions of a selector.
+    pub(crate) fn matchers(&self, selector: &VectorSelector) -> Result<Vec<Matcher>, Error> {
+        matchers(selector, self.regexes)
     }
 
-    fn reach(&self, at: Option<&AtModifier>, offset: Option<&Offset>) -> Reach {
+    fn reach(&self, at: Option<&AtModifier>, offset: Option<&Offset>) -> TimeModifiers {
         let fixed_ms = at.map(|at| match at {
             AtModifier::Start => self.times.start_ms,
             AtModifier::End => self.times.end_ms,
@@ -279,14 +302,22 @@ impl<'a> Evaluator<'a> {
             Some(Offset::Pos(duration)) => milliseconds(*duration),
             Some(Offset::Neg(duration)) => -milliseconds(*duration),
         };
-        Reach { fixed_ms, offset_ms }
+        TimeModifiers { fixed_ms, offset_ms }
     }
 }
 
-/// Takes something from what is left of a limit.
-fn charge(taken: &Cell<usize>, more: usize, most: usize, error: fn(usize) -> Error) -> Result<(), Error> {
-    taken.set(taken.get().saturating_add(more));
-    if taken.get() > most { Err(error(most)) } else { Ok(()) }
+/// An argument of a function.
+pub(crate) fn argument(call: &Call, at: usize) -> Result<&Expr, Error> {
+    let missing = || Error::Parameter(format!("`{}` wants another argument", call.func.name));
+    call.args.args.get(at).map(AsRef::as_ref).ok_or_else(missing)
+}
+
+/// What stands within parentheses.
+pub(crate) fn without_parentheses(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Paren(parenthesis) => without_parentheses(&parenthesis.expr),
+        other => other,
+    }
 }
 
 /// A text that stands in the query.

@@ -1,27 +1,42 @@
-//! Functions of values at one moment, and the way into those of a range.
+//! What a function makes of its arguments, at all moments at once.
 
-use promql_parser::label::Matcher;
+pub(crate) mod date;
+pub(crate) mod histogram;
+mod label;
+pub(crate) mod math;
+
+use std::collections::HashMap;
+
 use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{Call, Expr, VectorSelector, token};
+use promql_parser::parser::{Call, Expr, VectorSelector};
 
+use self::date::{Date, DateFunction};
+use self::histogram::Bucket;
 use crate::error::Error;
-use crate::evaluator::{Evaluator, nameless, text};
+use crate::evaluator::{Evaluator, argument, nameless, without_parentheses};
 use crate::grid::{Grid, Stepped, Value, merge};
 use crate::labels::{Labels, NAME};
 use crate::numeric::{greater, less, nan_first};
-use crate::range_functions::{KEEPS_THE_NAME, RANGE_FUNCTIONS, RangeFunction};
-use crate::selection::{MatcherKind, matchers};
+use crate::range_functions::{self, KEEPS_THE_NAME, RangeFunction};
+use crate::selection::MatcherKind;
 
-/// The functions that take no range.
-pub(crate) const FUNCTIONS: [&str; 15] = [
-    "abs",
+/// The functions beside those of [`math`], [`date`] and [`range_functions`].
+const OTHER_FUNCTIONS: [&str; 22] = [
     "absent",
-    "ceil",
+    "absent_over_time",
     "clamp",
     "clamp_max",
     "clamp_min",
-    "floor",
+    "histogram_avg",
+    "histogram_count",
+    "histogram_fraction",
+    "histogram_quantile",
+    "histogram_stddev",
+    "histogram_stdvar",
+    "histogram_sum",
+    "label_join",
     "label_replace",
+    "pi",
     "round",
     "scalar",
     "sort",
@@ -31,30 +46,37 @@ pub(crate) const FUNCTIONS: [&str; 15] = [
     "vector",
 ];
 
+/// True for a function that is understood.
+pub(crate) fn is_known(name: &str) -> bool {
+    let listed = OTHER_FUNCTIONS.contains(&name) || range_functions::named(name).is_some();
+    listed || math::named(name).is_some() || date::named(name).is_some()
+}
+
 impl Evaluator<'_> {
     pub(crate) fn call(&self, call: &Call, grid: Grid) -> Result<Value, Error> {
         let name = call.func.name;
-        if let Some((_, function)) = RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name) {
-            return self.over_time(name, *function, call, grid).map(Value::Vector);
+        match name {
+            "time" => return self.moments(grid).map(Value::Scalar),
+            "pi" => return self.constant(std::f64::consts::PI, grid).map(Value::Scalar),
+            "scalar" => return self.only_values(argument(call, 0)?, grid).map(Value::Scalar),
+            _ => {}
         }
-        let scalar = match name {
-            "time" => Some(grid.times().map(|t_ms| t_ms as f64 / 1000.0).collect()),
-            "scalar" => Some(only_values(&self.vector(argument(call, 0)?, grid)?, grid)),
-            _ => None,
+        let vector = if let Some(function) = range_functions::named(name) {
+            self.over_time(name, function, call, grid)
+        } else if let Some(function) = math::named(name) {
+            self.each(self.vector(argument(call, 0)?, grid)?, function)
+        } else if let Some(function) = date::named(name) {
+            self.date(function, call, grid)
+        } else {
+            self.vector_function(name, call, grid)
         };
-        scalar.map_or_else(
-            || self.vector_function(name, call, grid).map(Value::Vector),
-            |values| Ok(Value::Scalar(values)),
-        )
+        vector.map(Value::Vector)
     }
 
     fn vector_function(&self, name: &str, call: &Call, grid: Grid) -> Result<Vec<Stepped>, Error> {
         let first = argument(call, 0)?;
         let all = || self.vector(first, grid);
         match name {
-            "abs" => self.each(all()?, f64::abs),
-            "ceil" => self.each(all()?, f64::ceil),
-            "floor" => self.each(all()?, f64::floor),
             "round" => self.round(call, grid),
             "clamp" | "clamp_min" | "clamp_max" => self.clamp(name, call, grid),
             "timestamp" => self.timestamp(first, grid),
@@ -62,10 +84,17 @@ impl Evaluator<'_> {
                 let values = self.scalar(first, grid)?.into_iter().map(Some).collect();
                 Ok(vec![Stepped { values, ..self.stepped(Labels::default(), grid)? }])
             }
-            "absent" => self.absent(first, grid),
+            "absent" => self.absent(first, &all()?, grid),
+            "absent_over_time" => self.absent(first, &self.present(first, grid)?, grid),
             "sort" => Ok(sorted(all()?, grid, |value| value)),
             "sort_desc" => Ok(sorted(all()?, grid, |value| -value)),
-            "label_replace" => label_replace(all()?, call),
+            "label_replace" => label::replace(all()?, call, &self.budget),
+            "label_join" => label::join(all()?, call, &self.budget),
+            "histogram_quantile" => self.histogram_quantile(call, grid),
+            "histogram_fraction" => self.histogram_fraction(call, grid),
+            // Native histograms, which no store here has, are all that these look at.
+            "histogram_avg" | "histogram_count" | "histogram_sum" | "histogram_stddev"
+            | "histogram_stdvar" => all().map(|_| Vec::new()),
             other => Err(Error::Parameter(format!("`{other}` is no function"))),
         }
     }
@@ -81,24 +110,35 @@ impl Evaluator<'_> {
         let arguments = || call.args.args.iter().map(AsRef::as_ref);
         let range = arguments().find(is_range);
         let range = range.ok_or_else(|| Error::Parameter(format!("`{name}` wants a range")))?;
-        let parameter = arguments().find(|argument| !is_range(argument));
-        let parameters = match parameter {
+        let parameters = match arguments().find(|argument| !is_range(argument)) {
             Some(parameter) => self.scalar(parameter, grid)?,
             None => self.constant(0.0, grid)?,
         };
-        let ranged = self.ranged(range, grid)?;
+        let vector = self.ranged(range, grid)?;
         let mut all = Vec::new();
-        for series in &ranged.series {
+        for series in &vector.series {
+            // Room for a sorted copy of its samples.
+            let _room = self.budget.lease(series.samples.len().saturating_mul(size_of::<f64>()))?;
             let labels = series.labels.clone();
             let labels = if name == KEEPS_THE_NAME { labels } else { labels.nameless() };
             let mut stepped = self.stepped(labels, grid)?;
-            let stretches = ranged.stretches(series, grid).zip(&parameters);
-            for (value, (stretch, parameter)) in stepped.values.iter_mut().zip(stretches) {
-                *value = if stretch.samples.is_empty() { None } else { function(stretch, *parameter) };
+            let ranges = vector.ranges(series, grid).zip(&parameters);
+            for (value, (range, parameter)) in stepped.values.iter_mut().zip(ranges) {
+                self.budget.work(range.samples.len())?;
+                if range.samples.is_empty() {
+                    continue;
+                }
+                *value = function(range, *parameter);
+                if name == "quantile_over_time" {
+                    self.notes.quantile(*parameter);
+                }
+            }
+            if matches!(name, "rate" | "increase") && !stepped.is_empty() {
+                self.notes.possible_non_counter(series.labels.get(NAME));
             }
             all.push(stepped);
         }
-        merge(all)
+        merge(all, &self.budget)
     }
 
     /// Rounds half up, to whole multiples of the second argument if there is one.
@@ -111,7 +151,7 @@ impl Evaluator<'_> {
             let inverse = 1.0 / nearest;
             Some((value * inverse + 0.5).floor() / inverse)
         };
-        with_parameter(self.vector(argument(call, 0)?, grid)?, &nearest, rounded)
+        self.with_parameter(self.vector(argument(call, 0)?, grid)?, &nearest, rounded)
     }
 
     /// An upper bound under the lower one leaves nothing.
@@ -122,11 +162,12 @@ impl Evaluator<'_> {
             "clamp_max" => (self.constant(f64::NEG_INFINITY, grid)?, parameter(1)?),
             _ => (parameter(1)?, parameter(2)?),
         };
+        self.budget.charge::<(f64, f64)>(grid.count)?;
         let bounds: Vec<(f64, f64)> = lower.into_iter().zip(upper).collect();
         let clamped = |value: f64, (lower, upper): (f64, f64)| {
             if upper < lower { None } else { Some(greater(lower, less(upper, value))) }
         };
-        with_parameter(self.vector(argument(call, 0)?, grid)?, &bounds, clamped)
+        self.with_parameter(self.vector(argument(call, 0)?, grid)?, &bounds, clamped)
     }
 
     /// Of a selector the times of its samples, of anything computed the time of the computation. With `@`,
@@ -138,17 +179,46 @@ impl Evaluator<'_> {
             let times = self.latest(&selector, grid, |sample| sample.t_ms as f64 / 1000.0)?;
             return self.each(times, |time| time);
         }
-        let moments: Vec<f64> = grid.times().map(|t_ms| t_ms as f64 / 1000.0).collect();
-        with_parameter(self.vector(of, grid)?, &moments, |_, moment| Some(moment))
+        let moments = self.moments(grid)?;
+        self.with_parameter(self.vector(of, grid)?, &moments, |_, moment| Some(moment))
+    }
+
+    /// A part of each value's date, or without an argument of the moment's own.
+    fn date(&self, function: DateFunction, call: &Call, grid: Grid) -> Result<Vec<Stepped>, Error> {
+        if let Some(times) = call.args.args.first() {
+            return self.each(self.vector(times, grid)?, |seconds| function(Date::at(seconds)));
+        }
+        let mut now = self.stepped(Labels::default(), grid)?;
+        for (value, t_ms) in now.values.iter_mut().zip(grid.times()) {
+            *value = Some(function(Date::at_second(t_ms / 1000)));
+        }
+        Ok(vec![now])
+    }
+
+    /// One at each moment at which any series of a range vector has samples.
+    fn present(&self, range: &Expr, grid: Grid) -> Result<Vec<Stepped>, Error> {
+        let vector = self.ranged(range, grid)?;
+        let mut present = self.stepped(Labels::default(), grid)?;
+        for series in &vector.series {
+            self.budget.work(series.samples.len() + grid.count)?;
+            for (value, range) in present.values.iter_mut().zip(vector.ranges(series, grid)) {
+                *value = value.or((!range.samples.is_empty()).then_some(1.0));
+            }
+        }
+        Ok(vec![present])
     }
 
     /// One where nothing is, with the labels that a selector names by `=` and names once.
-    fn absent(&self, of: &Expr, grid: Grid) -> Result<Vec<Stepped>, Error> {
-        let found = self.vector(of, grid)?;
+    fn absent(&self, of: &Expr, found: &[Stepped], grid: Grid) -> Result<Vec<Stepped>, Error> {
+        let selector = match without_parentheses(of) {
+            Expr::VectorSelector(selector) => Some(selector),
+            Expr::MatrixSelector(range) => Some(&range.vs),
+            _ => None,
+        };
         let mut labels = Labels::default();
-        if let Expr::VectorSelector(selector) = without_parentheses(of) {
+        if let Some(selector) = selector {
             let mut named: Vec<String> = Vec::new();
-            for matcher in matchers(selector)?.into_iter().filter(|matcher| matcher.name != NAME) {
+            for matcher in self.matchers(selector)?.into_iter().filter(|matcher| matcher.name != NAME) {
                 let once = matcher.kind == MatcherKind::Equal && !named.contains(&matcher.name);
                 labels.set(&matcher.name, if once { matcher.value } else { String::new() });
                 if once {
@@ -158,46 +228,99 @@ impl Evaluator<'_> {
         }
         let mut absent = self.stepped(labels.nameless(), grid)?;
         for (step, value) in absent.values.iter_mut().enumerate() {
+            self.budget.work(found.len())?;
             *value = found.iter().all(|series| series.values[step].is_none()).then_some(1.0);
         }
         Ok(if absent.is_empty() { Vec::new() } else { vec![absent] })
     }
-}
 
-fn argument(call: &Call, at: usize) -> Result<&Expr, Error> {
-    let missing = || Error::Parameter(format!("`{}` wants another argument", call.func.name));
-    call.args.args.get(at).map(AsRef::as_ref).ok_or_else(missing)
-}
-
-fn without_parentheses(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Paren(parenthesis) => without_parentheses(&parenthesis.expr),
-        other => other,
+    fn histogram_quantile(&self, call: &Call, grid: Grid) -> Result<Vec<Stepped>, Error> {
+        let shares = self.scalar(argument(call, 0)?, grid)?;
+        let all = self.vector(argument(call, 1)?, grid)?;
+        self.notes.quantiles(&shares);
+        self.of_histograms(&all, grid, |step, buckets| {
+            let (value, forced) = histogram::quantile(shares[step], buckets);
+            if forced {
+                self.notes.forced_monotonic();
+            }
+            value
+        })
     }
-}
 
-/// Each value together with its moment's parameter made another or none.
-fn with_parameter<P: Copy>(
-    all: Vec<Stepped>,
-    parameters: &[P],
-    change: impl Fn(f64, P) -> Option<f64>,
-) -> Result<Vec<Stepped>, Error> {
-    let changed = all.into_iter().map(|mut series| {
-        for (value, parameter) in series.values.iter_mut().zip(parameters) {
-            *value = value.and_then(|value| change(value, *parameter));
+    fn histogram_fraction(&self, call: &Call, grid: Grid) -> Result<Vec<Stepped>, Error> {
+        let lower = self.scalar(argument(call, 0)?, grid)?;
+        let upper = self.scalar(argument(call, 1)?, grid)?;
+        let all = self.vector(argument(call, 2)?, grid)?;
+        self.of_histograms(&all, grid, |step, buckets| histogram::fraction(lower[step], upper[step], buckets))
+    }
+
+    /// What is made of each classic histogram's buckets at each moment: series that only `le` tells apart.
+    fn of_histograms(
+        &self,
+        all: &[Stepped],
+        grid: Grid,
+        value: impl Fn(usize, Vec<Bucket>) -> f64,
+    ) -> Result<Vec<Stepped>, Error> {
+        let mut lease = self.budget.lease(all.len().saturating_mul(2 * size_of::<Bucket>()))?;
+        let mut known: HashMap<Labels, usize> = HashMap::new();
+        let mut histograms: Vec<(Labels, Vec<(f64, &Stepped)>)> = Vec::new();
+        for series in all {
+            let Some(bound) = histogram::bound(&series.labels) else {
+                self.notes.bad_bucket(series.labels.get(histogram::BOUND), series.labels.get(NAME));
+                continue;
+            };
+            let labels = series.labels.clone().without(&[histogram::BOUND]);
+            let at = known.get(&labels).copied().unwrap_or(histograms.len());
+            if at == histograms.len() {
+                lease.add_entry(&labels)?;
+                lease.add_entry(&labels)?;
+                known.insert(labels.clone(), at);
+                histograms.push((labels, Vec::new()));
+            }
+            histograms[at].1.push((bound, series));
         }
-        nameless(series)
-    });
-    merge(changed.collect())
-}
+        let mut results = Vec::new();
+        for (labels, members) in histograms {
+            let mut result = self.stepped(labels.nameless(), grid)?;
+            for (step, into) in result.values.iter_mut().enumerate() {
+                self.budget.work(members.len())?;
+                let bucket =
+                    |&(bound, series): &(f64, &Stepped)| Some(Bucket { bound, count: series.values[step]? });
+                let buckets: Vec<Bucket> = members.iter().filter_map(bucket).collect();
+                *into = (!buckets.is_empty()).then(|| value(step, buckets));
+            }
+            results.push(result);
+        }
+        merge(results, &self.budget)
+    }
 
-/// The value of the only series at each moment; NaN where there are none or several.
-fn only_values(all: &[Stepped], grid: Grid) -> Vec<f64> {
-    let at = |step: usize| {
-        let mut values = all.iter().filter_map(|series| series.values[step]);
-        values.next().filter(|_| values.next().is_none()).unwrap_or(f64::NAN)
-    };
-    (0..grid.count).map(at).collect()
+    /// Each value together with its moment's parameter made another or none.
+    fn with_parameter<P: Copy>(
+        &self,
+        all: Vec<Stepped>,
+        parameters: &[P],
+        change: impl Fn(f64, P) -> Option<f64>,
+    ) -> Result<Vec<Stepped>, Error> {
+        let changed = all.into_iter().map(|mut series| {
+            for (value, parameter) in series.values.iter_mut().zip(parameters) {
+                *value = value.and_then(|value| change(value, *parameter));
+            }
+            nameless(series)
+        });
+        merge(changed.collect(), &self.budget)
+    }
+
+    /// The value of the only series at each moment; NaN where there are none or several.
+    fn only_values(&self, of: &Expr, grid: Grid) -> Result<Vec<f64>, Error> {
+        let all = self.vector(of, grid)?;
+        let mut only = self.constant(f64::NAN, grid)?;
+        for (step, only) in only.iter_mut().enumerate() {
+            self.budget.work(all.len())?;
+            let mut values = all.iter().filter_map(|series| series.values[step]);
+            *only = values.next().filter(|_| values.next().is_none()).unwrap_or(f64::NAN);
+        }
+        Ok(only)
+    }
 }
 
 /// In the order of values, NaN last. A range query has its own order, by labels.
@@ -207,29 +330,4 @@ fn sorted(mut all: Vec<Stepped>, grid: Grid, key: impl Fn(f64) -> f64) -> Vec<St
         all.sort_by(|a, b| nan_first(-key(b), -key(a)));
     }
     all
-}
-
-/// A label from another one that matches an expression as a whole; the parser compiles it as it does a matcher's.
-fn label_replace(all: Vec<Stepped>, call: &Call) -> Result<Vec<Stepped>, Error> {
-    let part = |at| argument(call, at).and_then(text);
-    let (target, replacement, from, pattern) = (part(1)?, part(2)?, part(3)?, part(4)?);
-    if target.is_empty() {
-        return Err(Error::Parameter("label_replace() cannot write a label without a name".to_owned()));
-    }
-    let matcher = Matcher::new_matcher(token::T_EQL_REGEX, String::new(), format!("(?s:{pattern})"));
-    let promql_parser::label::MatchOp::Re(regex) = matcher.map_err(Error::Regex)?.op else {
-        return Err(Error::Regex(pattern.to_owned()));
-    };
-    let replaced = all.into_iter().map(|mut series| {
-        let value = regex.captures(series.labels.get(from)).map(|groups| {
-            let mut value = String::new();
-            groups.expand(replacement, &mut value);
-            value
-        });
-        if let Some(value) = value {
-            series.labels.set(target, value);
-        }
-        series
-    });
-    merge(replaced.collect())
 }

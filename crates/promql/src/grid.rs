@@ -1,6 +1,7 @@
 //! The moments at which an expression is evaluated, and values at these.
 
 use crate::Times;
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::source::{Sample, Series};
@@ -76,14 +77,17 @@ pub(crate) enum Value {
 
 /// Makes one series of those with the same labels, in the order in which the labels came first. No moment may have
 /// two values.
-pub(crate) fn merge(all: Vec<Stepped>) -> Result<Vec<Stepped>, Error> {
+pub(crate) fn merge(all: Vec<Stepped>, budget: &Budget<'_>) -> Result<Vec<Stepped>, Error> {
+    let mut lease = budget.lease(all.len().saturating_mul(size_of::<Stepped>()))?;
     let mut known: HashMap<Labels, usize> = HashMap::with_capacity(all.len());
     let mut merged: Vec<Stepped> = Vec::with_capacity(all.len());
     for series in all {
+        budget.work(series.values.len())?;
         if series.is_empty() {
             continue;
         }
         let Some(&at) = known.get(&series.labels) else {
+            lease.add_entry(&series.labels)?;
             known.insert(series.labels.clone(), merged.len());
             merged.push(series);
             continue;
@@ -98,6 +102,5 @@ pub(crate) fn merge(all: Vec<Stepped>) -> Result<Vec<Stepped>, Error> {
 }
 
 pub(crate) fn same_labels(labels: &Labels) -> Error {
-    let text: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-    Error::SameLabels(text.join(", "))
+    Error::SameLabels(labels.shown())
 }

@@ -6,6 +6,10 @@ pub(crate) const NAME: &str = "__name__";
 /// Labels that say what a metric is, and that its values lose when something is computed of them.
 const OF_THE_METRIC: [&str; 3] = [NAME, "__type__", "__unit__"];
 
+/// How much of a name or a value an error repeats, in characters, and of how many labels.
+const LONGEST_SHOWN: usize = 200;
+const MOST_SHOWN: usize = 50;
+
 /// Names and values, in the order of names; an empty value is no label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Labels(Vec<(String, String)>);
@@ -35,6 +39,14 @@ impl Labels {
         self.0.iter().map(|(name, value)| name.len() + value.len() + size_of::<(String, String)>()).sum()
     }
 
+    /// As people read them, in an error; what is long is cut off.
+    pub(crate) fn shown(&self) -> String {
+        let short = |text: &str| text.chars().take(LONGEST_SHOWN).collect::<String>();
+        let pairs =
+            self.iter().take(MOST_SHOWN).map(|(name, value)| format!("{}={:?}", short(name), short(value)));
+        pairs.collect::<Vec<_>>().join(", ")
+    }
+
     pub(crate) fn set(&mut self, name: &str, value: String) {
         match (self.find(name), value.is_empty()) {
             (Ok(at), true) => drop(self.0.remove(at)),
@@ -44,13 +56,13 @@ impl Labels {
         }
     }
 
-    /// Without these labels.
+    /// What remains without the labels of these names.
     pub(crate) fn without<S: AsRef<str>>(mut self, names: &[S]) -> Self {
         self.0.retain(|(label, _)| !names.iter().any(|name| name.as_ref() == label));
         self
     }
 
-    /// Only these labels.
+    /// What remains of the labels of these names.
     pub(crate) fn only<S: AsRef<str>>(mut self, names: &[S]) -> Self {
         self.0.retain(|(label, _)| names.iter().any(|name| name.as_ref() == label));
         self

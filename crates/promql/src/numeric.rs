@@ -56,8 +56,8 @@ pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Some(if stepwise { so_far.sum + so_far.lost } else { so_far.sum / count + so_far.lost / count })
 }
 
-/// The standard deviation of the whole population, by Welford's recurrence. `None` for no values.
-pub(crate) fn deviation(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+/// The variance of the whole population, by Welford's recurrence. `None` for no values.
+pub(crate) fn variance(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values = values.into_iter();
     let mut mean = values.next()?;
     let mut squares = if mean.is_finite() { 0.0 } else { f64::NAN };
@@ -68,7 +68,19 @@ pub(crate) fn deviation(values: impl IntoIterator<Item = f64>) -> Option<f64> {
         mean += delta / count;
         squares += delta * (value - mean);
     }
-    Some((squares / count).sqrt())
+    Some(squares / count)
+}
+
+/// The variance of a series' values in time: the same recurrence with sums that keep what rounding loses.
+pub(crate) fn variance_over_time(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut mean, mut squares, mut count) = (Sum::default(), Sum::default(), 0.0);
+    for value in values {
+        count += 1.0;
+        let delta = value - (mean.sum + mean.lost);
+        mean = mean.add(delta / count);
+        squares = squares.add(delta * (value - (mean.sum + mean.lost)));
+    }
+    (squares.sum + squares.lost) / count
 }
 
 /// The quantile, between two values by their weighted mean; below 0 and above 1 it is infinite.

@@ -11,9 +11,9 @@ const MAX_BEGINNINGS: usize = 400;
 /// Line and column, both counted from one; columns are characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The line.
+    /// The line, the first one is 1.
     pub line: usize,
-    /// The column.
+    /// The column in characters, the first one is 1.
     pub column: usize,
 }
 
@@ -57,44 +57,51 @@ pub(crate) fn syntax_error(text: &str, message: String) -> Error {
     if let Some(named) = named.filter(|piece| text[piece.start..].starts_with(char::is_alphabetic)) {
         return refusal(text, named.start, message);
     }
-    let reads = |piece: &&Piece| {
-        let closed = format!("{}{}", &text[..piece.end], piece.closing);
+    let reads = |count: &usize| {
+        let closed = format!("{}{}", &text[..pieces[count - 1].end], closing(text, &pieces[..*count]));
         crate::read(&closed).is_ok()
     };
-    let readable = pieces.iter().rev().take(MAX_BEGINNINGS).find(reads).map_or(0, |piece| piece.end);
+    let beginnings = (1..=pieces.len()).rev().take(MAX_BEGINNINGS);
+    let readable = beginnings.into_iter().find(reads).map_or(0, |count| pieces[count - 1].end);
     let rest = &text[readable..];
     let at = readable + (rest.len() - rest.trim_start().len());
     refusal(text, at, if at == text.len() { format!("{message}: it ends too early") } else { message })
 }
 
 /// A word, a string or a sign of the text.
-struct Piece {
-    start: usize,
-    end: usize,
-    /// The brackets that are open after it, to be closed.
-    closing: String,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
-fn pieces(text: &str) -> Vec<Piece> {
+/// The words, strings and signs of a text, without spaces and comments.
+pub(crate) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut open: Vec<char> = Vec::new();
     let mut at = 0;
     while let Some(first) = text[at..].chars().next() {
         let length = length_of(&text[at..], first);
-        match first {
-            '(' => open.push(')'),
-            '{' => open.push('}'),
-            '[' => open.push(']'),
-            ')' | '}' | ']' => drop(open.pop()),
-            _ => {}
-        }
         if !first.is_whitespace() && first != '#' {
-            let closing = open.iter().rev().collect();
-            pieces.push(Piece { start: at, end: at + length, closing });
+            pieces.push(Piece { start: at, end: at + length });
         }
         at += length;
     }
     pieces
+}
+
+/// What closes the brackets that are open after these pieces.
+fn closing(text: &str, pieces: &[Piece]) -> String {
+    let mut open: Vec<char> = Vec::new();
+    for piece in pieces {
+        match text.as_bytes()[piece.start] {
+            b'(' => open.push(')'),
+            b'{' => open.push('}'),
+            b'[' => open.push(']'),
+            b')' | b'}' | b']' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.into_iter().rev().collect()
 }
 
 /// Bytes of the piece that begins here.
@@ -143,10 +150,10 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_named_with_its_place() {
-        assert_eq!(message("1 + sqrt(x)"), "1:5: the function `sqrt` is not supported here");
-        assert_eq!(message("{a=\"sqrt(\"} + sqrt(x)"), "1:15: the function `sqrt` is not supported here");
-        assert_eq!(message("stdvar by (stdvar) (x)"), "1:1: the function `stdvar` is not supported here");
-        assert_eq!(message("a atan2 b"), "1:3: the operator `atan2` is not supported here");
+        assert_eq!(message("1 + info(x)"), "1:5: the function `info` is not supported here");
+        assert_eq!(message("{a=\"info(\"} + info(x)"), "1:15: the function `info` is not supported here");
+        assert_eq!(message("limitk by (limitk) (1, x)"), "1:1: the function `limitk` is not supported here");
+        assert_eq!(message("a + fill(0) b"), "1:5: the modifier `fill` is not supported here");
     }
 
     #[test]

@@ -1,17 +1,19 @@
-//! Functions of a series' samples in a stretch of time.
+//! Functions of a series' samples in a range of time.
 
-use crate::numeric::{Sum, mean, quantile, sum};
+use crate::numeric::{Sum, mean, quantile, sum, variance_over_time};
 use crate::source::Sample;
 
-/// A stretch of a series: after `from_ms`, up to and with `to_ms`.
+/// A range of a series: after `from_ms`, up to and with `to_ms`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct SampleRange<'a> {
     pub(crate) samples: &'a [Sample],
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
+    /// The moment that is answered, which `offset` and `@` do not move.
+    pub(crate) t_ms: i64,
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> SampleRange<'a> {
     fn values(self) -> impl Iterator<Item = f64> + 'a {
         self.samples.iter().map(|sample| sample.value)
     }
@@ -25,27 +27,35 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// What a function makes of a stretch that has at least one sample; the number is its parameter, where it has one.
-pub(crate) type RangeFunction = fn(Stretch<'_>, f64) -> Option<f64>;
+/// What a function makes of a range that has at least one sample; the number is its parameter, where it has one.
+pub(crate) type RangeFunction = fn(SampleRange<'_>, f64) -> Option<f64>;
 
-/// Every function of a stretch.
-pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 15] = [
-    ("rate", |stretch, _| extrapolated(stretch, true, stretch.seconds())),
-    ("increase", |stretch, _| extrapolated(stretch, true, 1.0)),
-    ("delta", |stretch, _| extrapolated(stretch, false, 1.0)),
-    ("irate", |stretch, _| rate_of_the_last_two(stretch.samples)),
-    ("deriv", |stretch, _| slope(stretch.samples)),
-    ("resets", |stretch, _| Some(count(stretch.pairs().filter(|(before, after)| after < before)))),
-    ("changes", |stretch, _| Some(count(stretch.pairs().filter(|&(before, after)| differ(before, after))))),
-    ("avg_over_time", |stretch, _| mean(stretch.values())),
-    ("sum_over_time", |stretch, _| Some(sum(stretch.values()))),
-    ("count_over_time", |stretch, _| Some(stretch.samples.len() as f64)),
-    ("min_over_time", |stretch, _| stretch.values().reduce(|a, b| if b < a || a.is_nan() { b } else { a })),
-    ("max_over_time", |stretch, _| stretch.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
-    ("last_over_time", |stretch, _| stretch.samples.last().map(|sample| sample.value)),
+/// Every function of a range.
+pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 19] = [
+    ("rate", |range, _| extrapolated(range, true, range.seconds())),
+    ("increase", |range, _| extrapolated(range, true, 1.0)),
+    ("delta", |range, _| extrapolated(range, false, 1.0)),
+    ("irate", |range, _| rate_of_the_last_two(range.samples)),
+    ("idelta", |range, _| difference_of_the_last_two(range.samples)),
+    ("deriv", |range, _| Some(Line::through(range.samples, range.samples[0].t_ms)?.slope)),
+    ("predict_linear", |range, seconds| Some(Line::through(range.samples, range.t_ms)?.at(seconds))),
+    ("resets", |range, _| Some(count(range.pairs().filter(|(before, after)| after < before)))),
+    ("changes", |range, _| Some(count(range.pairs().filter(|&(before, after)| differ(before, after))))),
+    ("avg_over_time", |range, _| mean(range.values())),
+    ("sum_over_time", |range, _| Some(sum(range.values()))),
+    ("count_over_time", |range, _| Some(range.samples.len() as f64)),
+    ("min_over_time", |range, _| range.values().reduce(|a, b| if b < a || a.is_nan() { b } else { a })),
+    ("max_over_time", |range, _| range.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
+    ("stddev_over_time", |range, _| Some(variance_over_time(range.values()).sqrt())),
+    ("stdvar_over_time", |range, _| Some(variance_over_time(range.values()))),
+    ("last_over_time", |range, _| range.samples.last().map(|sample| sample.value)),
     ("present_over_time", |_, _| Some(1.0)),
-    ("quantile_over_time", |stretch, share| Some(quantile(share, stretch.values().collect()))),
+    ("quantile_over_time", |range, share| Some(quantile(share, range.values().collect()))),
 ];
+
+pub(crate) fn named(name: &str) -> Option<RangeFunction> {
+    RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+}
 
 /// The only function that leaves a series its name, because it is a value of the series itself.
 pub(crate) const KEEPS_THE_NAME: &str = "last_over_time";
@@ -58,28 +68,28 @@ fn differ(a: f64, b: f64) -> bool {
     a != b && !(a.is_nan() && b.is_nan())
 }
 
-/// How much the series went up in the stretch, guessed beyond its first and last sample. A series that comes close
-/// to an end of the stretch, by 1.1 of its mean interval, is thought to reach it, else to reach half an interval
+/// How much the series went up in the range, guessed beyond its first and last sample. A series that comes close
+/// to an end of the range, by 1.1 of its mean interval, is thought to reach it, else to reach half an interval
 /// further; and no counter is thought to have been below zero. The result is for so many `seconds` one.
-fn extrapolated(stretch: Stretch<'_>, counter: bool, seconds: f64) -> Option<f64> {
-    let (first, last) = (stretch.samples.first()?, stretch.samples.last()?);
-    if stretch.samples.len() < 2 {
+fn extrapolated(range: SampleRange<'_>, counter: bool, seconds: f64) -> Option<f64> {
+    let (first, last) = (range.samples.first()?, range.samples.last()?);
+    if range.samples.len() < 2 {
         return None;
     }
     let mut rise = last.value - first.value;
     if counter {
-        let resets = stretch.pairs().filter(|(before, after)| after < before);
+        let resets = range.pairs().filter(|(before, after)| after < before);
         rise = resets.fold(rise, |rise, (before, _)| rise + before);
     }
     let between = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
     let sampled = between(first.t_ms, last.t_ms);
-    let interval = sampled / (stretch.samples.len() - 1) as f64;
+    let interval = sampled / (range.samples.len() - 1) as f64;
     let beyond = |gap: f64| if gap >= interval * 1.1 { interval / 2.0 } else { gap };
-    let mut before = beyond(between(stretch.from_ms, first.t_ms));
+    let mut before = beyond(between(range.from_ms, first.t_ms));
     if counter && rise > 0.0 && first.value >= 0.0 {
         before = before.min(sampled * (first.value / rise));
     }
-    let after = beyond(between(last.t_ms, stretch.to_ms));
+    let after = beyond(between(last.t_ms, range.to_ms));
     Some(rise * ((sampled + before + after) / sampled / seconds))
 }
 
@@ -90,23 +100,45 @@ fn rate_of_the_last_two(samples: &[Sample]) -> Option<f64> {
     Some(rise / ((last.t_ms - before.t_ms) as f64 / 1000.0))
 }
 
-/// The slope per second of the line with the least squares.
-fn slope(samples: &[Sample]) -> Option<f64> {
-    let [first, _, ..] = samples else { return None };
-    if samples.iter().all(|sample| sample.value == first.value) {
-        return Some(if first.value.is_infinite() { f64::NAN } else { 0.0 });
+/// The last value less the one before, whatever it counts.
+fn difference_of_the_last_two(samples: &[Sample]) -> Option<f64> {
+    let [.., before, last] = samples else { return None };
+    Some(last.value - before.value)
+}
+
+/// The line with the least squares, from a time on.
+struct Line {
+    /// Per second.
+    slope: f64,
+    intercept: f64,
+}
+
+impl Line {
+    /// Through two samples at least; one that stays the same has exactly its value.
+    fn through(samples: &[Sample], from_ms: i64) -> Option<Self> {
+        let [first, _, ..] = samples else { return None };
+        if samples.iter().all(|sample| sample.value == first.value) {
+            let infinite = first.value.is_infinite();
+            let (slope, intercept) = if infinite { (f64::NAN, f64::NAN) } else { (0.0, first.value) };
+            return Some(Self { slope, intercept });
+        }
+        let (mut x, mut y, mut xy, mut xx) = (Sum::default(), Sum::default(), Sum::default(), Sum::default());
+        for sample in samples {
+            let seconds = (sample.t_ms - from_ms) as f64 / 1000.0;
+            x = x.add(seconds);
+            y = y.add(sample.value);
+            xy = xy.add(seconds * sample.value);
+            xx = xx.add(seconds * seconds);
+        }
+        let number = samples.len() as f64;
+        let [x, y, xy, xx] = [x, y, xy, xx].map(|sum| sum.sum + sum.lost);
+        let slope = (xy - x * y / number) / (xx - x * x / number);
+        Some(Self { slope, intercept: y / number - slope * x / number })
     }
-    let (mut x, mut y, mut xy, mut xx) = (Sum::default(), Sum::default(), Sum::default(), Sum::default());
-    for sample in samples {
-        let seconds = (sample.t_ms - first.t_ms) as f64 / 1000.0;
-        x = x.add(seconds);
-        y = y.add(sample.value);
-        xy = xy.add(seconds * sample.value);
-        xx = xx.add(seconds * seconds);
+
+    fn at(&self, seconds: f64) -> f64 {
+        self.slope * seconds + self.intercept
     }
-    let number = samples.len() as f64;
-    let [x, y, xy, xx] = [x, y, xy, xx].map(|sum| sum.sum + sum.lost);
-    Some((xy - x * y / number) / (xx - x * x / number))
 }
 
 #[cfg(test)]
@@ -116,7 +148,7 @@ mod tests {
     fn apply(name: &str, samples: &[(i64, f64)], parameter: f64) -> Option<f64> {
         let samples: Vec<Sample> = samples.iter().map(|&(t_ms, value)| Sample { t_ms, value }).collect();
         let (_, function) = RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name).unwrap();
-        function(Stretch { samples: &samples, from_ms: 0, to_ms: 60_000 }, parameter)
+        function(SampleRange { samples: &samples, from_ms: 0, to_ms: 60_000, t_ms: 60_000 }, parameter)
     }
 
     #[test]
@@ -139,7 +171,7 @@ mod tests {
     #[test]
     fn one_sample_has_no_rate_but_a_mean() {
         let one = [(10_000, 8.0)];
-        for name in ["rate", "increase", "delta", "irate", "deriv"] {
+        for name in ["rate", "increase", "delta", "irate", "idelta", "deriv", "predict_linear"] {
             assert_eq!(apply(name, &one, 0.0), None, "{name}");
         }
         for name in ["avg_over_time", "sum_over_time", "min_over_time", "max_over_time", "last_over_time"] {
@@ -151,6 +183,30 @@ mod tests {
     fn a_line_has_its_slope() {
         assert_eq!(apply("deriv", &[(10_000, 1.0), (20_000, 3.0), (30_000, 5.0)], 0.0), Some(0.2));
         assert_eq!(apply("deriv", &[(10_000, 1.0), (20_000, 1.0)], 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn a_line_goes_on_from_the_moment_that_is_answered() {
+        let rising = [(10_000, 1.0), (20_000, 3.0), (30_000, 5.0)];
+        let predicted = apply("predict_linear", &rising, 10.0).unwrap();
+        assert!((predicted - 13.0).abs() < 1e-12, "{predicted}");
+        assert_eq!(apply("predict_linear", &[(1, 4.0), (2, 4.0)], 1e9), Some(4.0));
+        assert!(apply("predict_linear", &[(1, f64::INFINITY), (2, f64::INFINITY)], 0.0).unwrap().is_nan());
+    }
+
+    #[test]
+    fn a_difference_does_not_know_resets() {
+        assert_eq!(apply("idelta", &[(10_000, 8.0), (20_000, 2.0), (30_000, 3.5)], 0.0), Some(1.5));
+        assert_eq!(apply("idelta", &[(10_000, 8.0), (20_000, 2.0)], 0.0), Some(-6.0));
+    }
+
+    #[test]
+    fn a_variance_is_that_of_the_whole_population() {
+        let values = [(1, 2.0), (2, 4.0), (3, 4.0), (4, 4.0), (5, 5.0), (6, 5.0), (7, 7.0), (8, 9.0)];
+        assert_eq!(apply("stdvar_over_time", &values, 0.0), Some(4.0));
+        assert_eq!(apply("stddev_over_time", &values, 0.0), Some(2.0));
+        assert_eq!(apply("stdvar_over_time", &[(1, 3.0)], 0.0), Some(0.0));
+        assert!(apply("stdvar_over_time", &[(1, f64::INFINITY)], 0.0).unwrap().is_nan());
     }
 
     #[test]

@@ -1,58 +1,76 @@
 //! What a selector asks for.
 
-use promql_parser::label;
-use promql_parser::parser::{Expr, VectorSelector, token};
+use promql_parser::label::{self, MatchOp};
+use promql_parser::parser::{Expr, VectorSelector};
+use regex::Regex;
 
 use crate::error::Error;
 use crate::labels::{Labels, NAME};
 use crate::position;
+use crate::regex::{REGEX_BYTES, compile};
+
+/// Most regular expressions of one selector: more than any label has reason for, and few enough to compile at once.
+const MAX_REGEXES: usize = 64;
 
 /// One condition on a label.
 #[derive(Debug, Clone)]
 pub struct Matcher {
-    /// The label's name.
+    /// The name of the label that is compared.
     pub name: String,
     /// The value or the regular expression.
     pub value: String,
     /// How they are compared.
     pub kind: MatcherKind,
-    compiled: label::Matcher,
+    regex: Option<Regex>,
 }
 
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatcherKind {
-    /// `=`
+    /// `=`: the value is this.
     Equal,
-    /// `!=`
+    /// `!=`: the value is not this.
     NotEqual,
-    /// `=~`, the whole value
+    /// `=~`: the whole value matches this expression.
     Matches,
-    /// `!~`, the whole value
+    /// `!~`: the whole value does not match this expression.
     NotMatches,
 }
 
 impl Matcher {
     /// True for a value that fulfils it; a label that is not there has the empty value.
     pub fn is_match(&self, value: &str) -> bool {
-        self.compiled.is_match(value)
+        let matches = || self.regex.as_ref().is_some_and(|regex| regex.is_match(value));
+        match self.kind {
+            MatcherKind::Equal => self.value == value,
+            MatcherKind::NotEqual => self.value != value,
+            MatcherKind::Matches => matches(),
+            MatcherKind::NotMatches => !matches(),
+        }
     }
 
-    /// Since Prometheus 3 a dot matches a line's end too, which the parser's own expressions do not.
-    fn read(from: &label::Matcher) -> Result<Self, String> {
-        let (kind, id) = match from.op {
-            label::MatchOp::Equal => (MatcherKind::Equal, token::T_EQL),
-            label::MatchOp::NotEqual => (MatcherKind::NotEqual, token::T_NEQ),
-            label::MatchOp::Re(_) => (MatcherKind::Matches, token::T_EQL_REGEX),
-            label::MatchOp::NotRe(_) => (MatcherKind::NotMatches, token::T_NEQ_REGEX),
+    /// The parser's matcher, whose regular expression is only a number there.
+    fn read(from: &label::Matcher, regexes: &[String], most_bytes: usize) -> Result<Self, Error> {
+        let kind = match from.op {
+            MatchOp::Equal => MatcherKind::Equal,
+            MatchOp::NotEqual => MatcherKind::NotEqual,
+            MatchOp::Re(_) => MatcherKind::Matches,
+            MatchOp::NotRe(_) => MatcherKind::NotMatches,
         };
-        let compared = match kind {
-            MatcherKind::Equal | MatcherKind::NotEqual => from.value.clone(),
-            MatcherKind::Matches | MatcherKind::NotMatches => format!("(?s:{})", from.value),
-        };
-        let compiled = label::Matcher::new_matcher(id, from.name.clone(), compared)?;
-        Ok(Self { name: from.name.clone(), value: from.value.clone(), kind, compiled })
+        let name = from.name.clone();
+        if !is_regex(from) {
+            return Ok(Self { name, value: from.value.clone(), kind, regex: None });
+        }
+        let pattern = from.value.parse().ok().and_then(|at: usize| regexes.get(at));
+        let pattern =
+            pattern.ok_or_else(|| Error::Regex(format!("no regular expression: {}", from.value)))?;
+        let regex = compile(pattern, most_bytes)?;
+        Ok(Self { name, value: pattern.clone(), kind, regex: Some(regex) })
     }
+}
+
+fn is_regex(matcher: &label::Matcher) -> bool {
+    matches!(matcher.op, MatchOp::Re(_) | MatchOp::NotRe(_))
 }
 
 /// What a source is asked for.
@@ -62,7 +80,7 @@ pub struct Selection<'a> {
     pub matchers: &'a [Matcher],
     /// The first time of interest, Unix milliseconds.
     pub from_ms: i64,
-    /// The last one.
+    /// The last time of interest, Unix milliseconds, included.
     pub to_ms: i64,
     /// More series are an error.
     pub most_series: usize,
@@ -77,18 +95,26 @@ impl Selection<'_> {
     }
 }
 
-/// The conditions of a selector, its name being one of them.
-pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, Error> {
-    let name = selector.name.as_ref().map(|name| label::Matcher::new(label::MatchOp::Equal, NAME, name));
+/// The conditions of a selector, its name being one of them. All its regular expressions together take what one may.
+pub(crate) fn matchers(selector: &VectorSelector, regexes: &[String]) -> Result<Vec<Matcher>, Error> {
+    let count = selector.matchers.matchers.iter().filter(|matcher| is_regex(matcher)).count();
+    if count > MAX_REGEXES {
+        let message = format!("a selector has {count} regular expressions, the most is {MAX_REGEXES}");
+        return Err(Error::Regex(message));
+    }
+    let name = selector.name.as_ref().map(|name| label::Matcher::new(MatchOp::Equal, NAME, name));
     let all = name.iter().chain(&selector.matchers.matchers);
-    all.map(Matcher::read).collect::<Result<_, _>>().map_err(Error::Regex)
+    all.map(|matcher| Matcher::read(matcher, regexes, REGEX_BYTES / count.max(1))).collect()
 }
 
 /// Reads a selector that stands alone, such as `match[]` of Prometheus' API takes.
+///
+/// # Errors
+/// When the text is no PromQL, is another expression than a selector, or has a regular expression that cannot be used.
 pub fn selections(text: &str) -> Result<Vec<Matcher>, Error> {
     let query = crate::Query::parse(text)?;
     match &query.expression {
-        Expr::VectorSelector(selector) => matchers(selector),
+        Expr::VectorSelector(selector) => matchers(selector, &query.regexes),
         _ => Err(position::refusal(text, 0, "a selector is wanted here, such as `name{label=\"value\"}`")),
     }
 }

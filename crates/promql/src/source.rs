@@ -6,7 +6,7 @@ use crate::selection::Selection;
 /// A value at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
-    /// Unix time, milliseconds.
+    /// When it was taken: Unix milliseconds.
     pub t_ms: i64,
     /// The value; Prometheus' staleness marker says that the series ended here.
     pub value: f64,
@@ -35,6 +35,10 @@ pub struct Series {
 pub trait Source {
     /// The series that match, each once, with their samples from `from_ms` to `to_ms`, both included; series without
     /// any may be left out. The order of series is the same whenever it is asked.
+    ///
+    /// # Errors
+    /// As soon as there are more series or samples than [`Selection`] allows, when the source has run out of time, and
+    /// when it cannot be read.
     fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError>;
 }
 

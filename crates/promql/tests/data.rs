@@ -61,6 +61,35 @@ fn odd(chance: &mut Chance) -> Vec<Sample> {
     times.into_iter().map(&mut pick).collect()
 }
 
+/// The upper bounds of a histogram's buckets.
+const BOUNDS: [&str; 5] = ["0.1", "0.5", "1", "2.5", "+Inf"];
+
+/// A classic histogram: each bucket counts what the one below does and more. One has no bucket up to infinity, and of
+/// one a bucket counts less than a smaller one.
+fn histogram(chance: &mut Chance, host: &str) -> Vec<Series> {
+    let times: Vec<i64> = (START_MS..END_MS).step_by(15_000).collect();
+    let mut counts = [0.0; BOUNDS.len()];
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); BOUNDS.len()];
+    for t_ms in times {
+        if chance.next() < 0.003 {
+            counts = [0.0; BOUNDS.len()];
+        }
+        let mut below = 0.0;
+        for (count, samples) in counts.iter_mut().zip(&mut samples) {
+            below += (chance.next() * 8.0).floor();
+            *count += below;
+            samples.push(Sample { t_ms, value: *count });
+        }
+    }
+    if host == "pi-2" {
+        samples.swap(2, 3);
+    }
+    let with_end = host != "pi-3";
+    let buckets = BOUNDS.iter().zip(samples).filter(|(bound, _)| with_end || **bound != "+Inf");
+    let name = ("__name__", "request_seconds_bucket");
+    buckets.map(|(bound, samples)| series(&[name, ("host", host), ("le", bound)], samples)).collect()
+}
+
 /// All series, in the order of their labels.
 pub(crate) fn all() -> Vec<Series> {
     let mut chance = Chance(42);
@@ -80,6 +109,7 @@ pub(crate) fn all() -> Vec<Series> {
         let model = if host == "pi-3" { "Pi 5" } else { "Pi 4" };
         let ones =
             times(&mut chance, 30_000, true).into_iter().map(|t_ms| Sample { t_ms, value: 1.0 }).collect();
+        all.extend(histogram(&mut chance, host));
         all.push(series(&[("__name__", "board_info"), ("host", host), ("model", model)], ones));
     }
     all.sort_by(|a, b| a.labels.cmp(&b.labels));

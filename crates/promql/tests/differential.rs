@@ -30,7 +30,8 @@ pub(crate) fn compare(prometheus: &Prometheus, ours: impl Fn(&Case) -> Result<Co
     }
 }
 
-fn disagreement(
+/// What is different between our answer and theirs, if something is.
+pub(crate) fn disagreement(
     case: &Case,
     ours: Result<Comparable, String>,
     theirs: Result<Comparable, String>,

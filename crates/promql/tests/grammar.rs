@@ -29,7 +29,12 @@ const DEPTH: usize = 3;
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let level = (0..DEPTH).fold(Level::first(), |inner, _| Level::around(&inner));
-    let top = prop_oneof![6 => level.vector.clone(), 2 => sorted(&level.vector), 1 => level.scalar];
+    let top = prop_oneof![
+        6 => level.vector.clone(),
+        2 => sorted(&level.vector),
+        2 => rounded(&level.vector),
+        1 => level.scalar
+    ];
     let asked = prop_oneof![
         2 => (top, when()),
         1 => (level.matrix, moment().prop_map(When::Instant)),
@@ -63,7 +68,10 @@ impl Level {
     fn first() -> Self {
         let range = words(&["[5m]", "[1m]", "[45s]", "[10m30s]"]);
         Self {
-            scalar: words(&["2", "0.5", "0", "-1.5", "time()", "NaN", "Inf", "1e3", "0x10"]),
+            scalar: words(&[
+                "2", "0.5", "0", "-1.5", "time()", "NaN", "Inf", "1e3", "0x10", "pi()", "1_000.5", "0x_fF",
+                "017", "1m30s",
+            ]),
             vector: (selector(), modifier()).prop_map(|(selector, modifier)| selector + &modifier).boxed(),
             matrix: (selector(), range, modifier()).prop_map(|(a, b, c)| a + &b + &c).boxed(),
         }
@@ -75,6 +83,8 @@ impl Level {
             3 => over_time(inner),
             3 => aggregation(inner),
             2 => function(inner),
+            1 => date(inner),
+            2 => of_histograms(inner),
             3 => with_number(inner),
             4 => joined(),
             1 => paired(inner),
@@ -99,13 +109,23 @@ impl Level {
 
 fn selector() -> Text {
     let named = (
-        words(&["temp_c", "node_watts", "joules_total", "board_info", "odd_value", "nothing"]),
+        words(&[
+            "temp_c",
+            "node_watts",
+            "joules_total",
+            "board_info",
+            "odd_value",
+            "nothing",
+            "request_seconds_bucket",
+        ]),
         words(&[
             "",
             "{host=\"pi-1\"}",
             "{host!=\"pi-1\"}",
             "{host=~\"pi-[12]\"}",
             "{host!~\".*-2\"}",
+            r"{host=~`pi-\d`}",
+            r#"{host=~"\\w+-[\\d]",zone!~`\Qfirm\E.*`}"#,
             "{zone=\"\"}",
             "{source=~\".+\"}",
             "{host=~\"pi-.\",zone!=\"0\"}",
@@ -137,6 +157,7 @@ fn over_time(inner: &Level) -> Text {
         "increase",
         "delta",
         "irate",
+        "idelta",
         "deriv",
         "resets",
         "changes",
@@ -147,11 +168,16 @@ fn over_time(inner: &Level) -> Text {
         "count_over_time",
         "last_over_time",
         "present_over_time",
+        "stddev_over_time",
+        "stdvar_over_time",
+        "absent_over_time",
     ];
     let plain = (words(&names), inner.matrix.clone()).prop_map(|(name, matrix)| format!("{name}({matrix})"));
     let quantile = (quantiles(), inner.matrix.clone())
         .prop_map(|(share, matrix)| format!("quantile_over_time({share}, {matrix})"));
-    prop_oneof![8 => plain, 1 => quantile].boxed()
+    let predicted = (inner.matrix.clone(), inner.scalar.clone())
+        .prop_map(|(matrix, seconds)| format!("predict_linear({matrix}, {seconds})"));
+    prop_oneof![10 => plain, 1 => quantile, 1 => predicted].boxed()
 }
 
 fn quantiles() -> Text {
@@ -186,8 +212,11 @@ fn distinct() -> Text {
 }
 
 fn aggregation(inner: &Level) -> Text {
-    let plain =
-        (words(&["sum", "avg", "min", "max", "count", "group", "stddev"]), grouping(), inner.vector.clone());
+    let plain = (
+        words(&["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"]),
+        grouping(),
+        inner.vector.clone(),
+    );
     let plain = plain.prop_map(|(name, grouping, vector)| format!("{name}{grouping}({vector})"));
     let behind = (words(&["sum", "avg", "max"]), inner.vector.clone(), grouping());
     let behind = behind.prop_map(|(name, vector, grouping)| format!("{name}({vector}){grouping}"));
@@ -196,13 +225,87 @@ fn aggregation(inner: &Level) -> Text {
     let number = words(&["2", "1", "3", "0", "100", "-1", "1.9", "scalar(count(board_info))"]);
     let greatest = (words(&["topk", "bottomk"]), grouping(), number, distinct())
         .prop_map(|(name, grouping, number, vector)| format!("{name}{grouping}({number}, {vector})"));
-    prop_oneof![5 => plain, 1 => behind, 1 => quantile, 2 => greatest].boxed()
+    let counted = (grouping(), words(&["v", "host", "zone"]), whole())
+        .prop_map(|(grouping, label, vector)| format!("count_values{grouping}(\"{label}\", {vector})"));
+    prop_oneof![5 => plain, 1 => behind, 1 => quantile, 2 => greatest, 1 => counted].boxed()
+}
+
+/// What has the same digits whoever computes it, so that these can be a label.
+fn whole() -> Text {
+    words(&[
+        "odd_value",
+        "board_info",
+        "round(temp_c)",
+        "temp_c",
+        "request_seconds_bucket",
+        "temp_c > bool 45",
+    ])
+}
+
+/// Functions whose last digits depend on who computes them: nothing is made of their values.
+fn rounded(vector: &Text) -> Text {
+    let names = words(&[
+        "exp", "ln", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+        "tanh", "asinh", "acosh", "atanh",
+    ]);
+    let one = (names, vector.clone()).prop_map(|(name, vector)| format!("{name}({vector})"));
+    let two = (vector.clone(), words(&["2", "-0.5", "scalar(board_info)"]))
+        .prop_map(|(vector, scalar)| format!("({vector}) atan2 {scalar}"));
+    prop_oneof![5 => one, 1 => two].boxed()
+}
+
+fn date(inner: &Level) -> Text {
+    let names = || {
+        words(&[
+            "hour",
+            "minute",
+            "month",
+            "year",
+            "day_of_month",
+            "day_of_week",
+            "day_of_year",
+            "days_in_month",
+        ])
+    };
+    let times = prop_oneof![
+        inner.vector.clone(),
+        words(&["timestamp(temp_c)", "vector(time())", "temp_c * 3e7", "-joules_total * 1e6"]),
+    ];
+    prop_oneof![
+        1 => names().prop_map(|name| format!("{name}()")),
+        3 => (names(), times).prop_map(|(name, times)| format!("{name}({times})")),
+    ]
+    .boxed()
+}
+
+fn of_histograms(inner: &Level) -> Text {
+    let buckets = prop_oneof![
+        4 => words(&[
+            "request_seconds_bucket",
+            "rate(request_seconds_bucket[5m])",
+            "sum by (le) (rate(request_seconds_bucket[1m]))",
+            "sum by (host, le) (increase(request_seconds_bucket[10m]))",
+            "request_seconds_bucket{le!=\"0.5\"} or temp_c",
+            "label_replace(request_seconds_bucket, \"le\", \"bad\", \"le\", \"1\")",
+        ]),
+        1 => inner.vector.clone(),
+    ];
+    let bounds = || words(&["0", "0.5", "0.75", "1", "10", "-Inf", "Inf", "NaN"]);
+    let share = prop_oneof![quantiles(), inner.scalar.clone()];
+    prop_oneof![
+        4 => (share, buckets.clone()).prop_map(|(share, of)| format!("histogram_quantile({share}, {of})")),
+        3 => (bounds(), bounds(), buckets.clone())
+            .prop_map(|(lower, upper, of)| format!("histogram_fraction({lower}, {upper}, {of})")),
+        1 => (words(&["avg", "count", "sum", "stddev", "stdvar"]), buckets)
+            .prop_map(|(name, of)| format!("histogram_{name}({of})")),
+    ]
+    .boxed()
 }
 
 fn function(inner: &Level) -> Text {
     let vector = || inner.vector.clone();
     let scalar = || inner.scalar.clone();
-    let plain = words(&["abs", "ceil", "floor", "round", "absent", "timestamp"]);
+    let plain = words(&["abs", "ceil", "floor", "round", "absent", "timestamp", "sgn", "deg", "rad"]);
     prop_oneof![
         4 => (plain, vector()).prop_map(|(name, vector)| format!("{name}({vector})")),
         1 => (words(&["round", "clamp_min", "clamp_max"]), vector(), scalar())
@@ -210,8 +313,11 @@ fn function(inner: &Level) -> Text {
         1 => (vector(), scalar(), scalar()).prop_map(|(vector, a, b)| format!("clamp({vector}, {a}, {b})")),
         1 => scalar().prop_map(|scalar| format!("vector({scalar})")),
         1 => (vector(), words(&["host", "new", "__name__", "zone"]), words(&["$1", "x-${1}-y", "", "$0$$", "a"]),
-              words(&["host", "zone", "missing", "__name__"]), words(&["pi-(.*)", "(.*)", "", "(?:a|b)", "pi-([12])"]))
-            .prop_map(|(vector, to, with, from, regex)| format!("label_replace({vector}, \"{to}\", \"{with}\", \"{from}\", \"{regex}\")")),
+              words(&["host", "zone", "missing", "__name__"]), words(&["\"pi-(.*)\"", "\"(.*)\"", "\"\"", "\"(?:a|b)\"", "\"pi-([12])\"", r"`\w+-(\d)`", r#""(\\D+)(.)""#]))
+            .prop_map(|(vector, to, with, from, regex)| format!("label_replace({vector}, \"{to}\", \"{with}\", \"{from}\", {regex})")),
+        1 => (vector(), words(&["host", "new", "__name__", "zone"]), words(&["", "-", "/"]),
+              words(&["", ", \"host\"", ", \"host\", \"zone\"", ", \"missing\", \"__name__\""]))
+            .prop_map(|(vector, to, between, from)| format!("label_join({vector}, \"{to}\", \"{between}\"{from})")),
     ]
     .boxed()
 }

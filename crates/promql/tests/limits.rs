@@ -67,3 +67,100 @@ fn a_series_that_was_marked_as_ended_is_gone_at_once() {
     };
     assert_eq!((count(19_999), count(20_000)), (Some(1.0), None), "a range is open at its left");
 }
+
+/// What a query takes at most, and whether it has an answer.
+fn peak(text: &str) -> (u64, Result<Answer, Error>) {
+    let source = Memory(all());
+    let mut answer = None;
+    let taken = allocation_counter::measure(|| {
+        answer =
+            Some(Query::parse(text).and_then(|query| query.range(&context(&source, WIDE, &|| false), HOUR)));
+    });
+    (taken.bytes_max, answer.unwrap())
+}
+
+/// What may be allocated beside what is charged: the tree, the regular expressions, and the rounding up of vectors.
+const UNCHARGED: u64 = 32 << 20;
+
+#[track_caller]
+fn is_too_much(text: &str) {
+    let (peak, answer) = peak(text);
+    let start: String = text.chars().take(80).collect();
+    assert!(matches!(answer, Err(Error::TooMuchMemory(_))), "{start}: {answer:?}");
+    assert!(peak < WIDE.memory_bytes as u64 + UNCHARGED, "{start}: {peak} bytes");
+}
+
+#[test]
+fn a_label_that_repeats_itself_a_thousand_times_is_refused_before_it_is_built() {
+    let thousand = "$1".repeat(1000);
+    let nested = (0..3).fold(format!("vector(1),\"a\",\"{}\",\"\",\"\"", "x".repeat(1000)), |inner, _| {
+        format!("label_replace({inner}),\"a\",\"{thousand}\",\"a\",\"(.*)\"")
+    });
+    is_too_much(&format!("label_replace({nested})"));
+}
+
+#[test]
+fn labels_that_double_at_each_level_are_refused() {
+    let nested = (0..40)
+        .fold("label_replace(vector(1), \"a\", \"xxxxxxxx\", \"\", \"\")".to_owned(), |inner, _| {
+            format!("label_join({inner}, \"a\", \"\", \"a\", \"a\")")
+        });
+    is_too_much(&nested);
+    is_too_much(&format!("sum by (a) ({nested})"));
+}
+
+#[test]
+fn many_moments_of_a_subquery_are_refused_even_if_nothing_is_found() {
+    for inner in ["time()", "scalar(nothing)", "pi()", "hour()", "nothing + nothing", "nothing and nothing"] {
+        let vector = if inner.contains("nothing ") || inner == "hour()" {
+            inner.to_owned()
+        } else {
+            format!("vector({inner})")
+        };
+        is_too_much(&format!("sum_over_time(({vector})[100y:1ms])"));
+    }
+    for inner in
+        ["absent(nothing)", "count_values(\"v\", nothing)", "sort(nothing)", "histogram_quantile(1, nothing)"]
+    {
+        is_too_much(&format!("count_over_time({inner}[100y:1ms])"));
+    }
+}
+
+#[test]
+fn each_value_counted_by_itself_is_charged() {
+    let many = "count_values(\"v\", {__name__=~\".+\"})";
+    let small = Limits { memory_bytes: 1 << 20, ..WIDE };
+    assert!(matches!(ask(many, small, &|| false), Err(Error::TooMuchMemory(_))));
+}
+
+#[test]
+fn what_a_function_needs_for_itself_comes_back() {
+    let nested = (0..150).fold("temp_c".to_owned(), |inner, _| format!("abs({inner})"));
+    let small = Limits { memory_bytes: 1 << 20, ..WIDE };
+    assert!(
+        ask(&nested, small, &|| false).is_ok(),
+        "a hundred and fifty maps of six series are not there at once"
+    );
+}
+
+#[test]
+fn regular_expressions_are_bounded_each_and_together() {
+    let one = "{a=~\"(\\\\pL{30}){30}\"}";
+    let message = Query::parse(one).unwrap_err().to_string();
+    assert!(message.ends_with("is too large"), "{message}");
+    let many: Vec<String> = (0..65).map(|at| format!("l{at}=~\"a.*\"")).collect();
+    let message = Query::parse(&format!("x{{{}}}", many.join(","))).unwrap_err().to_string();
+    assert!(message.ends_with("65 regular expressions, the most is 64"), "{message}");
+    let great: Vec<String> = (0..60).map(|at| format!("l{at}=~\"(\\\\pL{{9}}|[0-9a-z]{{99}})+\"")).collect();
+    let (peak, _) = peak(&format!("x{{{}}}", great.join(",")));
+    assert!(peak < UNCHARGED, "{peak} bytes");
+    assert!(Query::parse("{a=~\".*\"}").is_err(), "a selector of everything");
+}
+
+#[test]
+fn a_query_that_goes_wrong_at_its_end_is_refused_within_bounds() {
+    let brackets = format!("{}a b", "(".repeat(4000));
+    let (peak, answer) = peak(&brackets);
+    assert!(matches!(answer, Err(Error::Query { .. })));
+    assert!(peak < UNCHARGED, "{peak} bytes");
+}

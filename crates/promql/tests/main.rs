@@ -7,3 +7,4 @@ mod grammar;
 mod limits;
 mod memory;
 mod oracle;
+mod suite;

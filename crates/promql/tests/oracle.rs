@@ -1,6 +1,6 @@
 //! A real Prometheus with given series, and its answers and ours made comparable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -105,7 +105,7 @@ pub(crate) fn ask(url: &str, token: Option<&str>, query: &str, when: When) -> Re
     let answer = answer.body_mut().with_config().limit(1 << 30).read_to_string().expect("a body");
     let answer: Json = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("JSON: {answer}"));
     match answer["status"].as_str() {
-        Some("success") => Ok(Comparable::of_json(&answer["data"])),
+        Some("success") => Ok(Comparable::of_json(&answer["data"]).with_notes(&notes_of(&answer))),
         _ => Err(answer["error"].as_str().unwrap_or("no error is named").to_owned()),
     }
 }
@@ -116,6 +116,20 @@ pub(crate) struct Comparable {
     kind: String,
     order: Vec<String>,
     series: BTreeMap<String, Vec<(i64, f64)>>,
+    notes: BTreeSet<String>,
+}
+
+/// Warnings and infos of an answer.
+fn notes_of(answer: &Json) -> Vec<String> {
+    let lists = ["warnings", "infos"].into_iter().filter_map(|kind| answer[kind].as_array());
+    lists.flatten().map(|note| note.as_str().expect("text").to_owned()).collect()
+}
+
+/// A warning without what only Prometheus tells: where in the query, and which buckets.
+fn without_place(note: &str) -> String {
+    let monotonic = note.find("histogram_quantile needed to be fixed").map(|_| "monotonicity");
+    let place = note.rfind(" (").filter(|_| note.ends_with(')'));
+    monotonic.or(place.map(|at| &note[..at])).unwrap_or(note).to_owned()
 }
 
 impl Comparable {
@@ -129,7 +143,12 @@ impl Comparable {
         let count = all.len();
         let series: BTreeMap<_, _> = all.into_iter().collect();
         assert_eq!(series.len(), count, "no two series have the same labels");
-        Self { kind: kind.to_owned(), order, series }
+        Self { kind: kind.to_owned(), order, series, notes: BTreeSet::new() }
+    }
+
+    /// With what was said beside the answer.
+    pub(crate) fn with_notes(self, notes: &[String]) -> Self {
+        Self { notes: notes.iter().map(|note| without_place(note)).collect(), ..self }
     }
 
     fn of_json(data: &Json) -> Self {
@@ -173,6 +192,9 @@ impl Comparable {
             if let Some((a, b)) = ours.iter().zip(theirs).find(|(a, b)| !same(a.1, b.1)) {
                 return Some(format!("{labels}: {a:?} and {b:?}"));
             }
+        }
+        if self.notes != other.notes {
+            return Some(format!("beside the answer {:?} and {:?}", self.notes, other.notes));
         }
         let values =
             |from: &Self| from.order.iter().map(|labels| from.series[labels][0].1).collect::<Vec<_>>();

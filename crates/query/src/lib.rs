@@ -9,7 +9,6 @@ use picollect_evaluate::energy::{Energy, EnergyPoint, of_counter, of_epochs, of_
 use picollect_evaluate::series::Sample;
 use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, RESOLUTION, SINCE_MS, WATTS};
 
-use picollect_settings::time::now_ms;
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// How far outside a window a sample may lie that still says something about its edges: a little more
@@ -19,7 +18,7 @@ pub const AROUND_MS: i64 = 2 * 3600 * 1000;
 /// A series with its samples as numbers; texts are left out.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// Its name.
+    /// Measurement, field and tags, as the store knows them.
     pub key: SeriesKey,
     /// Its samples in order of time.
     pub samples: Vec<Sample>,
@@ -170,14 +169,14 @@ pub fn interval_s(samples: &[Sample]) -> Option<f64> {
     Some(*median as f64 / 1000.0)
 }
 
-/// How far apart the points are that stand for some of a window's samples, in seconds; `None` if all that came is
-/// still stored.
-pub fn resolution_s(store: &dyn Store, window: Window) -> Result<Option<f64>, StoreError> {
+/// How far apart the points are that stand for some of the samples after `t_ms`, in seconds, as it is known now;
+/// `None` if all that came is still stored. Times are Unix milliseconds.
+pub fn resolution_s(store: &dyn Store, t_ms: i64, now_ms: i64) -> Result<Option<f64>, StoreError> {
     let (measurement, field) = (Some(RESOLUTION.measurement), Some(RESOLUTION.field));
     let mut coarsest: Option<f64> = None;
     for key in store.series(&Selector { measurement, field, tags: &[] })? {
         // A mark is about all that is before it.
-        let since = Window { start_ms: window.start_ms + 1, end_ms: now_ms().max(window.end_ms) };
+        let since = Window { start_ms: t_ms + 1, end_ms: now_ms.max(t_ms + 1) };
         let marks = numbers(store, &key, since, 0)?.into_iter().map(|mark| mark.value);
         coarsest = marks.chain(coarsest).reduce(f64::max);
     }

@@ -13,9 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use picollect_evaluate::Window;
 use picollect_promql::{
-    Answer, Context, Error, Kind, LOOKBACK_MS, Limits, Matcher, Query, Times, selections,
+    Answer, Answered, Context, Error, Kind, LOOKBACK_MS, Limits, Matcher, Query, Times, selections,
 };
 use picollect_telemetry::catalogue::{self, Metric};
 use serde_json::{Value as Json, json};
@@ -34,6 +33,9 @@ const SUBQUERY_STEP_MS: i64 = 60_000;
 /// The version of the API that is spoken, which clients look at to know what they may ask; and who speaks it.
 const VERSION: &str = concat!("3.0.0+picollect.", env!("CARGO_PKG_VERSION"));
 
+/// What is said where `limit` cut something off, in Prometheus' words.
+const TRUNCATED: &str = "results truncated due to limit";
+
 /// Why there is no answer, in Prometheus' words.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -46,7 +48,7 @@ pub enum ApiError {
     /// It took too long.
     #[error("{0}")]
     Timeout(String),
-    /// The store failed.
+    /// The store could not be read; HTTP calls it 500.
     #[error("the store cannot be read")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -70,6 +72,11 @@ impl ApiError {
         };
         error_json(self.kind().0, &message)
     }
+}
+
+/// An answer in Prometheus' form with this data.
+pub fn success(data: &Json) -> String {
+    json::success(&data.to_string())
 }
 
 /// An error in Prometheus' form.
@@ -109,7 +116,7 @@ impl Api {
     pub fn query(&self, parameters: &Parameters) -> Result<String, ApiError> {
         let query = Query::parse(parameters.required("query")?)?;
         let t_ms = parameters.time("time")?.unwrap_or(self.now_ms);
-        self.evaluate(t_ms, |context| query.instant(context, t_ms)).map(|answer| json::answer(&answer, t_ms))
+        self.answer(parameters, t_ms, t_ms, |context| query.answered_instant(context, t_ms))
     }
 
     /// `query_range`: what it is at many moments.
@@ -123,16 +130,31 @@ impl Api {
         if times.end_ms < times.start_ms {
             return Err(ApiError::BadData("`end` is before `start`".to_owned()));
         }
-        let answer = self.evaluate(times.start_ms, |context| query.range(context, times))?;
-        Ok(json::answer(&answer, times.end_ms))
+        let ask = |context: &Context<'_>| query.answered_range(context, times);
+        self.answer(parameters, times.start_ms, times.end_ms, ask)
     }
 
-    fn evaluate(
+    /// The answer in JSON, cut off at `limit` and with `stats` where they are asked for.
+    fn answer(
         &self,
+        parameters: &Parameters,
         start_ms: i64,
-        ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
-    ) -> Result<Answer, ApiError> {
-        evaluate(self.store.as_ref(), self.limits, start_ms, ask)
+        t_ms: i64,
+        ask: impl FnOnce(&Context<'_>) -> Result<Answered, Error>,
+    ) -> Result<String, ApiError> {
+        let limit = parameters.limit()?;
+        let began = Instant::now();
+        let mut answered = evaluate(self.store.as_ref(), self.limits, (start_ms, self.now_ms), ask)?;
+        let took = began.elapsed();
+        if let Answer::Vector(all) | Answer::Matrix(all) = &mut answered.answer
+            && cut(all, limit)
+        {
+            answered.annotations.warnings.push(TRUNCATED.to_owned());
+        }
+        let stats = parameters.first("stats").map(|_| json::stats(took, answered.samples));
+        let most_bytes = self.limits.max_memory_mib.saturating_mul(1024 * 1024);
+        let text = json::answer(&answered, t_ms, stats.as_ref(), most_bytes);
+        text.ok_or_else(|| Error::TooMuchMemory(most_bytes).into())
     }
 
     /// `series`: the labels of all series that any `match[]` finds. They are those that the store has, whatever `start`
@@ -142,8 +164,9 @@ impl Api {
         if wanted.is_empty() {
             return Err(ApiError::BadData("the parameter `match[]` is missing".to_owned()));
         }
-        let found = self.found(&wanted)?;
-        Ok(json::success(&json::labels_list(found.iter())))
+        let mut found: Vec<_> = self.found(&wanted)?.into_iter().collect();
+        let cut = cut(&mut found, parameters.limit()?);
+        Ok(json::list_success(&json::labels_list(found.iter()), cut))
     }
 
     /// `labels`: the names of all labels, or of those of the series that any `match[]` finds.
@@ -151,15 +174,18 @@ impl Api {
         let found = self.found(&matches(parameters)?)?;
         let names: BTreeSet<&str> =
             found.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
-        Ok(json::success(&json!(names).to_string()))
+        let mut names: Vec<&str> = names.into_iter().collect();
+        let cut = cut(&mut names, parameters.limit()?);
+        Ok(json::list_success(&json!(names).to_string(), cut))
     }
 
     /// `label/…/values`: the values of a label.
     pub fn label_values(&self, name: &str, parameters: &Parameters) -> Result<String, ApiError> {
         let found = self.found(&matches(parameters)?)?;
         let values: BTreeSet<&str> = found.iter().map(|labels| labels.get(name)).collect();
-        let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
-        Ok(json::success(&json!(values).to_string()))
+        let mut values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
+        let cut = cut(&mut values, parameters.limit()?);
+        Ok(json::list_success(&json!(values).to_string(), cut))
     }
 
     /// The labels of the series that any of these finds; without any, of all series.
@@ -176,13 +202,13 @@ impl Api {
     }
 }
 
-/// Asks a query of a store, from a time on and within these limits.
-pub fn evaluate(
+/// Asks a query of a store, from a time on and within these limits; both times are Unix milliseconds.
+pub fn evaluate<T>(
     store: &dyn Store,
     limits: QueryConfig,
-    start_ms: i64,
-    ask: impl FnOnce(&Context<'_>) -> Result<Answer, Error>,
-) -> Result<Answer, ApiError> {
+    (start_ms, now_ms): (i64, i64),
+    ask: impl FnOnce(&Context<'_>) -> Result<T, Error>,
+) -> Result<T, ApiError> {
     let deadline = Instant::now() + limits.timeout;
     let source = StoreSource { store, deadline };
     let out_of_time = || Instant::now() >= deadline;
@@ -193,14 +219,33 @@ pub fn evaluate(
         memory_bytes: limits.max_memory_mib.saturating_mul(1024 * 1024),
     };
     // A point an hour stands for longer than a sample does.
-    let step_s = resolution_s(store, Window { start_ms, end_ms: start_ms })?.unwrap_or(0.0);
+    let step_s = resolution_s(store, start_ms, now_ms)?.unwrap_or(0.0);
     let (lookback_ms, subquery_step_ms) = (LOOKBACK_MS + whole(step_s * 1000.0), SUBQUERY_STEP_MS);
     let out_of_time = &out_of_time;
     Ok(ask(&Context { source: &source, limits, lookback_ms, subquery_step_ms, out_of_time })?)
 }
 
+/// Leaves as many as are wanted; true if there were more.
+fn cut<T>(all: &mut Vec<T>, limit: Option<usize>) -> bool {
+    let more = limit.is_some_and(|limit| all.len() > limit);
+    all.truncate(limit.unwrap_or(usize::MAX));
+    more
+}
+
 fn matches(parameters: &Parameters) -> Result<Vec<Vec<Matcher>>, ApiError> {
     parameters.all("match[]").map(|text| Ok(selections(text)?)).collect()
+}
+
+/// `format_query`: a query in the usual form.
+pub fn format_query(parameters: &Parameters) -> Result<String, ApiError> {
+    let query = Query::parse(parameters.required("query")?)?;
+    Ok(json::success(&json!(query.formatted()).to_string()))
+}
+
+/// `query_exemplars`: there are none, of any query.
+pub fn query_exemplars(parameters: &Parameters) -> Result<String, ApiError> {
+    Query::parse(parameters.required("query")?)?;
+    Ok(json::success("[]"))
 }
 
 /// `metadata`: what the catalogue knows of its metrics.

@@ -9,12 +9,12 @@ const MAX_STRETCHES: usize = 1 << 20;
 pub(super) struct Arrivals(Vec<(u64, i64)>);
 
 impl Arrivals {
-    /// Bytes that came.
+    /// How many bytes came in all.
     pub(super) fn bytes(&self) -> u64 {
         self.0.last().map_or(0, |(bytes, _)| *bytes)
     }
 
-    /// More bytes came.
+    /// Adds bytes that came at this moment, Unix milliseconds.
     pub(super) fn add(&mut self, bytes: usize, at_ms: i64) {
         let total = self.bytes() + bytes as u64;
         let full = self.0.len() >= MAX_STRETCHES;

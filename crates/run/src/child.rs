@@ -51,12 +51,12 @@ pub(super) fn prepare() -> io::Result<()> {
     Ok(())
 }
 
-/// How a command outcome.
+/// How a command ended, when, and when its output came.
 #[derive(Debug)]
 pub(super) struct ChildOutcome {
     /// From its start to its end.
     pub(super) time: TimeRange,
-    /// How it ended.
+    /// By itself with a status, or by a signal.
     pub(super) end: End,
     /// When its standard output came.
     pub(super) stdout: Arrivals,

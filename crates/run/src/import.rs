@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
-use picollect_evaluate::benchmarks::{CorePhase, Outcome, recognise};
+use picollect_evaluate::benchmarks::{CorePhase, Outcome, as_if_utc_s, recognise};
 
 use super::child::MAX_KEPT_BYTES;
 use super::recognise::{Output, Work};
@@ -18,7 +18,7 @@ const ZONE_STEP_S: i64 = 900;
 /// A saved output, and what the user knows of it.
 #[derive(Debug)]
 pub struct Saved<'a> {
-    /// The file.
+    /// What the benchmark printed, as it was saved.
     pub file: &'a Path,
     /// When the run began, Unix milliseconds.
     pub start_ms: i64,
@@ -70,7 +70,7 @@ pub fn read(saved: &Saved<'_>) -> anyhow::Result<Run> {
 /// of the durations.
 fn end_ms(outcomes: &[Outcome], start_ms: i64) -> Option<i64> {
     let stated = outcomes.iter().filter_map(|outcome| match outcome.core_phase {
-        CorePhase::Stated { start, end } => Some((start.as_if_utc_s(), end.as_if_utc_s())),
+        CorePhase::Stated { start, end } => Some((as_if_utc_s(start), as_if_utc_s(end))),
         _ => None,
     });
     let stated: Vec<(i64, i64)> = stated.collect();
@@ -102,7 +102,7 @@ mod tests {
         let outcomes = recognise(text);
         let CorePhase::Stated { start, .. } = outcomes[0].core_phase else { panic!("{outcomes:?}") };
         // Two hours east of Greenwich, a second after the start.
-        let start_ms = (start.as_if_utc_s() - 7200 - 1) * 1000;
+        let start_ms = (as_if_utc_s(start) - 7200 - 1) * 1000;
         let run = saved("hpl-2.3-progress-six-results.txt", start_ms).unwrap();
         assert_eq!(run.results.len(), 6);
         for (result, outcome) in run.results.iter().zip(&outcomes) {
@@ -122,7 +122,7 @@ mod tests {
             );
             let outcomes = recognise(&text.unwrap());
             let CorePhase::Stated { start, .. } = outcomes[0].core_phase else { panic!("{outcomes:?}") };
-            let run = saved(name, (start.as_if_utc_s() - 1) * 1000).unwrap();
+            let run = saved(name, (as_if_utc_s(start) - 1) * 1000).unwrap();
             (run.results[0].check, run.results[0].rate.is_some(), run.results[0].core.is_some())
         };
         assert_eq!(of("hpl-2.3-plain.txt"), (Check::Passed, true, true));

@@ -229,7 +229,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// `20261123-170455-123`.
+/// A time for names of files and runs: `20261123-170455-123`.
 fn compact(t_ms: i64) -> String {
     let digits: String = rfc3339(t_ms).chars().filter(char::is_ascii_digit).collect();
     format!("{}-{}-{}", &digits[..8], &digits[8..14], &digits[14..])

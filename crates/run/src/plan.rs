@@ -77,7 +77,7 @@ pub(super) struct Plan {
     pub(super) slug: String,
     /// The nodes whose energy counts; `None` is all.
     pub(super) nodes: Option<Vec<String>>,
-    /// Idle time before.
+    /// How long nothing may run before the command starts.
     pub(super) idle: Duration,
     /// How its work becomes known.
     pub(super) work: Work,
@@ -97,14 +97,14 @@ pub(super) struct Plan {
 pub(super) enum Sweep {
     /// `{nodes}` in the command.
     Nodes,
-    /// The processors' clock.
+    /// The clock to which this machine's processors are set.
     Clock,
 }
 
 /// One value of a sweep, or the only step of a plain run.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// What is run.
+    /// Program and arguments, with the sweep's value filled in.
     pub(super) command: Vec<String>,
     /// The label that tells it from the others.
     label: Option<(&'static str, String)>,
@@ -113,7 +113,7 @@ pub(super) struct Step {
 }
 
 impl Plan {
-    /// Checks the options.
+    /// Fails where options contradict each other or one makes no sense.
     pub(super) fn new(options: &RunOptions) -> anyhow::Result<Self> {
         let name = options.name.clone().unwrap_or_else(|| name_of(&options.command));
         ensure!(!name.is_empty() && name.len() <= MAX_NAME_BYTES, "--name has 1 to {MAX_NAME_BYTES} bytes");

@@ -24,7 +24,6 @@ pub(super) enum Work {
 
 /// A text that may hold results.
 pub(super) struct Output {
-    /// What was written.
     pub(super) bytes: Vec<u8>,
     /// When; `None` if nobody saw it coming.
     pub(super) arrivals: Option<Arrivals>,
@@ -53,8 +52,16 @@ fn first_of(outputs: &[Output], time: TimeRange, read: impl Fn(&str) -> Vec<Outc
 fn placed(outcome: &Outcome, output: &Output, time: TimeRange) -> RunResult {
     let arrivals = output.arrivals.as_ref();
     let arrived_ms = arrivals.and_then(|arrivals| arrivals.of_line(&output.bytes, outcome.line));
-    let core = place(outcome, time.into(), arrived_ms);
-    RunResult::new(outcome, core.map(|core| Core { time: core.window.into(), edge_s: core.edge_s }))
+    let placed = place(outcome, time.into(), arrived_ms);
+    let core = placed.map(|placed| Core { time: placed.window.into(), edge_s: placed.edge_s });
+    let mut result = RunResult::new(outcome, core);
+    if let Some(placed) = placed.filter(|placed| placed.skew_s > 0.0 && result.reason.is_none()) {
+        result.reason = Some(format!(
+            "its ranks were apart by {:.1} s at least, so that the core phase is known to {:.1} s only",
+            placed.skew_s, placed.edge_s
+        ));
+    }
+    result
 }
 
 /// Work that was told is done only by a command that succeeded.
@@ -108,6 +115,20 @@ mod tests {
         for wrong in ["FLOP", "12", "-1FLOP", "0FLOP", "infFLOP", ""] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn ranks_that_were_apart_are_said_and_have_a_core_phase() {
+        let text = include_str!("../../../tests/benchmark-outputs/hpl-2.3-ranks-apart.txt");
+        // From 21:11:11 on, two hours east of Greenwich.
+        let start_ms = 1_713_899_471_000;
+        let time = TimeRange { start_ms, end_ms: start_ms + 9_200_000 };
+        let outputs = [Output { bytes: text.as_bytes().to_vec(), arrivals: None }];
+        let result = &Work::Benchmark.results(&outputs, time, End::Exit(0))[0];
+        let core = result.core.expect("it is placed");
+        assert_eq!(core.time.end_ms - core.time.start_ms, 9_001_370);
+        let said = "its ranks were apart by 0.3 s at least, so that the core phase is known to 1.2 s only";
+        assert_eq!((result.reason.as_deref(), result.rate), (Some(said), Some(127.98e9)));
     }
 
     #[test]

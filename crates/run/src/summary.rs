@@ -29,7 +29,7 @@ pub(super) fn of(source: &Source, plan: &Plan, done: &[Run]) -> Result<String, F
     Ok(text)
 }
 
-/// What is compared.
+/// The figures of a run that a comparison shows.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Figures {
     mhz: String,

@@ -15,17 +15,17 @@ use picollect_telemetry::line::{MAX_LINE_BYTES, Point, Precision, decode, write_
 use super::import::{Entry, PointReader};
 use picollect_store::SeriesKey;
 
-/// The first row.
+/// Names of the columns, which the first row holds.
 pub const HEADER: [&str; 6] = ["time_ms", "measurement", "tags", "field", "type", "value"];
 /// Bytes that are read ahead of a row, and the most that a row with every quote doubled takes.
 const MAX_ROW_BYTES: usize = 3 * MAX_LINE_BYTES;
 
-/// Writes rows.
+/// Writes samples as CSV: a header, then a row for each field of each point.
 #[derive(Debug)]
 pub struct RowWriter<W: io::Write>(Writer<W>);
 
 impl<W: io::Write> RowWriter<W> {
-    /// Writes the header.
+    /// Begins with the header. Fails if `out` does.
     pub fn new(out: W) -> Result<Self, csv::Error> {
         let mut writer = Writer::from_writer(out);
         writer.write_record(HEADER)?;
@@ -58,7 +58,7 @@ fn spelled(value: &Value) -> (&'static str, String) {
     }
 }
 
-/// Reads rows.
+/// Reads points from CSV, each row a point of one field.
 pub struct RowReader<R> {
     rows: Reader<Bounded<R>>,
     left: Rc<Cell<usize>>,

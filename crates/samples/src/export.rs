@@ -22,12 +22,12 @@ pub const EARLIEST_MS: i64 = 946_684_800_000;
 const FIRST_PIECE_MS: i64 = 10_000;
 /// The longest piece; an engine answers it at once.
 const LONGEST_PIECE_MS: i64 = 3600 * 1000;
-/// The shortest piece.
+/// A piece is never shorter, however dense samples are.
 const SHORTEST_PIECE_MS: i64 = 100;
 /// A piece that holds more samples makes the next one shorter: some 30 MB of memory.
 const PIECE_SAMPLES: usize = 100_000;
 
-/// Which samples.
+/// Which samples are exported; empty lists exclude nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Both edges belong to it.

@@ -37,7 +37,7 @@ pub trait PointReader {
     fn next_point(&mut self) -> io::Result<Option<Entry>>;
 }
 
-/// What was imported.
+/// What came into the store, and what did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Samples written; one that was there already counts too.
@@ -313,7 +313,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
 
         #[test]
         fn any_bytes_are_imported_or_refused_without_harm(

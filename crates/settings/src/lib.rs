@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 pub struct SettingsError {
     /// The file's name as the user gave it.
     pub origin: String,
-    /// Line, from 1.
+    /// Number of the line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,

@@ -16,7 +16,9 @@ use picollect_telemetry::line::{Point, write_point};
 
 use self::client::{Connection, Written};
 use super::location::{Location, Secrets};
-use super::{Appended, Bucket, Conflict, Refusal, Selector, SeriesKey, Store, StoreError, StoredSample};
+use super::{
+    Appended, Bucket, Capabilities, Conflict, Refusal, Selector, SeriesKey, Store, StoreError, StoredSample,
+};
 
 /// Columns of an answer that are no tags.
 const COLUMNS: [&str; 6] = ["result", "table", "_measurement", "_field", "_time", "_value"];
@@ -110,11 +112,6 @@ impl Store for Influxdb2Store {
         Ok(buckets)
     }
 
-    /// Nothing: how long samples stay is the bucket's retention.
-    fn delete_before(&self, _t_ms: i64) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-
     /// The bucket's own number.
     fn identity(&self) -> Result<String, StoreError> {
         let rows = self.connection.query(flux::bucket_id(&self.connection.bucket))?;
@@ -122,9 +119,16 @@ impl Store for Influxdb2Store {
         id.map(|id| format!("influxdb2-{id}")).ok_or_else(|| self.connection.no_bucket())
     }
 
-    /// The engine tells it to nobody who may only read and write.
-    fn size_bytes(&self) -> Result<Option<u64>, StoreError> {
-        Ok(None)
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: None,
+            reads_cost_requests: true,
+            aggregates: false,
+            replaces: true,
+            keeps_every_digit: true,
+            keeps_wide_integers: true,
+            refuses_other_types: true,
+        }
     }
 }
 

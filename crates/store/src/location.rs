@@ -23,9 +23,9 @@ pub enum Location {
     Influxdb2 {
         /// `http(s)://HOST[:PORT][/PATH]`, without a slash at its end.
         url: String,
-        /// The organisation.
+        /// The organisation's name, as InfluxDB has it.
         org: String,
-        /// The bucket.
+        /// The bucket's name; it has to be there.
         bucket: String,
     },
     /// An engine that takes Prometheus' remote write and answers PromQL.

@@ -12,7 +12,6 @@ use picollect_settings::time::now_ms;
 
 /// The measurement of the trial's sample.
 const MEASUREMENT: &str = "picollect_probe";
-/// Its field.
 const FIELD: &str = "at_ms";
 /// Engines show a new sample within half a minute.
 const PATIENCE: Duration = Duration::from_secs(45);

@@ -24,7 +24,7 @@ use self::http::Http;
 use self::query::{Gathered, Reader};
 use self::remote_write::Writer;
 use super::location::{Location, Secrets};
-use super::{Appended, Bucket, Selector, SeriesKey, Store, StoreError, StoredSample};
+use super::{Appended, Bucket, Capabilities, Selector, SeriesKey, Store, StoreError, StoredSample};
 use picollect_settings::time::now_ms;
 
 /// A series' neighbours outside a window are looked for so far away first: most speak more often.
@@ -44,7 +44,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Collectors that start together see each other's identity after this.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// An engine.
+/// An engine of the Prometheus family as a store.
 #[derive(Debug)]
 pub struct PrometheusStore {
     http: Http,
@@ -219,12 +219,6 @@ impl Store for PrometheusStore {
         Ok(buckets(&samples, window.start_ms, step_ms))
     }
 
-    /// The engine has a retention of its own, which is set there; nothing is deleted from here.
-    fn delete_before(&self, _t_ms: i64) -> Result<u64, StoreError> {
-        tracing::debug!("the engine deletes by its own retention");
-        Ok(0)
-    }
-
     fn identity(&self) -> Result<String, StoreError> {
         let mut known = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((identity, written)) = known.as_ref()
@@ -243,8 +237,17 @@ impl Store for PrometheusStore {
         Ok(identity)
     }
 
-    fn size_bytes(&self) -> Result<Option<u64>, StoreError> {
-        Ok(None)
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: None,
+            reads_cost_requests: true,
+            aggregates: false,
+            replaces: false,
+            // Prometheus does; VictoriaMetrics rounds.
+            keeps_every_digit: false,
+            keeps_wide_integers: false,
+            refuses_other_types: false,
+        }
     }
 }
 

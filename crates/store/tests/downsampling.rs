@@ -2,7 +2,7 @@
 
 use picollect_evaluate::Window;
 use picollect_query::{energy_of, power_meters};
-use picollect_store::{Bucket, EmbeddedStore, Resolution, Selector, Store as _, open};
+use picollect_store::{Bucket, EmbeddedStore, Maintenance as _, Resolution, Selector, Store as _, open};
 use picollect_telemetry::Value;
 use picollect_telemetry::line::{Precision, decode};
 
@@ -83,8 +83,8 @@ fn energy_of_whole_steps_and_the_numbers_of_steps_stay_what_they_were() {
     let (of_minutes, of_hours) = (energies(&store, 60_000, DAY_MS), energies(&store, 3_600_000, 9 * DAY_MS));
     let (throttled, bytes) = (numbers(&store, "throttled"), numbers(&store, "bytes"));
 
-    assert_eq!(store.roll_up(Resolution::Minute, DAY_MS + 7, &[]).unwrap(), 4320 * 9);
-    assert_eq!(store.roll_up(Resolution::Minute, DAY_MS + 7, &[]).unwrap(), 0);
+    assert_eq!(store.downsample(Resolution::Minute, DAY_MS + 7, &[]).unwrap(), 4320 * 9);
+    assert_eq!(store.downsample(Resolution::Minute, DAY_MS + 7, &[]).unwrap(), 0);
     same(aggregates(60_000), &minutes);
     assert_eq!(energies(&store, 60_000, DAY_MS), of_minutes);
     let first_day = |numbers: Vec<(i64, f64)>| numbers.iter().filter(|(t_ms, _)| *t_ms < DAY_MS).count();
@@ -92,7 +92,7 @@ fn energy_of_whole_steps_and_the_numbers_of_steps_stay_what_they_were() {
     assert_eq!(numbers(&store, "watts")[0], (45_000, (8.0 + 7.0 + 6.0) / 3.0));
     assert_eq!(numbers(&store, "watts_max")[0], (45_000, 9.0));
 
-    store.roll_up(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
+    store.downsample(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
     same(aggregates(3_600_000), &hours);
     let after = energies(&store, 3_600_000, 9 * DAY_MS);
     assert!(after.iter().zip(&of_hours).all(|(now, then)| (now - then).abs() < 1e-6));
@@ -111,14 +111,14 @@ fn energy_of_whole_steps_and_the_numbers_of_steps_stay_what_they_were() {
 #[test]
 fn what_comes_late_is_rolled_up_into_what_was() {
     let (_directory, late) = store("foreign,host=a f=1 10\nforeign,host=a f=5 3599\n");
-    late.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap();
-    late.roll_up(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
+    late.downsample(Resolution::Minute, DAY_MS, &[]).unwrap();
+    late.downsample(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
     append(&late, "foreign,host=a f=9 20\nforeign,host=a f=5 3599\n");
     let key = late.series(&Selector::default()).unwrap().remove(0);
     for rolled_up in [2, 0] {
         let bucket = late.aggregate(&key, ALL, DAY_MS).unwrap().remove(0);
         assert_eq!((bucket.min, bucket.max, bucket.last), (1.0, 9.0, 5.0));
-        assert_eq!(late.roll_up(Resolution::Hour, 8 * DAY_MS, &[]).unwrap(), rolled_up);
+        assert_eq!(late.downsample(Resolution::Hour, 8 * DAY_MS, &[]).unwrap(), rolled_up);
     }
     let bucket = late.aggregate(&key, ALL, DAY_MS).unwrap().remove(0);
     assert_eq!((bucket.count, bucket.sum), (3, 15.0), "the one that came again counts once");
@@ -134,11 +134,11 @@ fn what_may_be_added_is_and_a_corrected_minute_replaces_itself() {
         )
     };
     let (_directory, store) = store(&(1..=120).map(|n| line(n, n)).collect::<String>());
-    store.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap();
+    store.downsample(Resolution::Minute, DAY_MS, &[]).unwrap();
     append(&store, &line(60, 100));
-    store.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap();
+    store.downsample(Resolution::Minute, DAY_MS, &[]).unwrap();
     assert_eq!(numbers(&store, "joules")[59], (3_600_000, 100.0));
-    store.roll_up(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
+    store.downsample(Resolution::Hour, 8 * DAY_MS, &[]).unwrap();
     let first: i64 = (1..60).sum::<i64>() + 100;
     let second: i64 = (61..=120).sum();
     assert_eq!(numbers(&store, "joules"), [(3_600_000, first as f64), (7_200_000, second as f64)]);
@@ -150,8 +150,8 @@ fn counters_stay_exact_at_the_times_that_matter() {
     let meter = power_meters(&store, Some("a")).unwrap().remove(0);
     let window = Window { start_ms: 12_345_678, end_ms: 12_399_999 };
     let before = energy_of(&store, &meter, window).unwrap().unwrap();
-    store.roll_up(Resolution::Minute, DAY_MS, &[window.start_ms, window.end_ms]).unwrap();
-    store.roll_up(Resolution::Hour, 8 * DAY_MS, &[window.start_ms, window.end_ms]).unwrap();
+    store.downsample(Resolution::Minute, DAY_MS, &[window.start_ms, window.end_ms]).unwrap();
+    store.downsample(Resolution::Hour, 8 * DAY_MS, &[window.start_ms, window.end_ms]).unwrap();
     let after = energy_of(&store, &meter, window).unwrap().unwrap();
     assert!((after.joules - before.joules).abs() < 1e-9);
     assert!((after.covered_s - before.covered_s).abs() < 1e-9);
@@ -160,7 +160,7 @@ fn counters_stay_exact_at_the_times_that_matter() {
 #[test]
 fn rolled_up_samples_are_deleted_and_texts_stay_texts() {
     let (_directory, store) = store(&lines(2 * DAY_MS / 1000));
-    store.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap();
+    store.downsample(Resolution::Minute, DAY_MS, &[]).unwrap();
     let key = store.series(&Selector { field: Some("text"), ..Selector::default() }).unwrap().remove(0);
     let first = store.read(&key, ALL, 0).unwrap().remove(0);
     assert_eq!(first.value, Value::Text("t0".to_owned()));
@@ -182,6 +182,6 @@ fn a_store_of_format_2_goes_on() {
     drop(connection);
     let store = open(directory.path()).unwrap();
     assert_eq!(numbers(&store, "temp_c").len(), 180);
-    assert!(store.roll_up(Resolution::Minute, DAY_MS, &[]).unwrap() > 0);
+    assert!(store.downsample(Resolution::Minute, DAY_MS, &[]).unwrap() > 0);
     assert_eq!(numbers(&store, "temp_c").len(), 60);
 }

@@ -4,6 +4,7 @@
 //! `measurement,tag=value,… field=value,… timestamp`. Time on the wire is in nanoseconds and always a
 //! whole millisecond, because that is all that every engine can store.
 
+mod cursor;
 mod decode;
 mod encode;
 

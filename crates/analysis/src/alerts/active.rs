@@ -42,10 +42,12 @@ pub struct Active {
     pub rule: &'static Rule,
     /// What it is about: such as `host`.
     pub labels: Vec<(String, String)>,
-    /// The expression's value.
+    /// What the rule's expression gives for these labels, in the unit of its metric.
     pub value: f64,
     /// How far it is.
     pub state: State,
+    /// Since when it has been so at least, Unix milliseconds: what was before the rule's own time is not looked at.
+    pub since_ms: i64,
 }
 
 impl Active {
@@ -75,7 +77,7 @@ pub fn active(
     let length_ms = i64::from(rule.for_s) * 1000;
     let times = Times { start_ms: now_ms - length_ms, end_ms: now_ms, step_ms: (length_ms / STEPS).max(1) };
     let Answer::Matrix(found) =
-        evaluate(store, limits, times.start_ms, |context| query.range(context, times))?
+        evaluate(store, limits, (times.start_ms, now_ms), |context| query.range(context, times))?
     else {
         return Ok(Vec::new());
     };
@@ -87,7 +89,10 @@ fn at_end(rule: &'static Rule, series: &Series, times: Times, steps: i64) -> Opt
     let last = series.samples.last().filter(|last| last.t_ms == times.end_ms)?;
     let throughout = i64::try_from(series.samples.len()) == Ok(steps);
     let state = if throughout { State::Firing } else { State::Pending };
-    Some(Active { rule, labels: pairs(&series.labels), value: last.value, state })
+    let back = series.samples.iter().rev().zip(0..);
+    let unbroken = back.take_while(|(sample, step)| sample.t_ms == times.end_ms - step * times.step_ms);
+    let since_ms = unbroken.last().map_or(times.end_ms, |(sample, _)| sample.t_ms);
+    Some(Active { rule, labels: pairs(&series.labels), value: last.value, state, since_ms })
 }
 
 fn pairs(labels: &Labels) -> Vec<(String, String)> {

@@ -22,7 +22,7 @@ pub use cost::per_kwh;
 pub use run::run;
 
 use self::cost::Prices;
-use self::energy::{Metered, Scope};
+use self::energy::{MeteredNodes, Scope};
 use self::node::Seen;
 use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
 use crate::nodes::last_seen;
@@ -36,15 +36,16 @@ type Result<T> = std::result::Result<T, RequestError>;
 /// The report of a window.
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut known = Vec::new();
+    let end = Moment::at(from, window.end_ms)?;
     for host in hosts(from.store)? {
-        known.extend(heard_at(from, &host, window.end_ms)?.map(|heard| (host, heard)));
+        known.extend(end.last_seen(&host)?.map(|seen| (host, seen)));
     }
     let names: Vec<String> = known.iter().map(|(host, _)| host.clone()).collect();
-    let part = Metered::of(from, &names, Scope::Cluster, window)?;
+    let part = MeteredNodes::of(from, &names, Scope::Cluster, window)?;
     let mut seen = Vec::new();
-    for (host, heard) in &known {
+    for (host, last_seen) in &known {
         let meter = part.metered.get(host);
-        let mut one = node::see(from.store, host, window, *heard, part.resolution_s, meter)?;
+        let mut one = node::see(from.store, host, window, *last_seen, part.resolution_s, meter)?;
         one.node.thermal = thermal::model(&one, meter);
         seen.push(one);
     }
@@ -85,11 +86,23 @@ fn span(window: Window, resolution_s: Option<f64>) -> Span {
     Span { start, end, seconds: window.seconds(), resolution_s }
 }
 
-/// When a node was heard last at a moment, and how far apart its samples are there.
-fn heard_at(from: &Sources<'_>, host: &str, t_ms: i64) -> Result<Option<(i64, f64)>> {
-    let resolution_s = resolution_s(from.store, Window { start_ms: t_ms, end_ms: t_ms })?;
-    let heard = last_seen(from.store, host, t_ms)?;
-    Ok(heard.map(|(heard_ms, interval_s)| (heard_ms, at_least(interval_s, resolution_s))))
+/// A moment at which it is asked when nodes were last seen.
+struct Moment<'a> {
+    from: &'a Sources<'a>,
+    t_ms: i64,
+    resolution_s: Option<f64>,
+}
+
+impl<'a> Moment<'a> {
+    fn at(from: &'a Sources<'a>, t_ms: i64) -> Result<Self> {
+        Ok(Self { from, t_ms, resolution_s: resolution_s(from.store, t_ms, from.now_ms)? })
+    }
+
+    /// When a node was last seen, Unix milliseconds, and how far apart its samples are there, in seconds.
+    fn last_seen(&self, host: &str) -> Result<Option<(i64, f64)>> {
+        let seen = last_seen(self.from.store, host, self.t_ms)?;
+        Ok(seen.map(|(t_ms, interval_s)| (t_ms, at_least(interval_s, self.resolution_s))))
+    }
 }
 
 /// How far apart samples are that came so often and may have been rolled up since.
@@ -97,7 +110,7 @@ fn at_least(interval_s: f64, resolution_s: Option<f64>) -> f64 {
     interval_s.max(resolution_s.unwrap_or(0.0))
 }
 
-fn cluster(seen: &[Seen], part: Metered) -> Cluster {
+fn cluster(seen: &[Seen], part: MeteredNodes) -> Cluster {
     let count = |state| seen.iter().filter(|seen| seen.node.state == state).count();
     Cluster {
         nodes: seen.len(),
@@ -130,7 +143,7 @@ fn balance(seen: &[Seen]) -> Vec<Outlier> {
 }
 
 /// What the wall has beyond the sum of the nodes, if every node is in that sum.
-fn overhead(part: &Metered) -> Option<Overhead> {
+fn overhead(part: &MeteredNodes) -> Option<Overhead> {
     let inner = part.others.iter().find(|figure| figure.boundary == Some(Boundary::Node))?;
     let all = part.metered.values().filter(|meter| meter.figure.boundary == Boundary::Node).count();
     let (outer_w, nodes_w) = (part.energy.mean_w?, inner.mean_w?);
@@ -158,7 +171,7 @@ fn reference(reference: &picollect_evaluate::references::Reference) -> Reference
 fn between_runs(
     from: &Sources<'_>,
     kept: &[runs::Run],
-    whole: &Metered,
+    whole: &MeteredNodes,
     nodes: &[String],
 ) -> Result<Option<EnergyFigure>> {
     let window = whole.window;
@@ -172,7 +185,7 @@ fn between_runs(
     }
     let (mut rest, mut rest_s) = (whole.covered_energy(), window.seconds());
     for run in runs {
-        let part = Metered::of(from, nodes, Scope::Cluster, run)?;
+        let part = MeteredNodes::of(from, nodes, Scope::Cluster, run)?;
         let energy = if part.boundary() == whole.boundary() {
             part.covered_energy()
         } else {

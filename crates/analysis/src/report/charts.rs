@@ -28,7 +28,6 @@ const MAX_NAME: usize = 30;
 /// Values over time in equal steps.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// What it shows.
     pub(super) title: String,
     /// Unit of all values.
     pub(super) unit: &'static str,
@@ -64,12 +63,12 @@ impl Lines {
     }
 }
 
-/// States over time.
+/// Which state each node was in, a row for each; drawn below the curves on the same axis.
 #[derive(Debug, Default)]
 pub(super) struct Ribbon {
-    /// Beginning, Unix milliseconds.
+    /// Beginning of the window, Unix milliseconds.
     pub(super) start_ms: i64,
-    /// End, Unix milliseconds.
+    /// End of the window, Unix milliseconds.
     pub(super) end_ms: i64,
     /// One for each node.
     pub(super) rows: Vec<RibbonRow>,
@@ -78,7 +77,6 @@ pub(super) struct Ribbon {
 /// One row of a [`Ribbon`].
 #[derive(Debug)]
 pub(super) struct RibbonRow {
-    /// The node.
     pub(super) host: String,
     /// Whether its throttle flags are known at all.
     pub(super) known: bool,
@@ -91,20 +89,17 @@ pub(super) struct RibbonRow {
 /// A stretch of throttling.
 #[derive(Debug)]
 pub(super) struct ThrottledRange {
-    /// Unix milliseconds.
     pub(super) start_ms: i64,
-    /// Unix milliseconds.
     pub(super) end_ms: i64,
-    /// Why.
     pub(super) cause: Cause,
 }
 
 /// What a node was at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Throttled, and why.
+    /// For the cause that the legend names.
     Throttled(Cause),
-    /// Not throttled.
+    /// Its flags are known, and none of them is set.
     Clear,
     /// Its flags are not known.
     Unknown,
@@ -179,20 +174,19 @@ impl RibbonRow {
 /// Values side by side.
 #[derive(Debug, Default)]
 pub(super) struct Dots {
-    /// What it shows.
     pub(super) title: String,
     /// Unit of all values.
     pub(super) unit: &'static str,
-    /// Each value.
+    /// From top to bottom; values that are not positive are left out of the drawing.
     pub(super) marks: Vec<Mark>,
 }
 
 /// One value of [`Dots`].
 #[derive(Debug)]
 pub(super) struct Mark {
-    /// Whose it is.
+    /// A run's or a machine's.
     pub(super) name: String,
-    /// The value.
+    /// In the unit of the drawing.
     pub(super) value: f64,
     /// So much either way, in the same unit.
     pub(super) uncertainty: Option<f64>,

@@ -5,7 +5,7 @@ use crate::report::RunStatus;
 use picollect_evaluate::presence::Presence;
 use picollect_telemetry::Source;
 
-/// One condition.
+/// What one word of `--fail-on` asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// Any node was throttled.
@@ -18,11 +18,11 @@ pub enum Condition {
     NotMeasured,
     /// A figure is below or above a bound.
     Bound {
-        /// Which.
+        /// The figure that is held against the bound.
         figure: Figure,
         /// Whether less than the bound is the finding, or more.
         below: bool,
-        /// The bound.
+        /// In the unit of the figure; a figure that is exactly this is no finding.
         bound: f64,
     },
 }

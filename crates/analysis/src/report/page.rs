@@ -4,10 +4,9 @@
 use super::charts::{Dots, Lines, Ribbon};
 use super::numbers::DASH;
 
-/// A page.
+/// What each format writes down.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// What it is.
     pub(super) title: String,
     /// What it is about: the window.
     pub(super) about: String,
@@ -18,14 +17,13 @@ pub(super) struct Page {
 /// A part of a page under a heading.
 #[derive(Debug)]
 pub(super) struct Section {
-    /// Its heading.
     pub(super) title: String,
     /// What stands in it.
     pub(super) blocks: Vec<Block>,
 }
 
 impl Section {
-    /// `None` without content.
+    /// `None` if no block has content.
     pub(super) fn new(title: impl Into<String>, blocks: Vec<Block>) -> Option<Self> {
         let blocks: Vec<_> = blocks.into_iter().filter(|block| !block.is_empty()).collect();
         (!blocks.is_empty()).then(|| Self { title: title.into(), blocks })
@@ -41,11 +39,10 @@ pub(super) enum Block {
     Sentences(Vec<Cell>),
     /// Names and what they are.
     Facts(Vec<(String, Cell)>),
-    /// Rows and columns.
     Table(Table),
     /// Values over time; only where there are pictures.
     Lines(Lines),
-    /// States over time.
+    /// Which state each node was in, and when.
     Ribbon(Ribbon),
     /// Values side by side; only where there are pictures.
     Dots(Dots),
@@ -70,10 +67,8 @@ impl Block {
     }
 }
 
-/// Rows and columns.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// What it shows.
     pub(super) caption: String,
     /// Its columns; the first one names the row.
     pub(super) columns: Vec<Column>,
@@ -106,20 +101,20 @@ pub(super) struct Column {
 pub(super) struct Cell {
     /// What it says; foreign text in it is not escaped yet.
     pub(super) text: String,
-    /// What it means.
+    /// How it is coloured; for the eye only.
     pub(super) tone: Tone,
 }
 
 /// What a text means for the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
-    /// Nothing in particular.
+    /// Neither good nor bad.
     Plain,
-    /// All is well.
+    /// What the reader hopes for.
     Good,
     /// To be looked at.
     Caution,
-    /// Wrong, or broken.
+    /// Something is broken, or a figure is wrong.
     Bad,
     /// Unknown, or beside the point.
     Faint,

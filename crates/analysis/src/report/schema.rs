@@ -22,13 +22,13 @@ pub const SCHEMA: u32 = 2;
 /// Everything a report says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`] of the program that wrote it.
     pub schema: u32,
     /// What it is about.
     pub window: Span,
     /// What a person would say of it, in at most three sentences.
     pub verdict: Vec<String>,
-    /// All nodes together.
+    /// The sums over all nodes and how many of them are up.
     pub cluster: Cluster,
     /// What is lost between the nodes and a wider boundary; `null` unless both were metered.
     pub overhead: Option<Overhead>,
@@ -55,11 +55,11 @@ pub struct Report {
 /// A stretch of time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Span {
-    /// RFC 3339.
+    /// First moment, RFC 3339 in UTC.
     pub start: String,
-    /// RFC 3339.
+    /// Last moment, RFC 3339 in UTC.
     pub end: String,
-    /// Its length.
+    /// From start to end, whatever of it is covered.
     pub seconds: f64,
     /// How far apart the points are that stand for some of its samples, s; `null` if all that came is still stored.
     pub resolution_s: Option<f64>,
@@ -101,7 +101,7 @@ pub struct EnergyFigure {
     pub energy_j: Option<f64>,
     /// Mean power over the covered time.
     pub mean_w: Option<f64>,
-    /// Greatest power.
+    /// Highest power that was seen, W; `null` where it cannot be told.
     pub peak_w: Option<f64>,
     /// Standing for the meters' gain and offset errors: so many watts either way of `mean_w`.
     pub uncertainty_w: Option<f64>,
@@ -112,33 +112,33 @@ pub struct EnergyFigure {
 pub struct SourcePart {
     /// How their figures came to be.
     pub source: Source,
-    /// Number of nodes.
+    /// How many nodes, or wall meters, have a figure of this source.
     pub nodes: usize,
-    /// Their energy.
+    /// Sum over those nodes, J.
     pub energy_j: f64,
 }
 
 /// The difference between a wide boundary and the sum of the nodes within it: supplies, switch, fans.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overhead {
-    /// The wide boundary.
+    /// The boundary that is wider than the nodes', such as the wall.
     pub boundary: Boundary,
-    /// Its mean power.
+    /// Mean power at that boundary, W.
     pub outer_w: f64,
     /// Mean power of all nodes together.
     pub nodes_w: f64,
-    /// The difference.
+    /// `outer_w` minus `nodes_w`, W.
     pub overhead_w: f64,
     /// The difference as a share of the wide one.
     pub share: f64,
 }
 
-/// One node.
+/// What is known of one node in the window; `null` is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Node {
-    /// Its name.
+    /// The name that its agent gives itself, in the tag `host`.
     pub host: String,
-    /// The board's model.
+    /// As the board calls itself; `null` if its agent never said it, as foreign ones do not.
     pub model: Option<String>,
     /// The serial numbers of the boards that used this name in the window; more than one is an alarm.
     pub serials: Vec<String>,
@@ -148,10 +148,10 @@ pub struct Node {
     pub state: Presence,
     /// The meter that speaks for it.
     pub meter: Option<String>,
-    /// Its energy.
+    /// Energy and power by that meter.
     #[serde(flatten)]
     pub energy: EnergyFigure,
-    /// Processor temperature.
+    /// Of the processor, °C.
     pub temp_c: MeanMax,
     /// Share of the cores that worked.
     pub busy_ratio: MeanMax,
@@ -168,22 +168,22 @@ pub struct Node {
 pub struct MeanMax {
     /// Over the covered time.
     pub mean: Option<f64>,
-    /// The greatest sample.
+    /// Greatest sample in the window; `null` without one.
     pub max: Option<f64>,
 }
 
 /// A stretch of throttling.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Episode {
-    /// RFC 3339.
+    /// First moment with a flag, RFC 3339 in UTC.
     pub start: String,
-    /// RFC 3339.
+    /// When its flags were clear again, else its last sample, RFC 3339 in UTC.
     pub end: String,
-    /// Why.
+    /// What limited the clock, as far as flags and temperature tell.
     pub cause: Cause,
-    /// Highest temperature.
+    /// Highest temperature during it, °C; `null` if no sample falls into it.
     pub peak_c: Option<f64>,
-    /// Lowest real clock.
+    /// Lowest real clock during it, Hz; `null` if no sample falls into it.
     pub lowest_hz: Option<f64>,
     /// Work that was not done, in core-seconds at full clock.
     pub lost_core_s: Option<f64>,
@@ -198,7 +198,7 @@ pub struct Thermal {
     pub unknown: Option<String>,
     /// Thermal resistance from the chip to the air, K/W.
     pub resistance_k_per_w: Option<f64>,
-    /// Time constant, s.
+    /// How long a step in power takes to reach 63 % of its effect on the temperature, s.
     pub time_constant_s: Option<f64>,
     /// The air, as the model sees it, °C.
     pub ambient_c: Option<f64>,
@@ -221,7 +221,7 @@ pub struct Thermal {
 pub struct Missing {
     /// The measurement and its tags.
     pub what: String,
-    /// Why.
+    /// The reason that the node itself gave.
     pub why: NoData,
     /// Since when, RFC 3339, within the window.
     pub since: String,
@@ -230,37 +230,37 @@ pub struct Missing {
 /// A node that differs from its peers at the same load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlier {
-    /// The node.
+    /// The node that stands out, not one of its peers.
     pub host: String,
     /// In what it differs: hotter (`value` in °C) or slower (`value` a share of the full clock).
     pub what: What,
-    /// Its own value.
+    /// The node's own mean over the window, in the unit that `what` says.
     pub value: f64,
-    /// The peers' median.
+    /// Median of the nodes under the same load, itself among them, in the same unit.
     pub median: f64,
-    /// The robust z-score.
+    /// How far it is on the bad side of the median: its robust z-score, above 3.5.
     pub z: f64,
 }
 
 /// What to do about a finding.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Advice {
-    /// The node.
+    /// The node that the advice is for.
     pub host: String,
-    /// What was found.
+    /// What in the figures of the window gave rise to the advice.
     pub finding: String,
-    /// What to do.
+    /// A step that a person can take, in one or two sentences.
     pub what_to_do: String,
 }
 
-/// One run.
+/// What is known of one run; its figures are those of the nodes it used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// What tells it from other runs.
     pub id: String,
     /// What the user calls it.
     pub name: String,
-    /// The user's labels.
+    /// What the user set by `--label`.
     pub labels: BTreeMap<String, String>,
     /// The command line; empty for a load of picollect's own.
     pub command: Vec<String>,
@@ -332,7 +332,7 @@ impl fmt::Display for RunStatus {
 /// A result of a benchmark within a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// The program.
+    /// The program that printed it, `HPL` for example.
     pub benchmark: String,
     /// What tells this result from others of the same program.
     pub label: String,
@@ -370,14 +370,14 @@ pub struct Methodology {
     pub level: Option<u8>,
     /// Why it is below level 1.
     pub reasons: Vec<String>,
-    /// Every rule.
+    /// How each rule of the methodology is met, in the methodology's order.
     pub rules: Vec<Rule>,
 }
 
 /// One rule at the three levels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Which one.
+    /// The aspect that the rule is about.
     pub name: methodology::Rule,
     /// Whether it is kept at level 1, 2 and 3.
     pub levels: [methodology::Verdict; 3],
@@ -388,11 +388,11 @@ pub struct Rule {
 /// One node in a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunNode {
-    /// The node.
+    /// The node that did this part of the work.
     pub host: String,
     /// Its part of the rate, FLOP/s, where each node's is known.
     pub flops: Option<f64>,
-    /// FLOP/s by watt.
+    /// `flops` by the node's own mean power, FLOP/s per watt; `null` where either is unknown.
     pub flops_per_w: Option<f64>,
     /// Its energy during the run.
     #[serde(flatten)]
@@ -402,7 +402,7 @@ pub struct RunNode {
 /// What the window's energy cost.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Cost {
-    /// The configured currency.
+    /// As `[cost]` names it; every price here is in it.
     pub currency: String,
     /// Price of the energy; of its covered part.
     pub energy_price: Option<f64>,
@@ -417,7 +417,7 @@ pub struct Cost {
 /// What the hardware gives for its price.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Affordability {
-    /// The configured currency.
+    /// As `[cost]` names it; every price here is in it.
     pub currency: String,
     /// Price of all nodes and the rest.
     pub hardware_price: f64,
@@ -433,10 +433,10 @@ pub struct Affordability {
     pub alternatives: Vec<Alternative>,
 }
 
-/// A configured alternative.
+/// Other hardware, rented or bought, that the configuration compares with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Alternative {
-    /// Its name.
+    /// As the configuration calls it.
     pub name: String,
     /// GFLOPS per unit of the currency; of a year's price where it is rented.
     pub gflops_per_currency: Option<f64>,
@@ -446,18 +446,18 @@ pub struct Alternative {
     pub relative_year_price: Option<f64>,
 }
 
-/// A published figure.
+/// A result of another machine that somebody published; not measured by picollect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Reference {
-    /// The machine.
+    /// The machine and what sets it apart, such as its number of nodes.
     pub name: String,
-    /// When.
+    /// Year in which it was measured or listed.
     pub year: u16,
     /// Where it is published.
     pub source: String,
-    /// FLOP/s.
+    /// Rate of the machine, FLOP/s; `null` if it was not published.
     pub flops: Option<f64>,
-    /// FLOP/s per watt.
+    /// Rate by power, FLOP/s per watt; `null` if it was not published.
     pub flops_per_w: Option<f64>,
 }
 
@@ -468,7 +468,7 @@ pub struct Timeline {
     pub start_ms: i64,
     /// Length of a step.
     pub step_s: f64,
-    /// Each node.
+    /// A curve for each node of the report, in the same order.
     pub nodes: Vec<NodeTimeline>,
     /// Mean power at a wider boundary than the nodes', W.
     pub outer_w: Vec<Option<f64>>,
@@ -477,7 +477,7 @@ pub struct Timeline {
 /// A node over the window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct NodeTimeline {
-    /// The node.
+    /// The node whose curves these are.
     pub host: String,
     /// Mean power in each step, W.
     pub watts: Vec<Option<f64>>,

@@ -17,7 +17,7 @@ use super::{Node, Outlier, Overhead, Report};
 use picollect_evaluate::balance::What;
 use picollect_settings::time::parse_rfc3339;
 
-/// The whole report.
+/// Every section that the report has something for, in the order in which it is read.
 pub(super) fn page(report: &Report) -> Page {
     let sections = [
         Section::new("Verdict", vec![Block::Sentences(report.verdict.iter().map(Cell::from).collect())]),

@@ -168,7 +168,7 @@ mod tests {
     use picollect_telemetry::line::{Precision, decode};
     use proptest::prelude::*;
 
-    /// 2026-11-23T00:00:00Z.
+    /// Midnight UTC, 23 November 2026.
     const START_MS: i64 = 1_795_392_000_000;
     const MINUTE_MS: i64 = 60_000;
 
@@ -219,7 +219,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 5))]
         #[test]
         fn every_answer_is_that_of_the_whole_day(points in points(), asked_every in 1..30i64) {
             let directory = tempfile::tempdir().unwrap();

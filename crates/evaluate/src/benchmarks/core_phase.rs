@@ -5,7 +5,9 @@
 //! Invariant: a window that is given lies in the run. What the clocks of the node and of the run cannot
 //! agree on has no window.
 
-use super::{CivilTime, CorePhase, Outcome};
+use jiff::civil::DateTime;
+
+use super::{CorePhase, Outcome, as_if_utc_s};
 use crate::Window;
 
 /// Every zone's offset is a multiple of this.
@@ -20,6 +22,11 @@ const CLOCKS_AGREE_S: f64 = 2.0;
 /// HPL's stamps stand just outside of what it times and its time is rounded to hundredths: so much may the
 /// difference of its stamps miss the whole seconds that it ought to have.
 const STAMP_SLACK_S: f64 = 0.05;
+/// Ranks leave one barrier and meet at the next: what sets them further apart is no skew but another run's
+/// stamps or a wrong time. Far less than a zone's step, so that no second zone fits.
+const MAX_SKEW_S: f64 = 10.0;
+/// The same as a share of the solution's time.
+const MAX_SKEW_SHARE: f64 = 0.05;
 /// How far a line's arrival may be from the end of the work. The line passes a pipe, mpirun's forwarding
 /// and perhaps ssh, each a process that a busy node lets wait for a few time slices.
 const OUTPUT_DELAY_S: f64 = 0.5;
@@ -36,6 +43,9 @@ pub struct Placed {
     pub window: Window,
     /// The window may lie so many seconds earlier or later.
     pub edge_s: f64,
+    /// By so many seconds, at least, the benchmark's time of the slowest rank exceeds what its stamps
+    /// allow: its ranks did not begin or end together. 0 where nothing tells of it. `edge_s` has grown by it.
+    pub skew_s: f64,
 }
 
 /// Places the core phase of a result in its run. `arrival_ms` is when the result's line came in, Unix
@@ -54,17 +64,19 @@ pub fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<
         CorePhase::Exact { start_ms, end_ms } => {
             let end_s = end_ms as f64 / 1000.0;
             let seconds = (end_ms.checked_sub(start_ms)?) as f64 / 1000.0;
-            Ends { from_s: end_s, to_s: end_s }.in_run(seconds, run)
+            Ends::between(end_s, end_s).in_run(seconds, run)
         }
         CorePhase::EndsAtLine => {
             let arrived_s = arrived_s?;
-            let ends = Ends { from_s: arrived_s - OUTPUT_DELAY_S, to_s: arrived_s + OUTPUT_DELAY_S };
-            ends.in_run(seconds, run)
+            Ends::between(arrived_s - OUTPUT_DELAY_S, arrived_s + OUTPUT_DELAY_S).in_run(seconds, run)
+        }
+        CorePhase::EndsBeforeLine { by_ms } => {
+            let ended_s = arrived_s? - by_ms as f64 / 1000.0;
+            Ends::between(ended_s - OUTPUT_DELAY_S, ended_s + OUTPUT_DELAY_S).in_run(seconds, run)
         }
         CorePhase::EndsBefore { unix_s } => {
             let told_s = unix_s as f64;
-            let ends = Ends { from_s: told_s - CHECK_S - CHECK_SHARE * seconds, to_s: told_s + 1.0 };
-            ends.in_run(seconds, run)
+            Ends::between(told_s - CHECK_S - CHECK_SHARE * seconds, told_s + 1.0).in_run(seconds, run)
         }
         CorePhase::Scattered | CorePhase::Unknown => None,
     }
@@ -72,25 +84,41 @@ pub fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<
 
 /// Between which times a phase ended, in seconds.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "what they share is their unit")]
 struct Ends {
     from_s: f64,
     to_s: f64,
+    /// By so much, at least, the ranks were apart.
+    skew_s: f64,
 }
 
 impl Ends {
+    fn between(from_s: f64, to_s: f64) -> Self {
+        Self { from_s, to_s, skew_s: 0.0 }
+    }
+
     /// From the printed times, as if the zone were UTC. Both are cut to whole seconds, so each leaves a
     /// second for the end; it lies in both. Summer time may begin or end between them.
-    fn stated(start: CivilTime, end: CivilTime, seconds: f64) -> Option<Self> {
-        let (start_s, end_s) = (start.as_if_utc_s() as f64, end.as_if_utc_s() as f64);
+    ///
+    /// The stamps are one rank's and the length is the greatest of all ranks. Where it is longer than the
+    /// stamps allow, another rank began earlier or ended later, and the end lies in either second or
+    /// between them.
+    fn stated(start: DateTime, end: DateTime, seconds: f64) -> Option<Self> {
+        let (start_s, end_s) = (as_if_utc_s(start) as f64, as_if_utc_s(end) as f64);
         let zone_changed_s = ((end_s - start_s - seconds) / ZONE_STEP_S).round() * ZONE_STEP_S;
         let by_start_s = start_s + zone_changed_s + seconds;
         let from_s = end_s.max(by_start_s - STAMP_SLACK_S);
         let to_s = end_s.min(by_start_s + STAMP_SLACK_S) + 1.0;
-        (from_s <= to_s).then_some(Self { from_s, to_s })
+        let skew_s = from_s - to_s;
+        if skew_s <= 0.0 {
+            return Some(Self { from_s, to_s, skew_s: 0.0 });
+        }
+        let longer = by_start_s > end_s && skew_s <= MAX_SKEW_S.min(MAX_SKEW_SHARE * seconds);
+        longer.then_some(Self { from_s: end_s, to_s: by_start_s + 1.0, skew_s })
     }
 
     fn earlier_by(self, offset_s: f64) -> Self {
-        Self { from_s: self.from_s - offset_s, to_s: self.to_s - offset_s }
+        Self { from_s: self.from_s - offset_s, to_s: self.to_s - offset_s, ..self }
     }
 
     /// The line comes in when the phase has ended, so the zone is what lies between the two.
@@ -124,7 +152,7 @@ impl Ends {
             end_ms: whole_ms(end_s).min(run.end_ms),
         };
         let edge_s = (self.to_s - self.from_s) / 2.0 + early_s.max(late_s);
-        Some(Placed { window, edge_s })
+        Some(Placed { window, edge_s, skew_s: self.skew_s })
     }
 }
 
@@ -135,7 +163,7 @@ fn whole_ms(seconds: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recognise;
+    use super::super::{ctime, recognise};
     use super::*;
     use proptest::prelude::*;
 
@@ -152,7 +180,7 @@ mod tests {
             place(&outcome, run, None)
         };
         let window = Window { start_ms: 12_000, end_ms: 15_500 };
-        assert_eq!(exact(12_000, 15_500), Some(Placed { window, edge_s: 0.0 }));
+        assert_eq!(exact(12_000, 15_500), Some(Placed { window, edge_s: 0.0, skew_s: 0.0 }));
         let moved = exact(17_000, 21_000).unwrap();
         assert_eq!((moved.window, moved.edge_s), (Window { start_ms: 16_000, end_ms: 20_000 }, 1.0));
         assert_eq!(exact(17_000, 23_000), None);
@@ -233,16 +261,37 @@ mod tests {
     }
 
     #[test]
+    fn a_time_longer_than_the_stamps_widens_the_edges_and_is_said() {
+        // Of 512 ranks: the stamps are 9000 s apart, so at most 9001 s, and the slowest rank took 9001.37 s.
+        let plain = &output("plain")[0];
+        let (start, end) = ("Tue Apr 23 21:12:04 2024", "Tue Apr 23 23:42:04 2024");
+        let stated =
+            CorePhase::Stated { start: ctime::parse(start).unwrap(), end: ctime::parse(end).unwrap() };
+        let of = |seconds| Outcome { seconds: Some(seconds), core_phase: stated, ..plain.clone() };
+        let end_s = as_if_utc_s(ctime::parse(end).unwrap()) - 7200;
+        let run = Window { start_ms: (end_s - 9060) * 1000, end_ms: (end_s + 10) * 1000 };
+        let placed = place(&of(9001.37), run, None).unwrap();
+        assert_eq!(placed.window, Window { start_ms: end_s * 1000 - 9_000_185, end_ms: end_s * 1000 + 1185 });
+        assert!((placed.edge_s - 1.185).abs() < 1e-6 && (placed.skew_s - 0.32).abs() < 1e-6, "{placed:?}");
+        assert_eq!(place(&of(9001.37), run, Some((end_s + 3) * 1000)), Some(placed));
+        assert_eq!(place(&of(9000.5), run, None).unwrap().skew_s, 0.0);
+        assert!(place(&of(9011.0), run, None).is_some());
+        assert_eq!(place(&of(9011.1), run, None), None, "that is no skew");
+        assert_eq!(place(&of(8998.9), run, None), None, "no rank is faster than the fastest of all");
+        let short = Outcome { seconds: Some(5.0), ..of(5.0) };
+        assert_eq!(place(&short, run, None), None);
+    }
+
+    #[test]
     fn summer_time_may_end_while_it_computes() {
         let text = "Sun Oct 25 02:59:58 2026";
-        let (start, end) =
-            (CivilTime::parse(text).unwrap(), CivilTime::parse("Sun Oct 25 02:00:08 2026").unwrap());
+        let (start, end) = (ctime::parse(text).unwrap(), ctime::parse("Sun Oct 25 02:00:08 2026").unwrap());
         let outcome = Outcome {
             seconds: Some(10.0),
             core_phase: CorePhase::Stated { start, end },
             ..output("plain")[0].clone()
         };
-        let end_s = end.as_if_utc_s() - 3600;
+        let end_s = as_if_utc_s(end) - 3600;
         let placed = place(&outcome, seconds_from(end_s, -20.0, 20.0), Some(end_s * 1000 + 900)).unwrap();
         assert_eq!(placed.window, seconds_from(end_s, -9.5, 0.5));
         let impossible = Outcome { seconds: Some(13.0), ..outcome };

@@ -2,18 +2,26 @@
 //!
 //! Format: `HPL_pdinfo.c` and `HPL_pdtest.c` of HPL 1.0 to 2.3 (<https://www.netlib.org/benchmark/hpl/>).
 //! Since 2.1 the lines `HPL_pdgesv() start time` and `end time` follow the result, in local time. HPL 1.0
-//! checks three residuals, later ones one. A negative threshold in `HPL.dat` turns the check off.
+//! checks three residuals, later ones one. A negative threshold in `HPL.dat` turns the check off. A test that
+//! it cannot do it skips, and says why between `>>>` and `<<<` (`HPL_pwarn.c`).
+//!
+//! HPL-AI, now HPL-MxP, grew out of it and prints the same with `HPLAI_` before its stamps. It is another
+//! benchmark with another unit.
 //!
 //! Invariant: a result is `Passed` only if every residual of it is.
 
-use super::{
-    CivilTime, CorePhase, Line, MAX_OUTCOMES, Outcome, Unit, Verdict, clip, number, scaled, value_of,
-};
+use jiff::civil::DateTime;
+
+use super::{CorePhase, Line, MAX_OUTCOMES, Outcome, Unit, Verdict, clip, ctime, number, scaled, value_of};
 
 /// Order of the matrix, block size, rows and columns of processes: as in the result, so among the parameters.
 const PARAMETERS: [&str; 4] = ["N", "NB", "P", "Q"];
 /// Residuals that HPL 1.0 prints for a result.
 const RESIDUALS_OF_1_0: usize = 3;
+/// The name of the mixed-precision benchmark since 2022, whatever its output calls it.
+pub(super) const MIXED: &str = "HPL-MxP";
+/// What precedes a warning of HPL.
+const ERROR: &str = "HPL ERROR from process #";
 
 /// One outcome for each result line, and one for a run that was cut before its result.
 pub(super) fn read<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Outcome> {
@@ -22,14 +30,16 @@ pub(super) fn read<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Outcome> {
     reader.outcomes()
 }
 
-/// Line after line.
+/// What was read so far of an output.
 #[derive(Default)]
 pub(super) struct Reader {
     outcomes: Vec<Outcome>,
     /// The result whose check has not ended.
     open: Option<Open>,
-    /// The banner was seen and the end was not.
-    running: bool,
+    stage: Stage,
+    program: Program,
+    /// The line before announced what is wrong.
+    warned: bool,
     /// The run said that it will check its results.
     checks: bool,
     /// `N=…`, `NB=…`, `P=…`, `Q=…` as they were asked for.
@@ -37,9 +47,37 @@ pub(super) struct Reader {
     last_line: usize,
 }
 
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No banner was seen, or the end was.
+    #[default]
+    Outside,
+    Running,
+    /// It said why it does not begin.
+    GaveUp,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Program {
+    #[default]
+    Hpl,
+    Mixed,
+}
+
+impl Program {
+    fn name_and_unit(self) -> (&'static str, Unit) {
+        match self {
+            Self::Hpl => ("HPL", Unit::FlopPerSecond),
+            Self::Mixed => (MIXED, Unit::MixedFlopPerSecond),
+        }
+    }
+}
+
 struct Open {
     outcome: Outcome,
-    start: Option<CivilTime>,
+    /// By the banner or, where that is missing, by its stamps.
+    program: Program,
+    start: Option<DateTime>,
     passed: usize,
     wanted: usize,
     failed: Option<String>,
@@ -48,22 +86,40 @@ struct Open {
 impl Reader {
     pub(super) fn take(&mut self, line: Line<'_>) {
         let text = line.text;
-        if text.starts_with("HPLinpack ") {
+        let warned = std::mem::take(&mut self.warned);
+        if let Some(program) = banner(text) {
             self.end_of_run();
-            (self.running, self.checks) = (true, false);
+            (self.stage, self.checks, self.program) = (Stage::Running, false, program);
+        } else if text.starts_with(ERROR) {
+            self.warned = true;
+        } else if warned {
+            self.skipped(line);
         } else if text == "End of Tests." {
             self.close(false);
-            self.running = false;
+            self.stage = Stage::Outside;
         } else if text.starts_with("====") {
             self.close(true);
         } else if text.contains("scaled residual check") {
             self.checks = true;
         } else if let Some(outcome) = result(line) {
             self.close(false);
-            self.open = Some(Open { outcome, start: None, passed: 0, wanted: 1, failed: None });
+            self.open = Some(Open {
+                outcome,
+                program: self.program,
+                start: None,
+                passed: 0,
+                wanted: 1,
+                failed: None,
+            });
+        } else if self.stage == Stage::Running
+            && is_variant(text.split_whitespace().next().unwrap_or_default())
+        {
+            // A row that other output broke into: it stood for a result, whose check may still come.
+            self.close(false);
+            self.push(self.outcome(text, line.number));
         } else if let Some(open) = &mut self.open {
             open.take(text);
-        } else if self.running && self.planned.len() < PARAMETERS.len() {
+        } else if self.stage == Stage::Running && self.planned.len() < PARAMETERS.len() {
             self.planned.extend(planned(text));
         }
         self.last_line = line.number;
@@ -84,8 +140,43 @@ impl Reader {
             None if ruled && open.passed == 0 && !self.checks => Verdict::Unchecked,
             None => Verdict::Interrupted,
         };
+        let (benchmark, unit) = open.program.name_and_unit();
+        self.push(Outcome { benchmark, unit, ..open.outcome }.judged(verdict));
+    }
+
+    fn push(&mut self, outcome: Outcome) {
         if self.outcomes.len() < MAX_OUTCOMES {
-            self.outcomes.push(open.outcome.judged(verdict));
+            self.outcomes.push(outcome);
+        }
+    }
+
+    /// An outcome without a rate.
+    fn outcome(&self, label: &str, line: usize) -> Outcome {
+        let (benchmark, unit) = self.program.name_and_unit();
+        Outcome::new(benchmark, label, unit, line)
+    }
+
+    /// `>>> [0,0] Memory allocation failed for A, x and b. Skip. <<<`, or why the whole run does not begin.
+    fn skipped(&mut self, line: Line<'_>) {
+        let said = line.text.strip_prefix(">>>").and_then(|text| text.strip_suffix("<<<"));
+        let Some(said) = said.map(str::trim) else { return };
+        let (_, said) = said.strip_prefix('[').and_then(|text| text.split_once(']')).unwrap_or(("", said));
+        let said = said.trim();
+        // It stands below each reason.
+        if said.starts_with("Illegal input in file") && self.stage == Stage::GaveUp {
+            return;
+        }
+        self.close(false);
+        let skips = said.ends_with("Skip.");
+        let reason = if skips {
+            format!("skipped: {}", said.trim_end_matches("Skip.").trim())
+        } else {
+            said.to_owned()
+        };
+        let outcome = self.outcome(&self.planned.join(" "), line.number);
+        self.push(outcome.judged(Verdict::Failed(clip(&reason))));
+        if !skips {
+            self.stage = Stage::GaveUp;
         }
     }
 
@@ -93,21 +184,27 @@ impl Reader {
         let before = self.outcomes.len();
         self.close(false);
         let cut = self.outcomes[before..].iter().any(|outcome| outcome.verdict == Verdict::Interrupted);
-        if self.running && !cut && self.outcomes.len() < MAX_OUTCOMES {
-            let label = self.planned.join(" ");
-            self.outcomes.push(Outcome::new("HPL", &label, Unit::FlopPerSecond, self.last_line));
+        if self.stage == Stage::Running && !cut && self.outcomes.len() < MAX_OUTCOMES {
+            self.push(self.outcome(&self.planned.join(" "), self.last_line));
         }
-        self.running = false;
+        self.stage = Stage::Outside;
         self.planned.clear();
     }
 }
 
 impl Open {
     fn take(&mut self, text: &str) {
-        if let Some(time) = text.strip_prefix("HPL_pdgesv() start time") {
-            self.start = CivilTime::parse(time);
-        } else if let Some(time) = text.strip_prefix("HPL_pdgesv() end time") {
-            if let (Some(start), Some(end)) = (self.start, CivilTime::parse(time)) {
+        let text = match text.strip_prefix("HPLAI_") {
+            Some(stamp) => {
+                self.program = Program::Mixed;
+                stamp
+            }
+            None => text.strip_prefix("HPL_").unwrap_or(text),
+        };
+        if let Some(time) = text.strip_prefix("pdgesv() start time") {
+            self.start = ctime::parse(time);
+        } else if let Some(time) = text.strip_prefix("pdgesv() end time") {
+            if let (Some(start), Some(end)) = (self.start, ctime::parse(time)) {
                 self.outcome.core_phase = CorePhase::Stated { start, end };
             }
         } else if text.starts_with("||Ax-b||_oo") {
@@ -131,7 +228,7 @@ impl Open {
 /// the rate per GPU behind it.
 fn result(line: Line<'_>) -> Option<Outcome> {
     let mut words = line.text.split_whitespace();
-    let variant = words.next().filter(|word| word.starts_with('W') && word.len() <= 16)?;
+    let variant = words.next().filter(|word| is_variant(word))?;
     let mut label = variant.to_owned();
     for name in PARAMETERS {
         let value: u64 = words.next()?.parse().ok()?;
@@ -145,6 +242,20 @@ fn result(line: Line<'_>) -> Option<Outcome> {
     outcome.seconds = number(time);
     outcome.core_phase = CorePhase::EndsAtLine;
     Some(outcome)
+}
+
+fn banner(text: &str) -> Option<Program> {
+    let mixed = text.starts_with("HPL-AI ") || text.starts_with("HPL-MxP");
+    if mixed { Some(Program::Mixed) } else { text.starts_with("HPLinpack ").then_some(Program::Hpl) }
+}
+
+/// `WR11C2R4`: wall time, row- or column-major, depth, and more that versions add. NVIDIA's is `WC0`.
+fn is_variant(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.next() == Some('W')
+        && letters.next().is_some_and(|letter| "RC".contains(letter))
+        && letters.next().is_some_and(|letter| letter.is_ascii_digit())
+        && word.len() <= 16
 }
 
 /// `N      :    2000     6000` among the parameters; in the explanation above them words follow.

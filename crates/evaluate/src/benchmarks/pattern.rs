@@ -31,7 +31,9 @@ pub enum PatternError {
 
 impl Pattern {
     /// The expression has a group named `value` around the rate and may have one named `seconds` around
-    /// the duration. `unit` is any name, or one that [`Unit::parse`] knows.
+    /// the duration. `unit` is any name, or one that [`Unit::parse`] knows. Refused are what is no regular
+    /// expression, one that compiles to more than 64 KiB, one without the group `value`, and a unit
+    /// without a name.
     pub fn new(pattern: &str, unit: &str) -> Result<Self, PatternError> {
         let regex = RegexBuilder::new(pattern).size_limit(MAX_PATTERN_BYTES).build()?;
         if !regex.capture_names().any(|name| name == Some("value")) {

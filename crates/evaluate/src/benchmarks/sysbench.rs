@@ -1,6 +1,6 @@
 //! sysbench: events per second of any of its tests, MiB/s of its memory test.
 //!
-//! Format: `sb_timer`'s and the tests' reports of sysbench 0.4 to 1.0 (<https://github.com/akopytov/sysbench>).
+//! Format: `sb_timer`'s and the tests' reports of sysbench 0.4 to 1.1 (<https://github.com/akopytov/sysbench>).
 //! Where no rate is printed (0.4, and the `threads` and `mutex` tests) it is events by seconds. sysbench checks
 //! no result.
 
@@ -46,10 +46,15 @@ impl Open {
             self.outcome.label = clip(&format!("threads={threads}"));
         } else if let Some(rate) = value_of(text, "events per second") {
             self.rated(scaled(rate, 1.0), line.number);
+        } else if let Some(rate) = value_of(text, "events/s (eps)") {
+            // Of every test of 1.1; the test's own figure stands above it.
+            if self.outcome.rate.is_none() {
+                self.rated(scaled(rate, 1.0), line.number);
+            }
         } else if let Some((_, rate)) = text.split_once("MiB transferred (") {
             self.outcome.unit = Unit::BytePerSecond;
             self.rated(scaled(rate, MIB), line.number);
-        } else if let Some(time) = value_of(text, "total time") {
+        } else if let Some(time) = value_of(text, "total time").or_else(|| value_of(text, "time elapsed")) {
             self.outcome.seconds = number(time.trim_end_matches('s'));
         } else if let Some(events) = value_of(text, "total number of events") {
             self.events = number(events);

@@ -3,18 +3,23 @@
 /// What a rate counts per second, in SI units without prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Floating-point operations.
+    /// Floating-point operations in double precision.
     FlopPerSecond,
+    /// Floating-point operations as HPL counts them, which a part of the machine did in lower precision
+    /// (HPL-MxP): no FLOPS to be compared with.
+    MixedFlopPerSecond,
     /// Bytes to and from memory.
     BytePerSecond,
     /// Traversed edges (Graph 500).
     Teps,
     /// CoreMark's iterations, which are its score.
     CoreMark,
-    /// sysbench's events.
+    /// Events of sysbench, whose size its test and its options decide.
     EventPerSecond,
     /// Updates of random words (HPCC RandomAccess).
     UpdatePerSecond,
+    /// Tokens that a language model read or wrote.
+    TokenPerSecond,
     /// A user's own, by its name.
     Other(String),
 }
@@ -24,11 +29,13 @@ impl Unit {
     pub fn name(&self) -> &str {
         match self {
             Self::FlopPerSecond => "FLOPS",
+            Self::MixedFlopPerSecond => "FLOPS(mixed)",
             Self::BytePerSecond => "B/s",
             Self::Teps => "TEPS",
             Self::CoreMark => "CoreMark",
             Self::EventPerSecond => "events/s",
             Self::UpdatePerSecond => "updates/s",
+            Self::TokenPerSecond => "tokens/s",
             Self::Other(name) => name,
         }
     }
@@ -59,11 +66,13 @@ impl Unit {
     fn known(name: &str) -> Option<Self> {
         match name {
             "FLOPS" | "FLOP/s" | "Flops" | "flops" | "flop/s" => Some(Self::FlopPerSecond),
+            "FLOPS(mixed)" => Some(Self::MixedFlopPerSecond),
             "B/s" => Some(Self::BytePerSecond),
             "TEPS" => Some(Self::Teps),
             "CoreMark" => Some(Self::CoreMark),
             "events/s" => Some(Self::EventPerSecond),
             "updates/s" | "UPS" => Some(Self::UpdatePerSecond),
+            "tokens/s" => Some(Self::TokenPerSecond),
             _ => None,
         }
     }
@@ -77,11 +86,13 @@ mod tests {
     fn each_unit_has_its_name_per_watt() {
         for (unit, per_watt) in [
             ("FLOPS", "FLOPS/W"),
+            ("FLOPS(mixed)", "FLOPS(mixed)/W"),
             ("B/s", "B/s per W"),
             ("TEPS", "TEPS/W"),
             ("CoreMark", "CoreMark/W"),
             ("events/s", "events/J"),
             ("updates/s", "updates/J"),
+            ("tokens/s", "tokens/J"),
             ("requests/s", "requests/J"),
             ("frames", "frames/W"),
         ] {
@@ -93,6 +104,8 @@ mod tests {
     #[test]
     fn a_prefix_becomes_a_factor() {
         assert_eq!(Unit::parse("GFLOPS"), (Unit::FlopPerSecond, 1e9));
+        assert_eq!(Unit::parse("GFLOPS(mixed)"), (Unit::MixedFlopPerSecond, 1e9));
+        assert_eq!(Unit::parse("ktokens/s"), (Unit::TokenPerSecond, 1e3));
         assert_eq!(Unit::parse("MB/s"), (Unit::BytePerSecond, 1e6));
         assert_eq!(Unit::parse("Gadgets/s"), (Unit::Other("Gadgets/s".into()), 1.0));
     }

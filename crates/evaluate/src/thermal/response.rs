@@ -26,7 +26,7 @@ pub(super) struct Readings {
 pub(super) struct Step {
     /// Seconds since the reading before and the mean drive in them; `None` at the beginning of a stretch.
     pub(super) since: Option<(f64, f64)>,
-    /// The reading, °C.
+    /// As the thermometer gave it, °C.
     pub(super) temp_c: f64,
 }
 

@@ -15,7 +15,7 @@ const SHOWN_MS: i64 = picollect_promql::LOOKBACK_MS;
 /// Which of the two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Prometheus' text format.
+    /// Prometheus' own text format, version 0.0.4.
     Text,
     /// OpenMetrics; the caller ends the page with `# EOF`.
     OpenMetrics,

@@ -37,6 +37,14 @@ impl Parameters {
         time.map(Some).ok_or_else(wrong)
     }
 
+    /// How many series or labels are wanted at most; zero is as many as there are.
+    pub(super) fn limit(&self) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.first("limit") else { return Ok(None) };
+        let limit: Result<usize, _> = text.parse();
+        let wrong = |_| ApiError::BadData(format!("`limit` is `{text}`, which is no number of zero or more"));
+        limit.map(|limit| (limit > 0).then_some(limit)).map_err(wrong)
+    }
+
     /// The step, in seconds or as a duration, in milliseconds.
     pub(super) fn step(&self) -> Result<i64, ApiError> {
         let text = self.required("step")?;
@@ -67,6 +75,13 @@ mod tests {
     fn a_step_is_seconds_or_a_duration() {
         assert_eq!([step("15"), step("0.5"), step("1m30s")], [Some(15_000), Some(500), Some(90_000)]);
         assert_eq!([step("0"), step("-1"), step("soon"), step("NaN"), step("1e99")], [None; 5]);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_none_and_a_text_is_refused() {
+        let limit = |text: &str| Parameters(vec![("limit".to_owned(), text.to_owned())]).limit().ok();
+        assert_eq!([limit("3"), limit("0"), limit("")], [Some(Some(3)), Some(None), Some(None)]);
+        assert_eq!([limit("-1"), limit("many")], [None; 2]);
     }
 
     #[test]

@@ -11,21 +11,23 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 
-use super::EmbeddedStore;
-use super::database::{Database, FILE};
+use super::database::Database;
 use super::journal::Journal;
+use super::schema::FILE;
+use super::shared::Shared;
 use crate::StoreError;
 
 /// Pages that are copied at a time, half a megabyte, and the time in which others may write in between.
 const PAGES_AT_ONCE: i32 = 512;
 const PAUSE: Duration = Duration::from_millis(2);
 
-impl EmbeddedStore {
-    /// Copies the store in a data directory to another, which is there and has none; on the disk when it returns.
-    pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+impl Shared {
+    /// Copies the store to another directory, which is there and has none.
+    pub(super) fn back_up(&self, to: &Path) -> Result<(), StoreError> {
         let failed = |source: io::Error| StoreError::Directory { path: to.display().to_string(), source };
-        let source = Database::open(from)?;
-        Journal::open(from)?.copy(&Journal::open(to)?)?;
+        // A connection of its own, so that nobody who reads has to wait.
+        let source = Database::open(&self.directory)?;
+        self.journal.copy(&Journal::open(to)?)?;
         let mut target = Connection::open(to.join(FILE))?;
         source.copy(&mut target)?;
         drop(target);
@@ -65,8 +67,7 @@ mod tests {
     use picollect_evaluate::Window;
     use picollect_telemetry::line::{Precision, decode};
 
-    use super::*;
-    use crate::{Selector, Store as _, open};
+    use crate::{Maintenance as _, Selector, Store as _, open};
 
     #[test]
     fn a_copy_made_while_others_write_and_seal_has_all_that_was_acknowledged_before_it_once() {
@@ -91,7 +92,7 @@ mod tests {
                 thread::yield_now();
             }
             let before = acknowledged.load(Ordering::SeqCst);
-            EmbeddedStore::copy(from.path(), to.path()).unwrap();
+            store.back_up(to.path()).unwrap();
             stop.store(true, Ordering::SeqCst);
             before
         });

@@ -1,65 +1,57 @@
 //! Format 1 kept a row for each sample. It is turned into chunks when the store is opened, a piece at a time, so that
 //! whoever is interrupted goes on where it was.
 
-use std::path::Path;
-
 use picollect_store_format::{Kind, Samples, Values};
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::change::{BEFORE_ALL_SEGMENTS, Change};
-use super::database::View;
+use super::database::Database;
+use super::journal::BEFORE_ALL_SEGMENTS;
+use super::write_transaction::WriteTransaction;
 use crate::StoreError;
 
 /// Samples of a series in one piece: what a transaction holds in memory.
 const PIECE_SAMPLES: i64 = 20_000;
 
-/// Puts the old tables aside, for [`convert`] to read.
-pub(super) fn set_aside(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
-    transaction.execute_batch(
-        "ALTER TABLE series RENAME TO series_1;
-         ALTER TABLE sample RENAME TO sample_1;",
-    )
+/// Turns what `schema` has put aside into chunks. Does nothing where nothing is.
+pub(super) fn convert(database: &mut Database) -> Result<(), StoreError> {
+    let path = database.path().display().to_string();
+    convert_all(database, &path).map_err(|error| StoreError::Open { path, source: error.into() })
 }
 
-/// Turns what has been put aside into chunks. Does nothing where nothing is.
-pub(super) fn convert(connection: &mut Connection, path: &Path) -> Result<(), rusqlite::Error> {
-    if !connection.table_exists(None, "sample_1")? {
+fn convert_all(database: &mut Database, path: &str) -> Result<(), StoreError> {
+    if !database.connection().table_exists(None, "sample_1")? {
         return Ok(());
     }
-    tracing::info!("`{}` has format 1 and is converted; this is done once", path.display());
+    tracing::info!("`{path}` has format 1 and is converted; this is done once");
     let mut samples = 0;
-    while let Some(converted) = convert_piece(connection)? {
+    while let Some(converted) = convert_piece(database)? {
         samples += converted;
     }
     // What is left is mostly free pages; a store that somebody else has open is made smaller next time.
-    if let Err(error) = connection.execute_batch("VACUUM") {
-        tracing::warn!("`{}` could not be made smaller: {error}", path.display());
+    if let Err(error) = database.connection().execute_batch("VACUUM") {
+        tracing::warn!("`{path}` could not be made smaller: {error}");
     }
-    tracing::info!("`{}` is converted: {samples} samples", path.display());
+    tracing::info!("`{path}` is converted: {samples} samples");
     Ok(())
 }
 
 /// The first samples of one group; `None` when all are done.
-fn convert_piece(connection: &mut Connection) -> Result<Option<usize>, rusqlite::Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if !transaction.table_exists(None, "sample_1")? {
+fn convert_piece(database: &mut Database) -> Result<Option<usize>, StoreError> {
+    let write = database.write()?;
+    let sqlite = &write.read.sqlite;
+    if !sqlite.table_exists(None, "sample_1")? {
         return Ok(None);
     }
     let first = "SELECT measurement, tags FROM series_1 LIMIT 1";
     let names = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-    let Some((measurement, tags)) = transaction.query_row(first, [], names).optional()? else {
-        transaction.execute_batch("DROP TABLE sample_1; DROP TABLE series_1;")?;
-        transaction.commit()?;
+    let Some((measurement, tags)) = sqlite.query_row(first, [], names).optional()? else {
+        sqlite.execute_batch("DROP TABLE sample_1; DROP TABLE series_1;")?;
+        write.commit()?;
         return Ok(None);
     };
-    let change = Change { view: View { transaction } };
-    let converted = convert_group(&change, &measurement, &tags).map_err(into_sqlite)?;
-    change.commit().map_err(into_sqlite)?;
+    let converted = convert_group(&write, &measurement, &tags)?;
+    write.commit()?;
     Ok(Some(converted))
-}
-
-fn into_sqlite(error: StoreError) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
 struct Old {
@@ -68,31 +60,31 @@ struct Old {
     kind: Kind,
 }
 
-fn convert_group(change: &Change<'_>, measurement: &str, tags: &str) -> Result<usize, StoreError> {
-    let series = old_series(change, measurement, tags)?;
-    let until_ms = end_of_piece(change, &series)?;
-    let group = change.group(measurement, tags)?;
+fn convert_group(write: &WriteTransaction<'_>, measurement: &str, tags: &str) -> Result<usize, StoreError> {
+    let series = old_series(write, measurement, tags)?;
+    let until_ms = end_of_piece(write, &series)?;
+    let group = write.group(measurement, tags)?;
     let (mut columns, mut samples) = (Vec::new(), 0);
     for old in &series {
-        let of_series = old_samples(change, old, until_ms)?;
+        let of_series = old_samples(write, old, until_ms)?;
         samples += of_series.len();
         if !of_series.is_empty() {
-            columns.push((change.series(group, &old.field, old.kind)?, of_series));
+            columns.push((write.series(group, &old.field, old.kind)?, of_series));
         }
-        let transaction = &change.view.transaction;
+        let sqlite = &write.read.sqlite;
         let delete = "DELETE FROM sample_1 WHERE series = ?1 AND t_ms <= ?2";
-        transaction.execute(delete, params![old.id, until_ms])?;
+        sqlite.execute(delete, params![old.id, until_ms])?;
         let done =
             "DELETE FROM series_1 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM sample_1 WHERE series = ?1)";
-        transaction.execute(done, [old.id])?;
+        sqlite.execute(done, [old.id])?;
     }
-    change.insert(group, BEFORE_ALL_SEGMENTS, 0, &columns)?;
+    write.insert(group, BEFORE_ALL_SEGMENTS, 0, &columns)?;
     Ok(samples)
 }
 
-fn old_series(change: &Change<'_>, measurement: &str, tags: &str) -> Result<Vec<Old>, StoreError> {
+fn old_series(write: &WriteTransaction<'_>, measurement: &str, tags: &str) -> Result<Vec<Old>, StoreError> {
     let query = "SELECT id, field, type FROM series_1 WHERE measurement = ?1 AND tags = ?2";
-    let mut statement = change.view.transaction.prepare_cached(query)?;
+    let mut statement = write.read.sqlite.prepare_cached(query)?;
     let old = |row: &Row<'_>| {
         let kind = Kind::from_number(row.get(2)?).unwrap_or(Kind::Text);
         Ok(Old { id: row.get(0)?, field: row.get(1)?, kind })
@@ -102,9 +94,9 @@ fn old_series(change: &Change<'_>, measurement: &str, tags: &str) -> Result<Vec<
 }
 
 /// The last time of the piece: all series of a group end together, so that they share their times.
-fn end_of_piece(change: &Change<'_>, series: &[Old]) -> Result<i64, StoreError> {
+fn end_of_piece(write: &WriteTransaction<'_>, series: &[Old]) -> Result<i64, StoreError> {
     let query = "SELECT t_ms FROM sample_1 WHERE series = ?1 ORDER BY t_ms LIMIT 1 OFFSET ?2";
-    let mut statement = change.view.transaction.prepare_cached(query)?;
+    let mut statement = write.read.sqlite.prepare_cached(query)?;
     let mut until_ms = i64::MAX;
     for old in series {
         let at: Option<i64> = statement.query_row([old.id, PIECE_SAMPLES], |row| row.get(0)).optional()?;
@@ -113,9 +105,9 @@ fn end_of_piece(change: &Change<'_>, series: &[Old]) -> Result<i64, StoreError> 
     Ok(until_ms)
 }
 
-fn old_samples(change: &Change<'_>, old: &Old, until_ms: i64) -> Result<Samples, StoreError> {
+fn old_samples(write: &WriteTransaction<'_>, old: &Old, until_ms: i64) -> Result<Samples, StoreError> {
     let query = "SELECT t_ms, value FROM sample_1 WHERE series = ?1 AND t_ms <= ?2 ORDER BY t_ms";
-    let mut statement = change.view.transaction.prepare_cached(query)?;
+    let mut statement = write.read.sqlite.prepare_cached(query)?;
     let mut rows = statement.query([old.id, until_ms])?;
     let mut samples = Samples::new(old.kind);
     while let Some(row) = rows.next()? {
@@ -135,9 +127,12 @@ fn old_samples(change: &Change<'_>, old: &Old, until_ms: i64) -> Result<Samples,
 mod tests {
     use picollect_evaluate::Window;
     use picollect_telemetry::Value;
+    use rusqlite::Connection;
+
+    use std::path::Path;
 
     use super::*;
-    use crate::{Selector, SeriesKey, Store as _, open};
+    use crate::{Maintenance as _, Selector, SeriesKey, Store as _, open};
 
     /// The tables as version 1 made them.
     const OLD: &str = "
@@ -177,7 +172,7 @@ mod tests {
         assert_eq!(all(&store, int), [Value::Int(-7)]);
         assert_eq!(all(&store, uint), [Value::UInt(u64::MAX)]);
         assert_eq!(all(&store, text), [Value::Text("text".into())]);
-        assert!(store.size_bytes().unwrap() < Some(150_000), "{:?}", store.size_bytes());
+        assert!(store.size_bytes().unwrap() < 150_000, "{:?}", store.size_bytes());
     }
 
     #[test]
@@ -192,13 +187,12 @@ mod tests {
     fn a_conversion_that_was_interrupted_goes_on_where_it_was() {
         for pieces in 0..5 {
             let directory = tempfile::tempdir().unwrap();
-            let mut connection = Connection::open(directory.path().join("store.sqlite")).unwrap();
-            connection.execute_batch(OLD).unwrap();
-            super::super::database::create_tables(&mut connection).unwrap();
+            Connection::open(directory.path().join("store.sqlite")).unwrap().execute_batch(OLD).unwrap();
+            let mut database = Database::open(directory.path()).unwrap();
             for _ in 0..pieces {
-                convert_piece(&mut connection).unwrap();
+                convert_piece(&mut database).unwrap();
             }
-            drop(connection);
+            drop(database);
             assert_converted(directory.path());
         }
     }

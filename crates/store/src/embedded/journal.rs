@@ -16,6 +16,8 @@ use crate::StoreError;
 const DIRECTORY: &str = "journal";
 /// What a segment begins with.
 const MAGIC: &[u8; 8] = b"picoseg1";
+/// No segment has this number, and all are later.
+pub(super) const BEFORE_ALL_SEGMENTS: u64 = 0;
 /// So many numbers are tried for a new segment; another process can be faster each time.
 const TRIES: u64 = 100;
 
@@ -28,7 +30,7 @@ pub(super) struct Journal {
 /// A segment that this process writes.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// Its number.
+    /// Later segments have higher ones.
     pub(super) number: u64,
     /// The file, locked as long as this is held.
     pub(super) file: Arc<File>,
@@ -37,7 +39,7 @@ pub(super) struct Segment {
 
 /// A segment that this process only reads.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct SegmentReader {
     file: File,
     path: PathBuf,
     good_bytes: u64,
@@ -58,7 +60,7 @@ impl Journal {
         Ok(Self { directory })
     }
 
-    /// A segment's file.
+    /// Where a segment of this number is, or would be.
     pub(super) fn path(&self, number: u64) -> PathBuf {
         self.directory.join(format!("{number:06}"))
     }
@@ -108,18 +110,18 @@ impl Journal {
     }
 
     /// Opens a segment for reading; `None` if it has gone.
-    pub(super) fn read(&self, number: u64) -> Result<Option<Reading>, StoreError> {
+    pub(super) fn read(&self, number: u64) -> Result<Option<SegmentReader>, StoreError> {
         let path = self.path(number);
         match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(&path, error)),
-            Ok(file) => Ok(Some(Reading { file, path, good_bytes: 0, table: Table::default() })),
+            Ok(file) => Ok(Some(SegmentReader { file, path, good_bytes: 0, table: Table::default() })),
         }
     }
 
     /// Takes a segment that nobody writes any more; `None` if somebody does, or if it has gone. The lock holds as
     /// long as the file is open.
-    pub(super) fn adopt(&self, number: u64) -> Result<Option<Reading>, StoreError> {
+    pub(super) fn adopt(&self, number: u64) -> Result<Option<SegmentReader>, StoreError> {
         let Some(reading) = self.read(number)? else { return Ok(None) };
         match reading.file.try_lock() {
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -155,7 +157,7 @@ impl Segment {
     }
 }
 
-impl Reading {
+impl SegmentReader {
     /// Reads what has been added since the last time.
     pub(super) fn refresh(&mut self) -> Result<(), StoreError> {
         let failed = |source| failed(&self.path, source);

@@ -1,6 +1,7 @@
 //! The store against a plain model of it, and against every way in which it can be interrupted.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use picollect_telemetry::Value;
 use picollect_telemetry::line::{Precision, decode};
@@ -34,6 +35,27 @@ fn copy(from: &Path) -> tempfile::TempDir {
     }
     fs::copy(from.join("store.sqlite"), to.path().join("store.sqlite")).unwrap();
     to
+}
+
+#[test]
+fn the_journal_is_flushed_in_time_also_while_nothing_can_be_sealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open_durable(directory.path(), Durability::Within(Duration::from_millis(100))).unwrap();
+    // As somebody does who deletes or downsamples much.
+    let _writer = lock(&store.shared.writer);
+    store.append(&points("m f=1 1000")).unwrap();
+    lock(&store.shared.buffer).rotate();
+    store.append(&points("m f=2 2000")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while lock(&store.shared.buffer).dirty_since.is_some() {
+        assert!(Instant::now() < deadline, "it was not flushed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(
+        lock(&store.shared.buffer).files().len(),
+        2,
+        "a segment that waits to be sealed is flushed too"
+    );
 }
 
 #[test]
@@ -225,7 +247,7 @@ fn assert_same(store: &EmbeddedStore, model: &Model, (start_ms, end_ms, around_m
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn the_store_does_what_a_map_does(

@@ -1,47 +1,20 @@
 //! Reads everything once, to see that it can be read: every chunk's head and columns against their CRCs, and the
 //! journal's frames.
 
-use super::database::damaged;
-use super::{EmbeddedStore, lock};
-use crate::StoreError;
+use super::errors::damaged;
+use super::shared::{Shared, lock};
+use crate::{StoreError, Verified};
 
 /// Chunks that are looked at together: what seals waits meanwhile.
 const CHUNKS_AT_ONCE: i64 = 64;
-/// So much damage is spelled out; the rest is counted.
-const MAX_SPELLED: usize = 20;
 
-/// What was read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// Chunks that can be read.
-    pub chunks: u64,
-    /// Their samples; one that was written twice may be counted twice.
-    pub samples: u64,
-    /// Segments of the journal that can be read.
-    pub segments: u64,
-    /// Chunks and segments that cannot be read.
-    pub damaged: u64,
-    /// What is wrong with the first few of them.
-    pub reasons: Vec<String>,
-}
-
-impl Verified {
-    fn blame(&mut self, error: StoreError) {
-        self.damaged += 1;
-        if self.reasons.len() < MAX_SPELLED {
-            self.reasons.push(format!("{:#}", anyhow::Error::from(error)));
-        }
-    }
-}
-
-impl EmbeddedStore {
-    /// Reads every chunk and every segment, also while others write. Damage is counted; an error means that the file
-    /// or the journal could not be read at all.
-    pub fn verify(&self) -> Result<Verified, StoreError> {
+impl Shared {
+    /// Reads every chunk and every segment; damage is counted.
+    pub(super) fn verify(&self) -> Result<Verified, StoreError> {
         let mut verified = Verified::default();
-        for number in self.shared.journal.numbers()? {
+        for number in self.journal.numbers()? {
             // One that has gone has become chunks, which are read after it.
-            let Some(mut reading) = self.shared.journal.read(number)? else { continue };
+            let Some(mut reading) = self.journal.read(number)? else { continue };
             match reading.refresh() {
                 Ok(()) => verified.segments += 1,
                 Err(error) => verified.blame(error),
@@ -56,16 +29,18 @@ impl EmbeddedStore {
 
     /// Reads some chunks behind this row, and says which was the last.
     fn verify_chunks(&self, after: i64, verified: &mut Verified) -> Result<Option<i64>, StoreError> {
-        let mut reader = lock(&self.shared.reader);
-        let view = reader.view()?;
-        let ids = view.chunk_ids(after, CHUNKS_AT_ONCE)?;
+        let mut reader = lock(&self.reader);
+        let transaction = reader.read()?;
+        let ids = transaction.chunk_ids(after, CHUNKS_AT_ONCE)?;
         for id in &ids {
-            let read = view.chunk(*id).and_then(|chunk| view.all(&chunk).map(|columns| (chunk, columns)));
+            let read = transaction
+                .chunk(*id)
+                .and_then(|chunk| transaction.all(&chunk).map(|columns| (chunk, columns)));
             match read {
                 Ok((chunk, columns)) if columns.len() == chunk.head.columns.len() => {
                     verified.chunks += 1;
                     verified.samples += chunk.samples() as u64;
-                    for unknown in view.unknown_series(&chunk.series())? {
+                    for unknown in transaction.unknown_series(&chunk.series())? {
                         verified.blame(damaged(
                             *id,
                             format!("it has samples of series {unknown}, which is none"),
@@ -85,7 +60,7 @@ mod tests {
     use picollect_telemetry::line::{Precision, decode};
     use rusqlite::Connection;
 
-    use crate::{Store as _, open};
+    use crate::{Maintenance as _, Store as _, open};
 
     #[test]
     fn what_is_whole_is_counted_and_what_is_damaged_is_named() {

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 const TEXT: &str = "picollect_text";
 /// Which piece, from 0; absent where the text is whole.
 const PIECE: &str = "picollect_piece";
-/// How many pieces.
+/// How many pieces the text has; absent where it is whole.
 const PIECES: &str = "picollect_pieces";
 /// What tells the pieces of one text from those of another.
 const DIGEST: &str = "picollect_digest";

@@ -134,7 +134,13 @@ pub fn write_point(point: &Point, out: &mut Vec<u8>) {
     for (field, value) in &point.fields {
         out.push(separator);
         separator = b',';
-        escape_into(field, &mut |byte| out.push(byte));
+        escape_into(field, &mut |byte| {
+            // Here alone a backslash before a quote is left out again.
+            if byte == b'"' {
+                out.push(b'\\');
+            }
+            out.push(byte);
+        });
         out.push(b'=');
         write_value(value, out);
     }

@@ -10,7 +10,7 @@ use picollect_evaluate::cost::{self, Charge, Hardware, PerKwh, Terms, charge, of
 
 use super::super::{Affordability, Alternative, Cost, Run};
 use super::Result;
-use super::energy::{Metered, Scope};
+use super::energy::{MeteredNodes, Scope};
 use crate::request::{RequestError, Sources};
 use picollect_config::{AlternativePrice, Rate};
 
@@ -52,7 +52,7 @@ pub fn per_kwh(rate: &Rate) -> Result<PerKwh> {
 pub(super) fn cost(
     from: &Sources<'_>,
     prices: &Prices,
-    whole: &Metered,
+    whole: &MeteredNodes,
     nodes: &[String],
 ) -> Result<Option<Cost>> {
     if prices.tariff.is_none() && prices.grid.is_none() {
@@ -80,7 +80,7 @@ pub(super) fn cost(
 fn charged(
     from: &Sources<'_>,
     per_kwh: &PerKwh,
-    whole: &Metered,
+    whole: &MeteredNodes,
     nodes: &[String],
 ) -> Result<Option<Charge>> {
     let failure = Cell::new(None);
@@ -88,7 +88,7 @@ fn charged(
         let energy = if piece == whole.window {
             whole.covered_energy()
         } else {
-            let part = Metered::of(from, nodes, Scope::Cluster, piece);
+            let part = MeteredNodes::of(from, nodes, Scope::Cluster, piece);
             part.map_err(|error| failure.set(Some(error))).ok()?.covered_energy()
         };
         Some(energy).filter(|energy| energy.covered_s > 0.0)
@@ -100,7 +100,7 @@ fn charged(
 /// What the hardware gives for its price, by the best run of the window.
 pub(super) fn affordability(
     from: &Sources<'_>,
-    whole: &Metered,
+    whole: &MeteredNodes,
     runs: &[Run],
     cost: Option<&Cost>,
 ) -> Option<Affordability> {

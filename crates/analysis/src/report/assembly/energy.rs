@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::accuracy::{Accuracy, combined_ratio};
-use picollect_evaluate::cluster::{Figure, Sum, speaking_for_node, sums};
+use picollect_evaluate::cluster::{Figure, SourceShare, Sum, primary_meter, sums};
 use picollect_evaluate::energy::Energy;
 use picollect_evaluate::power::{peak_of_sum_w, peak_w};
 use picollect_evaluate::series::Sample;
@@ -69,7 +69,7 @@ pub(super) enum Scope {
 }
 
 /// Some nodes in a part of time.
-pub(super) struct Metered {
+pub(super) struct MeteredNodes {
     pub(super) window: Window,
     /// How far apart the points are that stand for some of its samples.
     pub(super) resolution_s: Option<f64>,
@@ -88,21 +88,20 @@ pub(super) struct Metered {
     pub(super) others: Vec<EnergyFigure>,
 }
 
-impl Metered {
+impl MeteredNodes {
     /// Measures these nodes in a part of time.
     pub(super) fn of(from: &Sources<'_>, nodes: &[String], scope: Scope, window: Window) -> Result<Self> {
         let mut metered = BTreeMap::new();
         for host in nodes {
             let mut meters = meters(from, Some(host), window)?;
             let figures: Vec<Figure> = meters.iter().map(|meter| meter.figure).collect();
-            metered
-                .extend(speaking_for_node(&figures).map(|index| (host.clone(), meters.swap_remove(index))));
+            metered.extend(primary_meter(&figures).map(|index| (host.clone(), meters.swap_remove(index))));
         }
         let mut wall = meters(from, None, window)?;
         wall.retain(|meter| in_front_of(from, &meter.name, nodes, scope));
         let mut part = Self {
             window,
-            resolution_s: resolution_s(from.store, window)?,
+            resolution_s: resolution_s(from.store, window.start_ms, from.now_ms)?,
             nodes: nodes.len(),
             metered,
             wall,
@@ -124,7 +123,11 @@ impl Metered {
         let sums = sums(&figures);
         let mut energies: Vec<EnergyFigure> = sums.iter().map(|sum| self.figure(sum)).collect();
         let Some(widest) = sums.first() else { return };
-        let part = |&(source, nodes, energy_j): &(Source, usize, f64)| SourcePart { source, nodes, energy_j };
+        let part = |share: &SourceShare| SourcePart {
+            source: share.source,
+            nodes: share.nodes,
+            energy_j: share.joules,
+        };
         self.by_source = widest.by_source.iter().map(part).collect();
         self.energy = energies.remove(0);
         self.others = energies;

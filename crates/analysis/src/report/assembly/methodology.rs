@@ -5,7 +5,7 @@ use picollect_evaluate::methodology::{Facts, Interconnect, Level, assess};
 use picollect_evaluate::series::Sample;
 
 use super::super::{Methodology, Rule};
-use super::energy::Metered;
+use super::energy::MeteredNodes;
 use crate::request::Sources;
 use picollect_config::Measured;
 
@@ -13,7 +13,7 @@ use picollect_config::Measured;
 const LEVELS: usize = 3;
 
 /// The check of a part of a run: of its core phase or, where that is not known, of all of it.
-pub(super) fn check(from: &Sources<'_>, part: &Metered, is_core: bool) -> Methodology {
+pub(super) fn check(from: &Sources<'_>, part: &MeteredNodes, is_core: bool) -> Methodology {
     let assessment = assess(&facts(from, part, is_core));
     let rules = assessment.checks.chunks(LEVELS).map(|levels| Rule {
         name: levels[0].rule,
@@ -27,7 +27,7 @@ pub(super) fn check(from: &Sources<'_>, part: &Metered, is_core: bool) -> Method
     }
 }
 
-fn facts(from: &Sources<'_>, part: &Metered, is_core: bool) -> Facts {
+fn facts(from: &Sources<'_>, part: &MeteredNodes, is_core: bool) -> Facts {
     let window = part.window;
     let readings: Vec<Vec<i64>> = part.speaking().map(|meter| within(&meter.watts, window)).collect();
     let longest_s = readings.iter().map(|times| longest_gap_s(times, window)).reduce(f64::max);

@@ -14,8 +14,7 @@ use picollect_telemetry::catalogue::{
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::energy::Meter;
-use super::{Result, at_least, heard_at};
-use crate::request::Sources;
+use super::{Result, at_least};
 use picollect_query::{AROUND_MS, Series, latest, numbers, series_of, whole};
 use picollect_settings::time::rfc3339;
 use picollect_store::{Selector, SeriesKey, Store};
@@ -31,7 +30,7 @@ pub(super) struct Seen {
     pub(super) busy: Vec<Sample>,
     /// Real clock by the highest, mean over the window.
     pub(super) clock_ratio: Option<f64>,
-    /// The highest clock.
+    /// `None` if the node never said it, hertz.
     pub(super) max_hz: Option<f64>,
     /// The causes of its episodes.
     pub(super) causes: Vec<Cause>,
@@ -107,9 +106,9 @@ pub(super) fn episodes_in(
 }
 
 /// Mean share of the cores that worked.
-pub(super) fn mean_busy(from: &Sources<'_>, host: &str, window: Window) -> Result<Option<f64>> {
-    let interval_s = heard_at(from, host, window.end_ms)?.map_or(1.0, |(_, interval_s)| interval_s);
-    Ok(mean(&samples_of(of_all_cores(from.store, host, &BUSY, window)?), window, interval_s))
+pub(super) fn mean_busy(end: &super::Moment<'_>, host: &str, window: Window) -> Result<Option<f64>> {
+    let interval_s = end.last_seen(host)?.map_or(1.0, |(_, interval_s)| interval_s);
+    Ok(mean(&samples_of(of_all_cores(end.from.store, host, &BUSY, window)?), window, interval_s))
 }
 
 /// While the node is busy: an idle one runs slowly on purpose.

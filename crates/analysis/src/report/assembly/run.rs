@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::Unit;
-use picollect_evaluate::benchmarks::core_phase::Placed;
 use picollect_evaluate::efficiency::{
     edge_ratio, flops, flops_per_w, rate_per_w, to_solution, uncertainty_ratio,
 };
@@ -13,8 +12,8 @@ use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult, RunStatus};
-use super::energy::{Metered, Scope};
-use super::{Result, heard_at, methodology, node, provenance, span};
+use super::energy::{MeteredNodes, Scope};
+use super::{Moment, Result, methodology, node, provenance, span};
 use crate::request::Sources;
 use crate::runs::{self, Check, Core, End};
 use picollect_query::hosts;
@@ -96,22 +95,28 @@ impl<'a> Subject<'a> {
             return Ok(Self { from, nodes: names.clone(), scope: Scope::Some });
         }
         let mut nodes = Vec::new();
+        let end = Moment::at(from, run.time.end_ms)?;
         for host in hosts(from.store)? {
-            let Some((heard_ms, interval_s)) = heard_at(from, &host, run.time.end_ms)? else { continue };
+            let Some((last_seen_ms, interval_s)) = end.last_seen(&host)? else { continue };
             // A run may be shorter than the time between two samples.
-            let up = presence(heard_ms, run.time.end_ms, interval_s) == Presence::Up;
-            if up || heard_ms >= run.time.start_ms {
+            let up = presence(last_seen_ms, run.time.end_ms, interval_s) == Presence::Up;
+            if up || last_seen_ms >= run.time.start_ms {
                 nodes.push(host);
             }
         }
         Ok(Self { from, nodes, scope: Scope::Cluster })
     }
 
-    fn part(&self, window: Window) -> Result<Metered> {
-        Metered::of(self.from, &self.nodes, self.scope, window)
+    fn part(&self, window: Window) -> Result<MeteredNodes> {
+        MeteredNodes::of(self.from, &self.nodes, self.scope, window)
     }
 
-    fn result(&self, kept: &runs::RunResult, core: Option<&Metered>, whole: &Metered) -> Result<RunResult> {
+    fn result(
+        &self,
+        kept: &runs::RunResult,
+        core: Option<&MeteredNodes>,
+        whole: &MeteredNodes,
+    ) -> Result<RunResult> {
         let part = core.unwrap_or(whole);
         // Of a part of HPCC it is not known when it ran, and most of the run was something else.
         let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
@@ -137,7 +142,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Power with what is configured of the supply's loss and of the switch.
-    fn corrected_w(&self, part: &Metered) -> Option<f64> {
+    fn corrected_w(&self, part: &MeteredNodes) -> Option<f64> {
         let config = self.from.config;
         let efficiency = config.supply.efficiency.filter(|_| part.boundary() == Some(Boundary::Node))?;
         let switch_w = config.interconnect.watts.unwrap_or(0.0);
@@ -152,15 +157,16 @@ impl<'a> Subject<'a> {
             let mean_w = part.all_mean_w()?;
             Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
         };
-        let ratio = edge_ratio(Placed { window: core.time.into(), edge_s: core.edge_s }, energy_of);
+        let ratio = edge_ratio(core.time.into(), core.edge_s, energy_of);
         failure.into_inner().map_or(Ok(ratio), Err)
     }
 
     fn busy_while_idle(&self, run: &runs::Run) -> Result<Option<String>> {
         let Some(idle) = run.idle else { return Ok(None) };
+        let end = Moment::at(self.from, idle.end_ms)?;
         let mut busy = Vec::new();
         for host in &self.nodes {
-            busy.extend(node::mean_busy(self.from, host, idle.into())?.map(|busy| (busy, host)));
+            busy.extend(node::mean_busy(&end, host, idle.into())?.map(|busy| (busy, host)));
         }
         let busiest = busy.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
         Ok(busiest.filter(|(busy, _)| *busy > IDLE_BUSY).map(|(busy, host)| {
@@ -174,8 +180,9 @@ impl<'a> Subject<'a> {
     /// Whether any node was; unknown if no node's flags are known.
     fn throttled(&self, window: Window) -> Result<Option<bool>> {
         let mut known = None;
+        let end = Moment::at(self.from, window.end_ms)?;
         for host in &self.nodes {
-            let Some((_, interval_s)) = heard_at(self.from, host, window.end_ms)? else { continue };
+            let Some((_, interval_s)) = end.last_seen(host)? else { continue };
             if let Some(episodes) = node::episodes_in(self.from.store, host, window, interval_s)? {
                 known = Some(known.unwrap_or(false) || !episodes.is_empty());
             }
@@ -183,7 +190,7 @@ impl<'a> Subject<'a> {
         Ok(known)
     }
 
-    fn parts(&self, run: &runs::Run, whole: &Metered) -> Vec<RunNode> {
+    fn parts(&self, run: &runs::Run, whole: &MeteredNodes) -> Vec<RunNode> {
         let seconds = whole.window.seconds();
         let part = |host: &String| {
             let share = run.shares.iter().find(|share| share.host == *host);
@@ -198,7 +205,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The result of a load whose work each node counted.
-fn counted(run: &runs::Run, whole: &Metered) -> Option<RunResult> {
+fn counted(run: &runs::Run, whole: &MeteredNodes) -> Option<RunResult> {
     if run.shares.is_empty() {
         return None;
     }
@@ -254,16 +261,22 @@ fn status(run: &runs::Run) -> (RunStatus, Vec<String>) {
             let text = "the output is of no benchmark that is known: energy without a rate";
             (RunStatus::Done, vec![text.to_owned()])
         }
-        _ => (RunStatus::Done, Vec::new()),
+        _ => {
+            let said = run.results.iter().filter_map(|result| Some((result, result.reason.as_ref()?)));
+            let said = said.map(|(result, why)| format!("{} {}: {why}", result.benchmark, result.label));
+            (RunStatus::Done, said.collect())
+        }
     }
 }
 
 /// The result that stands for a run: floating-point rates before others, a whole benchmark before a part
-/// of HPCC, STREAM's triad before its other kernels, then the highest rate.
+/// of HPCC, STREAM's triad before its other kernels, what a language model writes before what it reads, then
+/// the highest rate.
 fn headline(results: &[RunResult]) -> Option<usize> {
     let rank = |result: &RunResult| {
         let counts_flop = result.unit == Unit::FlopPerSecond.name();
-        (counts_flop, result.benchmark != HPCC_PART, result.label.starts_with("Triad"))
+        let writes = result.label.contains("decode") && !result.label.contains("prefill");
+        (counts_flop, result.benchmark != HPCC_PART, result.label.starts_with("Triad") || writes)
     };
     let rated = results.iter().enumerate().filter_map(|(at, result)| Some((at, rank(result), result.rate?)));
     let best = rated.max_by(|(_, a, rate_a), (_, b, rate_b)| a.cmp(b).then(rate_a.total_cmp(rate_b)));

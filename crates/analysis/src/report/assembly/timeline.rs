@@ -3,14 +3,14 @@
 use picollect_evaluate::series::Sample;
 
 use super::super::{NodeTimeline, Timeline};
-use super::energy::{Meter, Metered};
+use super::energy::{Meter, MeteredNodes};
 use super::node::Seen;
 
 /// A chart is not wider than this many points.
 const STEPS: i64 = 240;
 
 /// Mean power and greatest temperature of each node in each step, and what the wall has.
-pub(super) fn timeline(seen: &[Seen], part: &Metered) -> Timeline {
+pub(super) fn timeline(seen: &[Seen], part: &MeteredNodes) -> Timeline {
     let length_ms = part.window.end_ms - part.window.start_ms;
     let longest_s = seen.iter().map(|seen| seen.interval_s).fold(1.0, f64::max);
     let step_ms = (length_ms / STEPS).max(picollect_query::whole(longest_s * 1000.0));

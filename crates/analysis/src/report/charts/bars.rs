@@ -82,7 +82,7 @@ fn row(mark: &Mark, unit: &str, axis: &Across, top: f64) -> Markup {
     }
 }
 
-/// The horizontal axis.
+/// The horizontal axis, linear from zero or logarithmic in whole decades.
 struct Across {
     logarithmic: bool,
     /// Of the values, or of their logarithms to the base of ten.

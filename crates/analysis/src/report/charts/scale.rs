@@ -39,9 +39,9 @@ const TIME_STEPS: [i64; 20] = [
 /// A stretch of values and the distance between its marks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Axis {
-    /// The first mark.
+    /// Where the axis begins; always a mark.
     pub(super) low: f64,
-    /// The last mark.
+    /// Where the axis ends; always a mark.
     pub(super) high: f64,
     /// Between two of them; 1, 2 or 5 times a power of ten.
     pub(super) step: f64,
@@ -59,7 +59,7 @@ impl Axis {
         Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, step }
     }
 
-    /// All marks, ascending.
+    /// From the lowest to the highest, both ends included.
     pub(super) fn marks(self) -> Vec<f64> {
         let number = picollect_query::whole((self.high - self.low) / self.step);
         (0..=number).map(|index| self.low + index as f64 * self.step).collect()

@@ -12,7 +12,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// With its head.
+    /// A table that holds its head and no row yet.
     pub(super) fn new() -> Self {
         Self { text: HEAD.to_owned() }
     }
@@ -28,7 +28,6 @@ impl Rows {
         Subject { rows: self, begin }
     }
 
-    /// The whole table.
     pub(super) fn finish(self) -> String {
         self.text
     }
@@ -77,7 +76,7 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    /// Of a figure.
+    /// With the figure's own coverage.
     pub(super) fn of(figure: &EnergyFigure) -> Self {
         let coverage = figure.coverage.map(|coverage| coverage.to_string()).unwrap_or_default();
         Self { coverage, ..Self::part_of(figure) }

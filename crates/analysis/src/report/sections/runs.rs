@@ -54,7 +54,7 @@ pub(in super::super) fn hosts(run: &Run) -> String {
     or_dash(&hosts.join(", ")).to_owned()
 }
 
-/// How it ended.
+/// How the run ended; a simulated one is never good.
 pub(in super::super) fn status(run: &Run) -> Cell {
     let tone = match run.status {
         RunStatus::Done if run.simulated => Tone::Caution,

@@ -7,7 +7,7 @@ use super::super::numbers::spaced;
 use super::super::page::{Cell, Column, Table, printable};
 use super::{INDENT, Paint, WIDTH};
 
-/// Between two columns.
+/// Blanks between two columns.
 const GUTTER: usize = 2;
 /// A column of text is not made narrower than its longest word, as long as that is no longer than this:
 /// a whole `measured`, and host names that can still be read in pieces.

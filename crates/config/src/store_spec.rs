@@ -1,4 +1,4 @@
-//! Where the data is: the options that say so, laid over the configuration.
+//! The store specification: where the store is and what opens it, as options say it, laid over the configuration.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use picollect_settings::exit::{Failure, usage};
 use crate::data_dir;
 use crate::{Config, ConfigOptions, StoreConfig};
 use picollect_store::location::{Location, Secrets};
-use picollect_store::{self as store, Durability, EmbeddedStore, Store, StoreError};
+use picollect_store::{self as store, Durability, Store, StoreError};
 
 /// Where the data directory is.
 #[derive(Debug, Clone, Args)]
@@ -42,44 +42,27 @@ pub struct StoreOptions {
     pub store: Option<Location>,
 }
 
-/// A store that is not opened yet.
+/// Which store is meant, before it is opened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
-    /// Where it is.
+pub struct StoreSpec {
+    /// Which back end, and its directory or address.
     pub location: Location,
-    /// What opens it.
+    /// What an engine wants to be shown.
     pub secrets: Secrets,
     /// When the embedded store has on the disk what it acknowledged.
     pub durability: Durability,
 }
 
-/// An open store.
-pub struct Opened {
-    /// Whatever it is.
-    pub store: Arc<dyn Store>,
-    /// The same, if it is the embedded one.
-    pub embedded: Option<Arc<EmbeddedStore>>,
-}
-
-impl Place {
+impl StoreSpec {
     /// The embedded store in a data directory.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
         let (location, secrets) = (Location::Embedded(directory.into()), Secrets::default());
         Self { location, secrets, durability: Durability::default() }
     }
 
-    /// Opens it, or makes it.
+    /// Opens the store, or makes it. Fails as [`store::connect`] does.
     pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         store::connect(&self.location, &self.secrets, self.durability)
-    }
-
-    /// The same for whoever has to look after the embedded store.
-    pub fn open_either(&self) -> Result<Opened, StoreError> {
-        let Location::Embedded(directory) = &self.location else {
-            return Ok(Opened { store: self.open()?, embedded: None });
-        };
-        let embedded = Arc::new(store::open_durable(directory, self.durability)?);
-        Ok(Opened { store: Arc::clone(&embedded) as Arc<dyn Store>, embedded: Some(embedded) })
     }
 
     /// Opens a store that is there; a mistyped directory is not made.
@@ -103,14 +86,14 @@ impl StoreOptions {
         self.data.path()
     }
 
-    /// The configuration.
+    /// Reads the configuration. Fails if the file cannot be read or has an error.
     pub fn read(&self) -> Result<Config, Failure> {
         self.config.read(&self.directory()?)
     }
 
     /// Where the store is: flag, environment, file, data directory. The file's secrets go nowhere but to the
     /// address that the file names.
-    pub fn place(&self, config: &Config) -> Result<Place, Failure> {
+    pub fn spec(&self, config: &Config) -> Result<StoreSpec, Failure> {
         let elsewhere = config.store.url.is_some() && self.store.is_some() && self.store != config.store.url;
         let secrets = if elsewhere { StoreConfig::default() } else { config.store.clone() };
         let secrets = secrets.secrets().map_err(usage)?;
@@ -118,17 +101,17 @@ impl StoreOptions {
             Some(location) => location,
             None => Location::Embedded(self.directory()?),
         };
-        Ok(Place { location, secrets, durability: config.durability.unwrap_or_default() })
+        Ok(StoreSpec { location, secrets, durability: config.durability.unwrap_or_default() })
     }
 
     /// The store, made if it is not there: what samples are moved into may be new.
     pub fn open_or_make(&self) -> Result<Arc<dyn Store>, Failure> {
-        Ok(self.place(&self.read()?)?.open()?)
+        Ok(self.spec(&self.read()?)?.open()?)
     }
 
     /// The store, which has to be there, and the configuration.
     pub fn open(&self) -> Result<(Arc<dyn Store>, Config), Failure> {
         let config = self.read()?;
-        Ok((self.place(&config)?.open_existing()?, config))
+        Ok((self.spec(&config)?.open_existing()?, config))
     }
 }

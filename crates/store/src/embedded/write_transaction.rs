@@ -1,13 +1,14 @@
-//! What changes the SQLite file: a segment becomes chunks, short chunks become longer ones, old samples go. How old
-//! ones are rolled up stands in `rolling`.
+//! Writing the SQLite file: a segment becomes chunks, short chunks become longer ones, old samples go. How old ones are
+//! downsampled stands in `downsampling`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use picollect_store_format::{Kind, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Samples, Table, chunks, encode};
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::database::{Chunk, View, damaged, failed, longest_ms};
-use super::rolling::STEPS_MS;
+use super::errors::{damaged, failed};
+use super::read_transaction::{Chunk, ReadTransaction};
+use crate::resolution::{STEPS_MS, longest_ms};
 use crate::{SeriesKey, StoreError};
 
 /// Chunks of fewer points are merged with their neighbours: early ones of a busy store, and those of a slow sender.
@@ -19,18 +20,16 @@ const MANY_CHUNKS: usize = 16;
 /// Most chunks read for one merge, so that one late sample in a long history does not read all of it.
 const MAX_CANDIDATES: i64 = 1024;
 
-/// No segment of the journal has this number, and all are later.
-pub(super) const BEFORE_ALL_SEGMENTS: u64 = 0;
-
 /// A transaction that writes; nothing of it holds without [`commit`](Self::commit).
 #[derive(Debug)]
-pub(super) struct Change<'a> {
-    pub(super) view: View<'a>,
+pub(super) struct WriteTransaction<'a> {
+    /// What it reads, it reads as any other does.
+    pub(super) read: ReadTransaction<'a>,
 }
 
-/// A group's samples of one sealing.
+/// A group of which a segment had samples, and from when to when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Touched {
+pub(super) struct SealedGroup {
     group: i64,
     start_ms: i64,
     end_ms: i64,
@@ -46,19 +45,23 @@ struct Outline {
     points: usize,
 }
 
-impl Change<'_> {
-    /// Makes all of it hold, on the disk.
+impl<'a> WriteTransaction<'a> {
+    pub(super) fn new(read: ReadTransaction<'a>) -> Self {
+        Self { read }
+    }
+
+    /// Makes all of it hold; it is on the disk when this returns.
     pub(super) fn commit(self) -> Result<(), StoreError> {
-        Ok(self.view.transaction.commit()?)
+        Ok(self.read.sqlite.commit()?)
     }
 
     /// Turns a segment of the journal into chunks, and says of which groups; of none if it has been done before.
-    pub(super) fn seal(&self, segment: u64, table: &Table) -> Result<Vec<Touched>, StoreError> {
+    pub(super) fn seal(&self, segment: u64, table: &Table) -> Result<Vec<SealedGroup>, StoreError> {
         let new = "INSERT OR IGNORE INTO sealed VALUES (?1)";
-        if self.view.transaction.execute(new, [segment.cast_signed()])? == 0 {
+        if self.read.sqlite.execute(new, [segment.cast_signed()])? == 0 {
             return Ok(Vec::new());
         }
-        let mut touched = Vec::new();
+        let mut groups = Vec::new();
         for group in table.groups() {
             let Some((start_ms, end_ms)) = group.span() else { continue };
             let id = self.group(&group.measurement, &SeriesKey::tags_text(&group.tags))?;
@@ -70,32 +73,32 @@ impl Change<'_> {
                 }
             }
             self.insert(id, segment, 0, &columns)?;
-            touched.push(Touched { group: id, start_ms, end_ms });
+            groups.push(SealedGroup { group: id, start_ms, end_ms });
         }
-        Ok(touched)
+        Ok(groups)
     }
 
     /// The row of a group, made if it is not there.
     pub(super) fn group(&self, measurement: &str, tags: &str) -> Result<i64, StoreError> {
         let find = "SELECT id FROM point_group WHERE measurement = ?1 AND tags = ?2";
-        let mut find = self.view.transaction.prepare_cached(find)?;
+        let mut find = self.read.sqlite.prepare_cached(find)?;
         if let Some(id) = find.query_row([measurement, tags], |row| row.get(0)).optional()? {
             return Ok(id);
         }
         let make = "INSERT INTO point_group (measurement, tags) VALUES (?1, ?2)";
-        Ok(self.view.transaction.prepare_cached(make)?.insert([measurement, tags])?)
+        Ok(self.read.sqlite.prepare_cached(make)?.insert([measurement, tags])?)
     }
 
     /// The row of a series, made if it is not there.
     pub(super) fn series(&self, group: i64, field: &str, kind: Kind) -> Result<u64, StoreError> {
         let find = "SELECT id FROM series WHERE point_group = ?1 AND field = ?2";
-        let mut find = self.view.transaction.prepare_cached(find)?;
+        let mut find = self.read.sqlite.prepare_cached(find)?;
         let id = |row: &Row<'_>| row.get::<_, i64>(0);
         if let Some(id) = find.query_row(params![group, field], id).optional()? {
             return Ok(id.cast_unsigned());
         }
         let make = "INSERT INTO series (point_group, field, type) VALUES (?1, ?2, ?3)";
-        let mut make = self.view.transaction.prepare_cached(make)?;
+        let mut make = self.read.sqlite.prepare_cached(make)?;
         Ok(make.insert(params![group, field, kind as u8])?.cast_unsigned())
     }
 
@@ -107,7 +110,7 @@ impl Change<'_> {
         step_ms: i64,
         columns: &[(u64, Samples)],
     ) -> Result<(), StoreError> {
-        let mut insert = self.view.transaction.prepare_cached(
+        let mut insert = self.read.sqlite.prepare_cached(
             "INSERT INTO chunk (point_group, segment, step_ms, start_ms, end_ms, points, head, data)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
@@ -125,15 +128,15 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Merges short chunks around what has just been sealed; says how many chunks went.
-    pub(super) fn merge(&self, touched: Touched) -> Result<usize, StoreError> {
+    /// Compacts: merges short chunks around what has just been sealed; says how many chunks went.
+    pub(super) fn compact(&self, sealed: SealedGroup) -> Result<usize, StoreError> {
         let mut merged = 0;
-        for run in runs(&self.outlines(touched)?) {
+        for run in runs(&self.outlines(sealed)?) {
             let chunks =
-                run.iter().map(|outline| self.view.chunk(outline.id)).collect::<Result<Vec<_>, _>>()?;
+                run.iter().map(|outline| self.read.chunk(outline.id)).collect::<Result<Vec<_>, _>>()?;
             let segment = run.iter().map(|outline| outline.segment).max().unwrap_or_default();
             let columns = self.united(&chunks)?;
-            self.insert(touched.group, segment, 0, &columns)?;
+            self.insert(sealed.group, segment, 0, &columns)?;
             for outline in &run {
                 self.delete(outline.id)?;
             }
@@ -143,14 +146,14 @@ impl Change<'_> {
     }
 
     /// The chunks near what has just been sealed, in order of time.
-    fn outlines(&self, touched: Touched) -> Result<Vec<Outline>, StoreError> {
-        let mut statement = self.view.transaction.prepare_cached(
+    fn outlines(&self, sealed: SealedGroup) -> Result<Vec<Outline>, StoreError> {
+        let mut statement = self.read.sqlite.prepare_cached(
             "SELECT id, segment, start_ms, end_ms, points FROM chunk
              WHERE point_group = ?1 AND step_ms = 0 AND end_ms BETWEEN ?2 AND ?3 ORDER BY start_ms, id LIMIT ?4",
         )?;
-        let from_ms = touched.start_ms.saturating_sub(MAX_CHUNK_SPAN_MS);
-        let to_ms = touched.end_ms.saturating_add(MAX_CHUNK_SPAN_MS);
-        let rows = statement.query_map(params![touched.group, from_ms, to_ms, MAX_CANDIDATES], outline)?;
+        let from_ms = sealed.start_ms.saturating_sub(MAX_CHUNK_SPAN_MS);
+        let to_ms = sealed.end_ms.saturating_add(MAX_CHUNK_SPAN_MS);
+        let rows = statement.query_map(params![sealed.group, from_ms, to_ms, MAX_CANDIDATES], outline)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -160,7 +163,7 @@ impl Change<'_> {
         by_age.sort_by_key(|chunk| (chunk.segment, chunk.id));
         let mut columns: BTreeMap<(u64, Kind), Samples> = BTreeMap::new();
         for chunk in by_age {
-            for (series, samples) in self.view.all(chunk)? {
+            for (series, samples) in self.read.all(chunk)? {
                 let kind = samples.values.kind();
                 columns.entry((series, kind)).or_insert_with(|| Samples::new(kind)).append(samples);
             }
@@ -173,13 +176,13 @@ impl Change<'_> {
     }
 
     pub(super) fn delete(&self, chunk: i64) -> Result<(), StoreError> {
-        self.view.transaction.prepare_cached("DELETE FROM chunk WHERE id = ?1")?.execute([chunk])?;
+        self.read.sqlite.prepare_cached("DELETE FROM chunk WHERE id = ?1")?.execute([chunk])?;
         Ok(())
     }
 
     /// Gives a group other tags. If there is a group that has them, this one's samples become its own.
     pub(super) fn rename_group(&self, group: i64, measurement: &str, tags: &str) -> Result<(), StoreError> {
-        let transaction = &self.view.transaction;
+        let transaction = &self.read.sqlite;
         let there = "SELECT id FROM point_group WHERE measurement = ?1 AND tags = ?2";
         let there: Option<i64> =
             transaction.query_row(there, [measurement, tags], |row| row.get(0)).optional()?;
@@ -188,15 +191,15 @@ impl Change<'_> {
             return Ok(());
         };
         let mut numbers: BTreeMap<u64, u64> = BTreeMap::new();
-        for (series, _, field, kind) in self.view.series_in(group)? {
+        for (series, _, field, kind) in self.read.series_in(group)? {
             numbers.insert(series, self.series(there, &field, kind)?);
         }
         let mut ids =
             transaction.prepare_cached("SELECT id FROM chunk WHERE point_group = ?1 ORDER BY id")?;
         let ids = ids.query_map([group], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
         for id in ids {
-            let chunk = self.view.chunk(id)?;
-            let mut columns = self.view.all(&chunk)?;
+            let chunk = self.read.chunk(id)?;
+            let mut columns = self.read.all(&chunk)?;
             for (column, _) in &mut columns {
                 let series = numbers.get(&chunk.series_of(*column).0).copied();
                 let series = series.ok_or_else(|| damaged(id, "it has samples of no series"))?;
@@ -215,11 +218,11 @@ impl Change<'_> {
         let mut deleted = 0;
         let mut groups = BTreeSet::new();
         for (group, outline) in self.beginning_before(t_ms)? {
-            let chunk = self.view.chunk(outline.id)?;
+            let chunk = self.read.chunk(outline.id)?;
             groups.insert(group);
             deleted += chunk.samples();
             if outline.end_ms >= t_ms {
-                let mut kept = self.view.all(&chunk)?;
+                let mut kept = self.read.all(&chunk)?;
                 for (column, samples) in &mut kept {
                     let from = samples.times.partition_point(|at| *at < t_ms);
                     *samples = samples.part(from..samples.len());
@@ -236,7 +239,7 @@ impl Change<'_> {
 
     fn beginning_before(&self, t_ms: i64) -> Result<Vec<(i64, Outline)>, StoreError> {
         // Group by group, because the index has the group first.
-        let mut statement = self.view.transaction.prepare_cached(
+        let mut statement = self.read.sqlite.prepare_cached(
             "SELECT chunk.id, segment, start_ms, end_ms, points, point_group
              FROM point_group CROSS JOIN chunk ON point_group = point_group.id
              WHERE step_ms = ?3 AND end_ms < ?2 AND start_ms < ?1",
@@ -254,7 +257,7 @@ impl Change<'_> {
 
     /// Deletes the series of a group that have no sample any more, and the group with its last one.
     fn forget_empty(&self, group: i64) -> Result<(), StoreError> {
-        let transaction = &self.view.transaction;
+        let transaction = &self.read.sqlite;
         let mut of_group = transaction.prepare_cached("SELECT id FROM series WHERE point_group = ?1")?;
         let mut empty =
             of_group.query_map([group], |row| row.get(0))?.collect::<Result<BTreeSet<i64>, _>>()?;
@@ -264,7 +267,7 @@ impl Change<'_> {
         let mut rows = ids.query([group])?;
         let mut chunks = 0;
         while let Some(row) = rows.next()?.filter(|_| !empty.is_empty()) {
-            for series in self.view.chunk(row.get(0)?)?.series() {
+            for series in self.read.chunk(row.get(0)?)?.series() {
                 empty.remove(&series.cast_signed());
             }
             chunks += 1;
@@ -327,7 +330,7 @@ mod tests {
     use picollect_telemetry::line::{Precision, decode};
     use rusqlite::Connection;
 
-    use crate::{Selector, Store as _, open};
+    use crate::{Maintenance as _, Selector, Store as _, open};
 
     #[test]
     fn short_chunks_become_longer_ones_and_long_ones_stay() {

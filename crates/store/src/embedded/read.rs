@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use picollect_evaluate::Window;
-use picollect_store_format::{Kind, Samples, Table};
+use picollect_store_format::Kind;
 
-use super::database::{Chunk, View};
-use super::merging::{Piece, bucketed, merged};
-use super::rolling::Resolution;
-use super::{Shared, lock};
-use crate::{Bucket, Selector, SeriesKey, StoreError, StoredSample};
+use super::merge::{Piece, bucketed, merged};
+use super::read_transaction::{Chunk, ReadTransaction};
+use super::segment_table::{list_series, samples_between};
+use super::shared::{Shared, lock};
+use crate::{Bucket, Resolution, Selector, SeriesKey, StoreError, StoredSample};
 
 /// So far on either side of a window its neighbours are looked for first: longer than most nodes are silent.
 const NEAR_MS: i64 = 10 * 60 * 1000;
@@ -19,64 +19,25 @@ const FARTHER: i64 = 6;
 /// Series that are read together: what is written waits meanwhile.
 pub(super) const SERIES_AT_ONCE: usize = 256;
 
-/// The type of a series in a table that has it.
-pub(super) fn kind_in(table: &Table, key: &SeriesKey) -> Option<Kind> {
-    let group = table.find(&key.measurement, &key.tags)?;
-    table.groups()[group].column(&key.field).map(|(_, kind)| kind)
-}
-
-/// What a table holds of a series from `start_ms` to `end_ms`, if anything.
-pub(super) fn of_table(
-    table: &Table,
-    key: &SeriesKey,
-    start_ms: i64,
-    end_ms: i64,
-) -> Result<Option<Samples>, StoreError> {
-    let group = table.find(&key.measurement, &key.tags).map(|group| &table.groups()[group]);
-    let Some((group, (column, _))) = group.and_then(|group| Some((group, group.column(&key.field)?))) else {
-        return Ok(None);
-    };
-    let samples = group.read(column, start_ms, end_ms).map_err(|why| StoreError::Engine {
-        message: "the store's memory is damaged".to_owned(),
-        source: why.into(),
-    })?;
-    Ok((!samples.is_empty()).then_some(samples))
-}
-
-/// Adds the series of a table that match.
-fn list(table: &Table, selector: &Selector<'_>, found: &mut BTreeSet<SeriesKey>) {
-    for group in table.groups().iter().filter(|group| !group.is_empty()) {
-        if selector.measurement.is_some_and(|measurement| measurement != group.measurement) {
-            continue;
-        }
-        for (field, _) in
-            group.columns().filter(|(field, _)| selector.field.is_none_or(|wanted| wanted == *field))
-        {
-            let (measurement, tags) = (group.measurement.clone(), group.tags.clone());
-            found.insert(SeriesKey { measurement, field: field.to_owned(), tags });
-        }
-    }
-}
-
 impl Shared {
     /// The series that match, in order.
     pub(super) fn series(&self, selector: &Selector<'_>) -> Result<Vec<SeriesKey>, StoreError> {
         let mut found = BTreeSet::new();
         let own = {
-            let writing = lock(&self.writing);
-            writing.tables().for_each(|(_, table)| list(table, selector, &mut found));
-            writing.own()
+            let buffer = lock(&self.buffer);
+            buffer.tables().for_each(|(_, table)| list_series(table, selector, &mut found));
+            buffer.own()
         };
-        let mut others = lock(&self.others);
-        others.refresh(&self.journal, &own)?;
+        let mut foreign = lock(&self.foreign);
+        foreign.refresh(&self.journal, &own)?;
         let mut reader = lock(&self.reader);
-        let view = reader.view()?;
-        for (number, other) in others.segments() {
-            if !view.is_sealed(number)? {
-                list(&other.table, selector, &mut found);
+        let read = reader.read()?;
+        for (number, segment) in foreign.segments() {
+            if !read.is_sealed(number)? {
+                list_series(&segment.table, selector, &mut found);
             }
         }
-        found.extend(view.series(selector)?);
+        found.extend(read.series(selector)?);
         found.retain(|key| selector.tags.iter().all(|(name, value)| key.tag(name) == Some(value)));
         Ok(found.into_iter().collect())
     }
@@ -124,9 +85,9 @@ impl Shared {
     ) -> Result<Option<StoredSample>, StoreError> {
         let last_end_ms = {
             let mut reader = lock(&self.reader);
-            let view = reader.view()?;
-            let group = view.find(key)?.map(|(group, _)| group);
-            group.map(|group| view.last_end(group, end_ms)).transpose()?.flatten()
+            let read = reader.read()?;
+            let group = read.find(key)?.map(|(group, _)| group);
+            group.map(|group| read.last_end(group, end_ms)).transpose()?.flatten()
         };
         let from_ms = last_end_ms.map_or(start_ms, |last_ms| start_ms.max(last_ms.saturating_sub(NEAR_MS)));
         for (from_ms, to_ms) in [(from_ms, end_ms), (start_ms, from_ms.saturating_sub(1))] {
@@ -149,17 +110,17 @@ impl Shared {
     ) -> Result<Vec<Vec<StoredSample>>, StoreError> {
         let mut in_memory = self.in_memory(keys, start_ms, end_ms)?.into_iter();
         let mut reader = lock(&self.reader);
-        let view = reader.view()?;
+        let read = reader.read()?;
         let series = keys.iter().map(|key| {
             let mut pieces = in_memory.next().unwrap_or_default();
-            forget_sealed(&view, &mut pieces)?;
-            if let Some((group, series)) = view.find(key)? {
-                for chunk in view.chunks(group, 0, start_ms, end_ms)? {
-                    let samples = view.samples(&chunk, series)?;
+            forget_sealed(&read, &mut pieces)?;
+            if let Some((group, series)) = read.find(key)? {
+                for chunk in read.chunks(group, 0, start_ms, end_ms)? {
+                    let samples = read.samples(&chunk, series)?;
                     pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
                 }
-                for chunk in rolled_up(&view, group, start_ms, end_ms)? {
-                    let samples = view.shown(&chunk, key, series)?;
+                for chunk in downsampled(&read, group, start_ms, end_ms)? {
+                    let samples = read.shown(&chunk, key, series)?;
                     pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
                 }
             }
@@ -183,17 +144,17 @@ impl Shared {
         let mut pieces =
             self.in_memory(std::slice::from_ref(key), window.start_ms, last_ms)?.pop().unwrap_or_default();
         let mut reader = lock(&self.reader);
-        let view = reader.view()?;
-        forget_sealed(&view, &mut pieces)?;
+        let read = reader.read()?;
+        forget_sealed(&read, &mut pieces)?;
         pieces.retain(|piece| piece.kind() != Kind::Text);
-        if let Some((group, series)) = view.find(key)? {
-            let chunks = view.chunks(group, 0, window.start_ms, last_ms)?;
+        if let Some((group, series)) = read.find(key)? {
+            let chunks = read.chunks(group, 0, window.start_ms, last_ms)?;
             pieces.extend(chunks.into_iter().filter_map(|chunk| Piece::stored(chunk, series)));
-            for chunk in rolled_up(&view, group, window.start_ms, last_ms)? {
-                pieces.extend(Piece::rolled_up(chunk.id, view.steps(&chunk, series)?));
+            for chunk in downsampled(&read, group, window.start_ms, last_ms)? {
+                pieces.extend(Piece::downsampled(chunk.id, read.steps(&chunk, series)?));
             }
         }
-        let load = |chunk: &_, series| view.samples(chunk, series);
+        let load = |chunk: &_, series| read.samples(chunk, series);
         bucketed(pieces, window, step_ms, load)
     }
 
@@ -206,39 +167,44 @@ impl Shared {
     ) -> Result<Vec<Vec<Piece>>, StoreError> {
         let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(keys.len());
         let own = {
-            let writing = lock(&self.writing);
+            let buffer = lock(&self.buffer);
             for key in keys {
                 let mut of_key = Vec::new();
-                for (number, table) in writing.tables() {
-                    let samples = of_table(table, key, start_ms, end_ms)?;
+                for (number, table) in buffer.tables() {
+                    let samples = samples_between(table, key, start_ms, end_ms)?;
                     of_key.extend(samples.map(|samples| Piece::in_memory(number, samples)));
                 }
                 pieces.push(of_key);
             }
-            writing.own()
+            buffer.own()
         };
-        let mut others = lock(&self.others);
-        others.refresh(&self.journal, &own)?;
+        let mut foreign = lock(&self.foreign);
+        foreign.refresh(&self.journal, &own)?;
         for (key, pieces) in keys.iter().zip(&mut pieces) {
-            let samples = others.samples(key, start_ms, end_ms)?.into_iter();
+            let samples = foreign.samples(key, start_ms, end_ms)?.into_iter();
             pieces.extend(samples.map(|(number, samples)| Piece::in_memory(number, samples)));
         }
         Ok(pieces)
     }
 }
 
-/// A group's rolled-up chunks that have something from `start_ms` to `end_ms`.
-fn rolled_up(view: &View<'_>, group: i64, start_ms: i64, end_ms: i64) -> Result<Vec<Chunk>, StoreError> {
-    let of = |resolution: Resolution| view.chunks(group, resolution.step_ms(), start_ms, end_ms);
+/// A group's downsampled chunks that have something from `start_ms` to `end_ms`.
+fn downsampled(
+    read: &ReadTransaction<'_>,
+    group: i64,
+    start_ms: i64,
+    end_ms: i64,
+) -> Result<Vec<Chunk>, StoreError> {
+    let of = |resolution: Resolution| read.chunks(group, resolution.step_ms(), start_ms, end_ms);
     let chunks = Resolution::ALL.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
     Ok(chunks.into_iter().flatten().collect())
 }
 
 /// What has become chunks since it was read from memory is read from there.
-fn forget_sealed(view: &View<'_>, pieces: &mut Vec<Piece>) -> Result<(), StoreError> {
+fn forget_sealed(read: &ReadTransaction<'_>, pieces: &mut Vec<Piece>) -> Result<(), StoreError> {
     let mut sealed = BTreeSet::new();
     for piece in pieces.iter() {
-        if view.is_sealed(piece.segment)? {
+        if read.is_sealed(piece.segment)? {
             sealed.insert(piece.segment);
         }
     }

@@ -1,24 +1,19 @@
-//! What this process writes: points become rows of its segment, in the journal and in memory alike.
+//! Appending: points become rows of this process's segment, in the journal and in memory alike.
 
 use std::mem;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use picollect_store_format::{FRAME_HEAD_BYTES, Kind, MAX_FRAME_BYTES, MAX_TIME_MS, Table};
+use picollect_store_format::{Kind, MAX_FRAME_BYTES, MAX_TIME_MS, Table};
 use picollect_telemetry::Value;
 use picollect_telemetry::line::Point;
 
-use super::journal::{Segment, begin_frame};
-use super::reading::kind_in;
-use super::{Durability, Shared, lock};
-use crate::{Appended, Conflict, MAX_SERIES, Refusal, SeriesKey, StoreError};
+use super::journal::begin_frame;
+use super::segment_table::kind_in;
+use super::shared::{Shared, lock};
+use super::write_buffer::{Current, WriteBuffer, write};
+use crate::{Appended, Conflict, Durability, MAX_SERIES, Refusal, SeriesKey, StoreError};
 
-/// A segment becomes chunks when it is so old,
-pub(super) const SEAL_AFTER: Duration = Duration::from_secs(3600);
-/// or when its rows take so many bytes: hours of a small cluster's,
-const SEAL_BYTES: usize = 8 * 1024 * 1024;
-/// and minutes of a large one's: enough samples of each series to be worth compressing.
-const SEAL_BYTES_PER_COLUMN: usize = 400;
 /// An append waits so long while all that memory is allowed to hold is being sealed.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A frame that is longer is written before the rest of an append. Each point adds little.
@@ -26,98 +21,18 @@ const FULL_FRAME_BYTES: usize = MAX_FRAME_BYTES / 4;
 /// A frame's memory is kept for the next one if it is no larger.
 const KEPT_FRAME_BYTES: usize = 1024 * 1024;
 
-/// What this process has written and not sealed.
-#[derive(Debug, Default)]
-pub(super) struct Writing {
-    /// What it writes to; begun by the first append.
-    pub(super) current: Option<Current>,
-    /// What is being sealed meanwhile.
-    pub(super) sealing: Option<Arc<Sealing>>,
-    /// How many series there are, as far as this process knows; counted when it is asked for.
-    pub(super) series: Option<usize>,
-    /// Since when something is not on the disk.
-    pub(super) dirty_since: Option<Instant>,
-    /// Why sealing does not work.
-    pub(super) failure: Option<String>,
-    /// The store is being closed.
-    pub(super) stop: bool,
-    frame: Vec<u8>,
-}
-
-/// The segment that is written.
-#[derive(Debug)]
-pub(super) struct Current {
-    /// The file.
-    pub(super) segment: Segment,
-    /// The same in memory.
-    pub(super) table: Table,
-    /// Since when.
-    pub(super) since: Instant,
-    /// A write has failed: nothing more may be written to it.
-    broken: bool,
-}
-
-/// A segment that is written no more. Its file stays locked until this is dropped.
-#[derive(Debug)]
-pub(super) struct Sealing {
-    /// The file.
-    pub(super) segment: Segment,
-    /// The same in memory.
-    pub(super) table: Table,
-}
-
-impl Current {
-    fn budget(&self) -> usize {
-        SEAL_BYTES + self.table.columns() * SEAL_BYTES_PER_COLUMN
-    }
-
-    /// Whether it is time to make chunks of it.
-    pub(super) fn is_due(&self) -> bool {
-        let old = self.since.elapsed() >= SEAL_AFTER;
-        self.broken || self.table.bytes() >= self.budget() || (old && self.table.samples() > 0)
-    }
-
-    /// Whether it may not grow any more.
-    fn is_full(&self) -> bool {
-        self.broken || self.table.bytes() >= 2 * self.budget()
-    }
-}
-
-impl Writing {
-    /// Puts the current segment where it is sealed, if nothing is there.
-    pub(super) fn rotate(&mut self) {
-        if self.sealing.is_none()
-            && let Some(Current { segment, table, .. }) = self.current.take()
-        {
-            self.sealing = Some(Arc::new(Sealing { segment, table }));
-        }
-    }
-
-    /// The numbers of this process's own segments.
-    pub(super) fn own(&self) -> Vec<u64> {
-        let sealing = self.sealing.iter().map(|sealing| sealing.segment.number);
-        sealing.chain(self.current.iter().map(|current| current.segment.number)).collect()
-    }
-
-    /// Its own tables with the numbers of their segments.
-    pub(super) fn tables(&self) -> impl Iterator<Item = (u64, &Table)> {
-        let sealing = self.sealing.iter().map(|sealing| (sealing.segment.number, &sealing.table));
-        sealing.chain(self.current.iter().map(|current| (current.segment.number, &current.table)))
-    }
-}
-
 impl Shared {
     /// Appends points to the journal and to memory.
     pub(super) fn append(&self, points: &[Point]) -> Result<Appended, StoreError> {
-        let mut writing = self.with_room()?;
-        let mut frame = mem::take(&mut writing.frame);
-        let appended = self.append_to(&mut writing, points, &mut frame);
+        let mut buffer = self.with_room()?;
+        let mut frame = mem::take(&mut buffer.frame);
+        let appended = self.append_to(&mut buffer, points, &mut frame);
         if frame.capacity() <= KEPT_FRAME_BYTES {
-            writing.frame = frame;
+            buffer.frame = frame;
         }
-        let due = writing.current.as_ref().is_some_and(Current::is_due);
-        let file = writing.current.as_ref().map(|current| Arc::clone(&current.segment.file));
-        drop(writing);
+        let due = buffer.current.as_ref().is_some_and(Current::is_due);
+        let file = buffer.current.as_ref().map(|current| Arc::clone(&current.segment.file));
+        drop(buffer);
         if due {
             self.changed.notify_all();
         }
@@ -129,41 +44,40 @@ impl Shared {
     }
 
     /// Waits until the current segment, which is begun if need be, may grow.
-    fn with_room(&self) -> Result<MutexGuard<'_, Writing>, StoreError> {
-        let mut writing = lock(&self.writing);
-        let is_full = |writing: &mut Writing| writing.current.as_ref().is_some_and(Current::is_full);
-        if is_full(&mut writing) && writing.sealing.is_some() {
-            let waits = |writing: &mut Writing| writing.sealing.is_some();
-            let waited = self.changed.wait_timeout_while(writing, PATIENCE, waits);
-            writing = waited.unwrap_or_else(PoisonError::into_inner).0;
+    fn with_room(&self) -> Result<MutexGuard<'_, WriteBuffer>, StoreError> {
+        let mut buffer = lock(&self.buffer);
+        let is_full = |buffer: &mut WriteBuffer| buffer.current.as_ref().is_some_and(Current::is_full);
+        if is_full(&mut buffer) && buffer.sealing.is_some() {
+            let waits = |buffer: &mut WriteBuffer| buffer.sealing.is_some();
+            let waited = self.changed.wait_timeout_while(buffer, PATIENCE, waits);
+            buffer = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if is_full(&mut writing) {
-            writing.rotate();
+        if is_full(&mut buffer) {
+            buffer.rotate();
         }
-        if is_full(&mut writing) {
-            let why = writing
+        if is_full(&mut buffer) {
+            let why = buffer
                 .failure
                 .clone()
                 .unwrap_or_else(|| "it cannot compress as fast as it is written".into());
             return Err(StoreError::Unavailable { location: "embedded".to_owned(), why });
         }
-        if writing.current.is_none() {
+        if buffer.current.is_none() {
             // The directory before the file: a segment that is gone from there is in the file.
             let there = self.journal.numbers()?;
             let segment = self.journal.begin(&there, lock(&self.reader).last_sealed()?)?;
-            let (table, since) = (Table::default(), Instant::now());
-            writing.current = Some(Current { segment, table, since, broken: false });
+            buffer.current = Some(Current::begin(segment));
         }
-        Ok(writing)
+        Ok(buffer)
     }
 
     fn append_to(
         &self,
-        writing: &mut Writing,
+        buffer: &mut WriteBuffer,
         points: &[Point],
         frame: &mut Vec<u8>,
     ) -> Result<Appended, StoreError> {
-        let Writing { current: Some(current), sealing, series, dirty_since, .. } = writing else {
+        let WriteBuffer { current: Some(current), sealing, series, dirty_since, .. } = buffer else {
             return Ok(Appended::default());
         };
         let sealing = sealing.as_deref().map(|sealing| &sealing.table);
@@ -181,24 +95,10 @@ impl Shared {
     }
 }
 
-/// Brings a frame to the journal, and its rows to memory only then.
-fn write(current: &mut Current, frame: &mut Vec<u8>) -> Result<(), StoreError> {
-    if frame.len() > FRAME_HEAD_BYTES {
-        if let Err(error) = current.segment.append(frame) {
-            current.table.abandon();
-            current.broken = true;
-            return Err(error);
-        }
-        current.table.commit(frame);
-    }
-    begin_frame(frame);
-    Ok(())
-}
-
 /// Why points before or behind these years are refused.
 const OUT_OF_RANGE: &str = "the store keeps times from 1677 to 2262";
 
-/// One append.
+/// The points of one append on their way into a table and a frame.
 struct Adding<'a> {
     shared: &'a Shared,
     sealing: Option<&'a Table>,
@@ -270,7 +170,7 @@ impl Adding<'_> {
     /// The type of a series, which is `new` if the series is; `None` if there are too many.
     fn kind(&mut self, table: &Table, key: &SeriesKey, new: Kind) -> Result<Option<Kind>, StoreError> {
         let own = [Some(table), self.sealing].into_iter().flatten().find_map(|table| kind_in(table, key));
-        let known = match own.or_else(|| lock(&self.shared.others).kind(key)) {
+        let known = match own.or_else(|| lock(&self.shared.foreign).kind(key)) {
             Some(kind) => Some(kind),
             None => lock(&self.shared.reader).kind(key)?,
         };

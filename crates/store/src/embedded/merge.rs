@@ -3,8 +3,8 @@
 use picollect_evaluate::Window;
 use picollect_store_format::{Kind, Samples, Stats};
 
-use super::change::BEFORE_ALL_SEGMENTS;
-use super::database::Chunk;
+use super::journal::BEFORE_ALL_SEGMENTS;
+use super::read_transaction::Chunk;
 use crate::{Bucket, StoreError, StoredSample};
 
 /// Some of a series' samples.
@@ -24,7 +24,7 @@ enum Content {
     Samples(Samples),
     /// Still in its chunk: what a chunk's head says of the series, how many samples these are, and where they lie.
     Stored(Stats, usize, Box<Chunk>, u64),
-    /// Rolled up.
+    /// Of a downsampled chunk.
     Steps(Vec<Step>),
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// One sample.
+    /// A step that is one sample.
     pub(super) fn of(t_ms: i64, number: f64) -> Self {
         let stats = Stats { sum: number, min: number, max: number, first: number, last: number };
         Self { t_ms, count: 1, stats }
@@ -51,7 +51,7 @@ impl Piece {
         Self::of(segment, i64::MAX, samples)
     }
 
-    /// Of a chunk.
+    /// Samples that were read from a chunk.
     pub(super) fn of(segment: u64, chunk: i64, samples: Samples) -> Self {
         let (first_ms, last_ms) = (samples.times.first().copied(), samples.times.last().copied());
         let (first_ms, last_ms) = (first_ms.unwrap_or(0), last_ms.unwrap_or(0));
@@ -67,8 +67,8 @@ impl Piece {
         Some(Self { segment, chunk: id, first_ms, last_ms, content })
     }
 
-    /// What was rolled up; it was written before all that was not.
-    pub(super) fn rolled_up(chunk: i64, steps: Vec<Step>) -> Option<Self> {
+    /// What was downsampled; it was written before all that was not.
+    pub(super) fn downsampled(chunk: i64, steps: Vec<Step>) -> Option<Self> {
         let (first_ms, last_ms) = (steps.first()?.t_ms, steps.last()?.t_ms);
         Some(Self { segment: BEFORE_ALL_SEGMENTS, chunk, first_ms, last_ms, content: Content::Steps(steps) })
     }
@@ -151,14 +151,14 @@ pub(super) fn bucketed(
                 Content::Stored(_, _, chunk, series) => {
                     loaded.extend(load(&chunk, series)?.map(|samples| Piece::of(segment, id, samples)));
                 }
-                Content::Steps(rolled_up) => steps.extend(rolled_up),
+                Content::Steps(downsampled) => steps.extend(downsampled),
                 content @ Content::Samples(_) => loaded.push(Piece { content, ..piece }),
             }
         }
         let number = |sample: StoredSample| Some(Step::of(sample.t_ms, sample.value.as_f64()?));
-        let rolled_up = !steps.is_empty();
+        let downsampled = !steps.is_empty();
         steps.extend(merged(loaded).into_iter().filter_map(number));
-        if rolled_up {
+        if downsampled {
             steps.sort_by_key(|step| step.t_ms);
         }
         for Step { t_ms, count, stats } in steps.into_iter().filter(|step| within(step.t_ms)) {

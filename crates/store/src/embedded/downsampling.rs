@@ -1,6 +1,7 @@
-//! Rolling up: samples that are too old to be kept one by one become points a minute, and these points an hour.
+//! Downsampling: samples that are too old to be kept one by one become points a minute, and these points an hour.
 //!
-//! A page of time is rolled up in one transaction, and once: what comes late for it is rolled up into it the next time.
+//! A page of time is downsampled in one transaction, and once: what comes late for it is downsampled into it the next
+//! time.
 
 use std::collections::BTreeMap;
 
@@ -8,64 +9,16 @@ use picollect_store_format::rollup::{self, Keep, RolledUp, Series};
 use picollect_store_format::{Kind, Samples, Stats, Values};
 use picollect_telemetry::catalogue::{self, NO_DATA, SINCE_MS, WATTS_MAX, WATTS_MIN};
 
-use super::change::{BEFORE_ALL_SEGMENTS, Change};
-use super::database::{Chunk, Database, View};
-use super::merging::Step;
-use super::{Shared, lock};
-use crate::{SeriesKey, StoreError};
+use super::database::Database;
+use super::journal::BEFORE_ALL_SEGMENTS;
+use super::merge::Step;
+use super::read_transaction::{Chunk, ReadTransaction};
+use super::shared::{Shared, lock};
+use super::write_transaction::WriteTransaction;
+use crate::resolution::STEPS_MS;
+use crate::{Resolution, SeriesKey, StoreError};
 
-/// Steps that old samples are rolled up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Resolution {
-    /// A point a minute.
-    Minute,
-    /// A point an hour.
-    Hour,
-}
-
-/// The steps of all chunks, the finest first; 0 are samples as they came.
-pub(super) const STEPS_MS: [i64; 3] = [0, 60_000, 3_600_000];
-
-impl Resolution {
-    /// All, the finest first.
-    pub const ALL: [Self; 2] = [Self::Minute, Self::Hour];
-
-    /// Its steps.
-    pub fn step_ms(self) -> i64 {
-        match self {
-            Self::Minute => STEPS_MS[1],
-            Self::Hour => STEPS_MS[2],
-        }
-    }
-
-    /// What is rolled up together: enough points to be worth compressing.
-    pub fn page_ms(self) -> i64 {
-        match self {
-            Self::Minute => 24 * 3_600_000,
-            Self::Hour => 8 * 24 * 3_600_000,
-        }
-    }
-
-    /// The end of the page that a time is in; a page has its end and not its beginning.
-    pub fn page_end_ms(self, t_ms: i64) -> i64 {
-        (t_ms - 1).div_euclid(self.page_ms()).saturating_add(1).saturating_mul(self.page_ms())
-    }
-
-    /// The end of the last page that is over at a time.
-    pub fn last_page_end_ms(self, t_ms: i64) -> i64 {
-        t_ms.div_euclid(self.page_ms()) * self.page_ms()
-    }
-
-    /// The steps that are finer.
-    fn finer(self) -> &'static [i64] {
-        match self {
-            Self::Minute => &STEPS_MS[..1],
-            Self::Hour => &STEPS_MS[..2],
-        }
-    }
-}
-
-/// What a reader is shown of a rolled-up series.
+/// What a reader is shown of a downsampled series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     /// The samples that were kept.
@@ -121,29 +74,34 @@ fn shown(key: &SeriesKey, kind: Kind) -> Shown {
 }
 
 impl Shared {
-    /// Rolls up all that is not later than `until_ms`, in whole pages; says how many samples went that way.
+    /// Downsamples all that is not later than `until_ms`, in whole pages; says how many samples went that way.
     /// `exact_at`, in order, are times at which counters stay exact.
-    pub(super) fn roll_up(&self, to: Resolution, until_ms: i64, exact_at: &[i64]) -> Result<u64, StoreError> {
+    pub(super) fn downsample(
+        &self,
+        to: Resolution,
+        until_ms: i64,
+        exact_at: &[i64],
+    ) -> Result<u64, StoreError> {
         let until_ms = to.last_page_end_ms(until_ms);
-        let groups = lock(&self.writer).view()?.groups()?;
-        let mut rolled_up = 0;
+        let groups = lock(&self.writer).read()?.groups()?;
+        let mut downsampled = 0;
         for group in groups {
             // Between two pages others may write.
             while let Some(samples) = page(&mut lock(&self.writer), group, to, until_ms, exact_at)? {
-                rolled_up += samples;
+                downsampled += samples;
             }
         }
-        Ok(rolled_up)
+        Ok(downsampled)
     }
 
     /// When the oldest sample is that is finer than this resolution, or for `None` the oldest of all.
     pub(super) fn oldest(&self, to: Option<Resolution>) -> Result<Option<i64>, StoreError> {
         let mut database = lock(&self.reader);
-        let view = database.view()?;
+        let read = database.read()?;
         let steps = to.map_or(&STEPS_MS[..], Resolution::finer);
         let mut oldest: Option<i64> = None;
-        for group in view.groups()? {
-            oldest = oldest.into_iter().chain(view.first_of(group, steps, i64::MAX)?).min();
+        for group in read.groups()? {
+            oldest = oldest.into_iter().chain(read.first_of(group, steps, i64::MAX)?).min();
         }
         Ok(oldest)
     }
@@ -151,11 +109,11 @@ impl Shared {
     /// When the last point of a resolution is.
     pub(super) fn last_of(&self, resolution: Resolution) -> Result<Option<i64>, StoreError> {
         let mut database = lock(&self.reader);
-        database.view()?.last_of(resolution)
+        database.read()?.last_of(resolution)
     }
 }
 
-/// Rolls up the first page of a group that has something to roll up.
+/// Downsamples the first page of a group that has something to downsample.
 fn page(
     database: &mut Database,
     group: i64,
@@ -164,31 +122,31 @@ fn page(
     exact_at: &[i64],
 ) -> Result<Option<u64>, StoreError> {
     // Most groups have nothing most of the time, and need no transaction that writes.
-    if database.view()?.first_of(group, to.finer(), until_ms)?.is_none() {
+    if database.read()?.first_of(group, to.finer(), until_ms)?.is_none() {
         return Ok(None);
     }
-    let change = database.change()?;
-    let Some(first_ms) = change.view.first_of(group, to.finer(), until_ms)? else { return Ok(None) };
+    let write = database.write()?;
+    let Some(first_ms) = write.read.first_of(group, to.finer(), until_ms)? else { return Ok(None) };
     let end_ms = to.page_end_ms(first_ms);
-    let samples = change.roll_up(group, to, (end_ms - to.page_ms(), end_ms), exact_at)?;
-    change.commit()?;
+    let samples = write.downsample(group, to, (end_ms - to.page_ms(), end_ms), exact_at)?;
+    write.commit()?;
     Ok(Some(samples))
 }
 
-impl View<'_> {
-    fn rolled_up(&self, chunk: &Chunk, series: u64) -> Result<Option<RolledUp>, StoreError> {
+impl ReadTransaction<'_> {
+    fn downsampled(&self, chunk: &Chunk, series: u64) -> Result<Option<RolledUp>, StoreError> {
         let columns = self.columns(chunk, rollup::parts_of(series))?;
         Ok(rollup::of_columns(series, &columns))
     }
 
-    /// What a rolled-up chunk shows of a series.
+    /// What a downsampled chunk shows of a series.
     pub(super) fn shown(
         &self,
         chunk: &Chunk,
         key: &SeriesKey,
         series: u64,
     ) -> Result<Option<Samples>, StoreError> {
-        let Some(RolledUp { samples, numbers }) = self.rolled_up(chunk, series)? else { return Ok(None) };
+        let Some(RolledUp { samples, numbers }) = self.downsampled(chunk, series)? else { return Ok(None) };
         let rollup::Numbers { times, count, sum, min, max } = numbers;
         let values = match shown(key, samples.values.kind()) {
             Shown::Samples => return Ok(Some(samples)),
@@ -200,9 +158,9 @@ impl View<'_> {
         Ok(Some(Samples { times, values: Values::Float(values) }))
     }
 
-    /// What the steps of a rolled-up chunk come to for a series.
+    /// What the steps of a downsampled chunk come to for a series.
     pub(super) fn steps(&self, chunk: &Chunk, series: u64) -> Result<Vec<Step>, StoreError> {
-        let Some(RolledUp { samples, numbers }) = self.rolled_up(chunk, series)? else {
+        let Some(RolledUp { samples, numbers }) = self.downsampled(chunk, series)? else {
             return Ok(Vec::new());
         };
         if numbers.times.is_empty() {
@@ -222,9 +180,9 @@ impl View<'_> {
     }
 }
 
-impl Change<'_> {
-    /// Rolls up a group's samples after the page's beginning until its end, which belongs to it.
-    fn roll_up(
+impl WriteTransaction<'_> {
+    /// Downsamples a group's samples after the page's beginning until its end, which belongs to it.
+    fn downsample(
         &self,
         group: i64,
         to: Resolution,
@@ -236,8 +194,8 @@ impl Change<'_> {
         let mut before: BTreeMap<u64, Samples> = BTreeMap::new();
         // The longest steps last: of two points at one time theirs stands for more.
         for step_ms in to.finer().iter().copied().filter(|step_ms| *step_ms > 0).chain([to.step_ms()]) {
-            for chunk in self.view.chunks(group, step_ms, after_ms + 1, until_ms)? {
-                for (column, samples) in self.view.all(&chunk)? {
+            for chunk in self.read.chunks(group, step_ms, after_ms + 1, until_ms)? {
+                for (column, samples) in self.read.all(&chunk)? {
                     let empty = || Samples::new(samples.values.kind());
                     before.entry(column).or_insert_with(empty).append(samples.clone());
                 }
@@ -247,7 +205,7 @@ impl Change<'_> {
         before.values_mut().for_each(Samples::put_in_order);
         let before: Vec<_> = before.into_iter().collect();
         let mut all = Vec::new();
-        for (series, measurement, field, kind) in self.view.series_in(group)? {
+        for (series, measurement, field, kind) in self.read.series_in(group)? {
             let samples = raw.remove(&(series, kind));
             let before = rollup::of_columns(series, &before);
             if samples.is_some() || before.is_some() {
@@ -264,7 +222,7 @@ impl Change<'_> {
                 series,
                 kind,
                 samples = samples.len(),
-                "samples of another type are not rolled up"
+                "samples of another type are not downsampled"
             );
         }
         let columns: Vec<_> =
@@ -279,12 +237,12 @@ impl Change<'_> {
         group: i64,
         (after_ms, until_ms): (i64, i64),
     ) -> Result<BTreeMap<(u64, Kind), Samples>, StoreError> {
-        let mut chunks = self.view.chunks(group, 0, after_ms + 1, until_ms)?;
+        let mut chunks = self.read.chunks(group, 0, after_ms + 1, until_ms)?;
         chunks.sort_by_key(|chunk| (chunk.segment, chunk.id));
         let mut taken: BTreeMap<(u64, Kind), Samples> = BTreeMap::new();
         for chunk in chunks {
             let (mut earlier, mut later) = (Vec::new(), Vec::new());
-            for (series, samples) in self.view.all(&chunk)? {
+            for (series, samples) in self.read.all(&chunk)? {
                 let from = samples.times.partition_point(|t_ms| *t_ms <= after_ms);
                 let to = samples.times.partition_point(|t_ms| *t_ms <= until_ms);
                 let kind = samples.values.kind();

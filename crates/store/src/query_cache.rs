@@ -1,8 +1,8 @@
-//! A store that is asked less: for one question, what was listed and read is remembered.
+//! The query cache: for one request, what was listed and read is kept, and the store is asked less.
 //!
 //! A report looks for series and reads them one by one. Looking for one in a large cluster means to go through all of
 //! them, so they are listed once. Reading one costs little where the store is a file, and a request where it is an
-//! engine: there the first read of a series brings those of its measurement and node along.
+//! engine ([`Capabilities::reads_cost_requests`]): there the first read of a series brings those of its measurement and node along.
 //!
 //! Invariant: every answer is the one that the store itself would have given at the first time of asking.
 
@@ -13,9 +13,9 @@ use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::HOST;
 use picollect_telemetry::line::Point;
 
-use super::{Appended, Bucket, Selector, SeriesKey, Store, StoreError, StoredSample};
+use super::{Appended, Bucket, Capabilities, Selector, SeriesKey, Store, StoreError, StoredSample};
 
-/// So many samples are remembered; beyond it everything is forgotten. A sample takes 40 bytes.
+/// So many samples are kept; beyond it all of them are dropped. A sample takes 40 bytes.
 const MAX_SAMPLES: usize = 2_000_000;
 
 /// The samples of the series of one measurement and node that have any.
@@ -23,9 +23,9 @@ type Block = BTreeMap<SeriesKey, Vec<StoredSample>>;
 /// Measurement, node, and what was asked for.
 type Asked = (String, String, i64, i64, i64);
 
-/// What was learned so far.
+/// What was listed and read so far.
 #[derive(Default)]
-struct Memory {
+struct Entries {
     keys: Option<Keys>,
     blocks: BTreeMap<Asked, Block>,
     samples: usize,
@@ -68,30 +68,30 @@ impl Keys {
     }
 }
 
-/// A store as one question sees it.
-struct Remembered<'a> {
+/// A store as one request sees it.
+struct QueryCache<'a> {
     store: &'a dyn Store,
-    /// Whether it is elsewhere, and what was read is remembered too.
-    is_engine: bool,
-    memory: Mutex<Memory>,
+    /// Whether what was read is kept too, and not only what was listed.
+    keeps_samples: bool,
+    /// Held while the store is asked, so that two threads of one request do not ask it for the same.
+    entries: Mutex<Entries>,
 }
 
-/// Answers one question. An engine elsewhere is the store that does not know its size.
-pub fn remembering<T, E: From<StoreError>>(
+/// Answers one request from a store of which little is asked twice. Fails as `answer` does.
+pub fn cached<T, E: From<StoreError>>(
     store: &dyn Store,
     answer: impl FnOnce(&dyn Store) -> Result<T, E>,
 ) -> Result<T, E> {
-    answer(&Remembered::new(store, store.size_bytes()?.is_none()))
+    answer(&QueryCache::new(store, store.capabilities().reads_cost_requests))
 }
 
-impl<'a> Remembered<'a> {
-    /// Nothing is known yet.
-    fn new(store: &'a dyn Store, is_engine: bool) -> Self {
-        Self { store, is_engine, memory: Mutex::default() }
+impl<'a> QueryCache<'a> {
+    fn new(store: &'a dyn Store, keeps_samples: bool) -> Self {
+        Self { store, keeps_samples, entries: Mutex::default() }
     }
 
-    fn block(&self, memory: &mut Memory, asked: &Asked) -> Result<(), StoreError> {
-        if memory.blocks.contains_key(asked) {
+    fn block(&self, entries: &mut Entries, asked: &Asked) -> Result<(), StoreError> {
+        if entries.blocks.contains_key(asked) {
             return Ok(());
         }
         let (measurement, host, start_ms, end_ms, around_ms) = asked;
@@ -100,56 +100,51 @@ impl<'a> Remembered<'a> {
         let window = Window { start_ms: *start_ms, end_ms: *end_ms };
         let block: Block = self.store.read_all(&selector, window, *around_ms)?.into_iter().collect();
         let samples: usize = block.values().map(Vec::len).sum();
-        if memory.samples + samples > MAX_SAMPLES {
-            memory.blocks.clear();
-            memory.samples = 0;
+        if entries.samples + samples > MAX_SAMPLES {
+            entries.blocks.clear();
+            entries.samples = 0;
         }
-        memory.samples += samples;
-        memory.blocks.insert(asked.clone(), block);
+        entries.samples += samples;
+        entries.blocks.insert(asked.clone(), block);
         Ok(())
     }
 }
 
-impl Store for Remembered<'_> {
+impl Store for QueryCache<'_> {
     fn append(&self, points: &[Point]) -> Result<Appended, StoreError> {
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Memory::default();
+        *self.entries.lock().unwrap_or_else(PoisonError::into_inner) = Entries::default();
         self.store.append(points)
     }
 
     fn series(&self, selector: &Selector<'_>) -> Result<Vec<SeriesKey>, StoreError> {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = match memory.keys.take() {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = match entries.keys.take() {
             Some(keys) => keys,
             None => Keys::new(self.store.series(&Selector::default())?),
         };
-        Ok(memory.keys.insert(keys).matching(selector))
+        Ok(entries.keys.insert(keys).matching(selector))
     }
 
     fn read(&self, key: &SeriesKey, window: Window, around_ms: i64) -> Result<Vec<StoredSample>, StoreError> {
         // What is of no node, runs and meters at the wall, is read by itself: there may be years of it.
-        let host = key.tag(HOST).filter(|_| self.is_engine);
+        let host = key.tag(HOST).filter(|_| self.keeps_samples);
         let Some(host) = host else { return self.store.read(key, window, around_ms) };
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = (key.measurement.clone(), host.to_owned(), window.start_ms, window.end_ms, around_ms);
-        self.block(&mut memory, &asked)?;
-        Ok(memory.blocks.get(&asked).and_then(|block| block.get(key)).cloned().unwrap_or_default())
+        self.block(&mut entries, &asked)?;
+        Ok(entries.blocks.get(&asked).and_then(|block| block.get(key)).cloned().unwrap_or_default())
     }
 
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {
         self.store.aggregate(key, window, step_ms)
     }
 
-    fn delete_before(&self, t_ms: i64) -> Result<u64, StoreError> {
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Memory::default();
-        self.store.delete_before(t_ms)
-    }
-
     fn identity(&self) -> Result<String, StoreError> {
         self.store.identity()
     }
 
-    fn size_bytes(&self) -> Result<Option<u64>, StoreError> {
-        self.store.size_bytes()
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 }
 
@@ -159,25 +154,25 @@ mod tests {
     use picollect_telemetry::line::{Precision, decode};
 
     #[test]
-    fn what_is_remembered_is_what_the_store_says() {
+    fn what_is_cached_is_what_the_store_says() {
         let directory = tempfile::tempdir().unwrap();
         let store = crate::open(directory.path()).unwrap();
         let lines = "m,host=a f=1,g=2 1000\nm,host=a f=3 2000\nm,host=b f=4 1000\nn f=5 1000";
         store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
-        for is_engine in [false, true] {
-            let remembered = Remembered::new(&store, is_engine);
+        for keeps_samples in [false, true] {
+            let cache = QueryCache::new(&store, keeps_samples);
             for selector in [
                 Selector::default(),
                 Selector { measurement: Some("m"), ..Selector::default() },
                 Selector { field: Some("f"), tags: &[("host", "a")], ..Selector::default() },
             ] {
-                assert_eq!(remembered.series(&selector).unwrap(), store.series(&selector).unwrap());
+                assert_eq!(cache.series(&selector).unwrap(), store.series(&selector).unwrap());
             }
             for key in store.series(&Selector::default()).unwrap() {
                 for (start_ms, end_ms, around_ms) in [(0, 9000, 0), (1500, 1600, 0), (1500, 1600, 5000)] {
                     let window = Window { start_ms, end_ms };
                     let want = store.read(&key, window, around_ms).unwrap();
-                    assert_eq!(remembered.read(&key, window, around_ms).unwrap(), want, "{key:?}");
+                    assert_eq!(cache.read(&key, window, around_ms).unwrap(), want, "{key:?}");
                 }
             }
         }

@@ -5,17 +5,17 @@ use std::collections::btree_map::Entry;
 
 use picollect_store_format::{Kind, Samples};
 
-use super::journal::{Journal, Reading};
-use super::reading::kind_in;
+use super::journal::{Journal, SegmentReader};
+use super::segment_table::{kind_in, samples_between};
 use crate::{SeriesKey, StoreError};
 
-/// What has been read of them so far.
+/// What has been read so far of segments that are not this process's.
 #[derive(Debug, Default)]
-pub(super) struct Others {
-    segments: BTreeMap<u64, Reading>,
+pub(super) struct ForeignSegments {
+    segments: BTreeMap<u64, SegmentReader>,
 }
 
-impl Others {
+impl ForeignSegments {
     /// Reads what is new in the segments that are not this process's `own`.
     pub(super) fn refresh(&mut self, journal: &Journal, own: &[u64]) -> Result<(), StoreError> {
         let mut there = journal.numbers()?;
@@ -35,16 +35,16 @@ impl Others {
     }
 
     /// The segments with their numbers.
-    pub(super) fn segments(&self) -> impl Iterator<Item = (u64, &Reading)> {
+    pub(super) fn segments(&self) -> impl Iterator<Item = (u64, &SegmentReader)> {
         self.segments.iter().map(|(number, reading)| (*number, reading))
     }
 
-    /// The type of a series, as far as they have been read.
+    /// The type of a series, as far as the segments have been read.
     pub(super) fn kind(&self, key: &SeriesKey) -> Option<Kind> {
         self.segments().find_map(|(_, reading)| kind_in(&reading.table, key))
     }
 
-    /// What they hold of a series from `start_ms` to `end_ms`.
+    /// What the segments hold of a series from `start_ms` to `end_ms`.
     pub(super) fn samples(
         &self,
         key: &SeriesKey,
@@ -52,7 +52,7 @@ impl Others {
         end_ms: i64,
     ) -> Result<Vec<(u64, Samples)>, StoreError> {
         let of_each = self.segments().map(|(number, reading)| {
-            let samples = super::reading::of_table(&reading.table, key, start_ms, end_ms)?;
+            let samples = samples_between(&reading.table, key, start_ms, end_ms)?;
             Ok(samples.map(|samples| (number, samples)))
         });
         of_each.filter_map(Result::transpose).collect()

@@ -1,6 +1,6 @@
 //! Another value of a tag, for every series that has it.
 
-use super::{EmbeddedStore, lock};
+use super::shared::{Shared, lock};
 use crate::{SeriesKey, StoreError};
 
 /// A group that has the tag: its row, its measurement and all its tags.
@@ -10,22 +10,21 @@ struct Found {
     tags: Vec<(String, String)>,
 }
 
-impl EmbeddedStore {
-    /// From the first to the last sealed sample of the series in which a tag has this value, Unix milliseconds; those
-    /// of some measurements do not count.
-    pub fn span_of(
+impl Shared {
+    /// From the first to the last sealed sample of the series in which a tag has this value.
+    pub(super) fn span_of(
         &self,
         (tag, value): (&str, &str),
         except: &[&str],
     ) -> Result<Option<(i64, i64)>, StoreError> {
-        let mut database = lock(&self.shared.reader);
-        let view = database.view()?;
+        let mut database = lock(&self.reader);
+        let read = database.read()?;
         let mut span: Option<(i64, i64)> = None;
-        for Found { group, measurement, .. } in found(view.named_groups()?, tag, value) {
+        for Found { group, measurement, .. } in found(read.named_groups()?, tag, value) {
             if except.contains(&&*measurement) {
                 continue;
             }
-            if let Some((first_ms, last_ms)) = view.span(group)? {
+            if let Some((first_ms, last_ms)) = read.span(group)? {
                 let (from_ms, to_ms) = span.unwrap_or((first_ms, last_ms));
                 span = Some((first_ms.min(from_ms), last_ms.max(to_ms)));
             }
@@ -33,13 +32,11 @@ impl EmbeddedStore {
         Ok(span)
     }
 
-    /// Gives a tag another value wherever it has the first one, and says in how many groups of series. Where there are
-    /// samples under the other name already, both become one series. Everything is sealed first; what another process
-    /// has not sealed keeps its name. Interrupted, it goes on the next time.
-    pub fn rename(&self, tag: &str, from: &str, to: &str) -> Result<usize, StoreError> {
-        self.seal()?;
-        let mut database = lock(&self.shared.writer);
-        let groups = found(database.view()?.named_groups()?, tag, from);
+    /// Gives a tag another value wherever it has the first one; says in how many groups.
+    pub(super) fn rename(&self, tag: &str, from: &str, to: &str) -> Result<usize, StoreError> {
+        self.seal_all()?;
+        let mut database = lock(&self.writer);
+        let groups = found(database.read()?.named_groups()?, tag, from);
         let renamed = groups.len();
         for Found { group, measurement, mut tags } in groups {
             for (name, value) in &mut tags {
@@ -47,9 +44,9 @@ impl EmbeddedStore {
                     to.clone_into(value);
                 }
             }
-            let change = database.change()?;
-            change.rename_group(group, &measurement, &SeriesKey::tags_text(&tags))?;
-            change.commit()?;
+            let write = database.write()?;
+            write.rename_group(group, &measurement, &SeriesKey::tags_text(&tags))?;
+            write.commit()?;
         }
         Ok(renamed)
     }
@@ -70,8 +67,7 @@ mod tests {
     use picollect_evaluate::Window;
     use picollect_telemetry::line::{Precision, decode};
 
-    use super::*;
-    use crate::{Resolution, Selector, Store as _, open};
+    use crate::{EmbeddedStore, Maintenance as _, Resolution, Selector, Store as _, open};
 
     fn append(store: &EmbeddedStore, lines: &str) {
         let batch = decode(lines.as_bytes(), Precision::Seconds, 0);
@@ -85,7 +81,7 @@ mod tests {
         let store = open(directory.path()).unwrap();
         append(&store, "m,host=a,zone=b f=1,g=5i 10\nm,host=a f=7 20\nn,host=a\\ 2 f=1 10\n");
         store.seal().unwrap();
-        store.roll_up(Resolution::Minute, 86_400_000, &[]).unwrap();
+        store.downsample(Resolution::Minute, 86_400_000, &[]).unwrap();
         append(&store, "m,host=a,zone=b f=2 100000\nm,host=b,zone=b g=6i,f=3 200000\n");
         assert_eq!(store.span_of(("host", "a"), &["n"]).unwrap(), Some((10_000, 20_000)));
         assert_eq!(store.rename("host", "a", "b").unwrap(), 2);
