@@ -51,7 +51,7 @@ pub struct Node {
     pub no_power: Option<NoData>,
 }
 
-/// All nodes, by name.
+/// All nodes, by name; one that is retired or silent for a month is left out. Fails only as the store does.
 pub fn observe(store: &dyn Store, now_ms: i64) -> Result<Vec<Node>, StoreError> {
     let nodes = hosts(store)?.into_iter().map(|host| node(store, host, now_ms));
     nodes.filter_map(Result::transpose).collect()

@@ -32,7 +32,7 @@ impl<W: io::Write> RowWriter<W> {
         Ok(Self(writer))
     }
 
-    /// A row for each field.
+    /// A row for each field. Fails if the writer does.
     pub fn write(&mut self, point: &Point) -> Result<(), csv::Error> {
         let (t_ms, tags) = (point.t_ms.to_string(), SeriesKey::tags_text(&point.tags));
         for (field, value) in &point.fields {
@@ -42,7 +42,7 @@ impl<W: io::Write> RowWriter<W> {
         Ok(())
     }
 
-    /// Writes what is buffered.
+    /// Writes what is buffered; without this the end is lost. Fails if the writer does.
     pub fn finish(mut self) -> io::Result<()> {
         self.0.flush()
     }

@@ -46,7 +46,8 @@ pub struct Active {
     pub value: f64,
     /// How far it is.
     pub state: State,
-    /// Since when it has been so at least, Unix milliseconds: what was before the rule's own time is not looked at.
+    /// Since when it has been so at least, Unix milliseconds: what was before the rule's own time is not
+    /// looked at.
     pub since_ms: i64,
 }
 
@@ -66,7 +67,8 @@ pub fn about(text: &str, labels: &[(String, String)], value: f64) -> String {
     })
 }
 
-/// What a rule finds at this moment, Unix milliseconds.
+/// What a rule finds at this moment, Unix milliseconds. Fails if the store cannot be read or the rule's
+/// expression takes more than the limits allow.
 pub fn active(
     store: &dyn Store,
     limits: QueryConfig,
