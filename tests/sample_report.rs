@@ -228,6 +228,7 @@ fn thermal(
         ambient_c: Some(22.8),
         r2: Some(0.981),
         limit_c: Some(limit_c),
+        only_bounds: false,
         steady_state_c: Some(limit_c - headroom_k),
         headroom_k: Some(headroom_k),
         headroom_w,

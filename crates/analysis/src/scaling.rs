@@ -1,7 +1,7 @@
 //! What more nodes bring: speed-up, efficiency and energy over runs that were measured, or over points from elsewhere.
 
 use crate::report::RunStatus;
-use picollect_evaluate::scaling::{Basis, Fit, Point, Scaling, Spread, scaling};
+use picollect_evaluate::scaling::{Basis, Fit, Point, Scaling, Share, Spread, scaling};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -185,12 +185,14 @@ fn law(name: &str, fit: Result<&Fit, String>, found: &Scaling) -> String {
     if let Some(speedup) = fit.speedup(most) {
         text += &format!("; {most} nodes would give {speedup:.2}");
     }
-    if let Some(limit) = fit.limit() {
+    if let Some(limit) = fit.limit().filter(|limit| *limit >= 1.0) {
         text += &format!(", no number of nodes more than {limit:.1}");
     }
-    if !fit.is_plausible() {
-        text += "\n    which is no share: the speed-up is superlinear, or the base was slow";
-    }
+    text += match fit.share() {
+        Share::Plausible => "",
+        Share::Superlinear => "\n    which is no share: the speed-up is superlinear, or the base was slow",
+        Share::Slowdown => "\n    which is no share: more nodes are slower than one",
+    };
     text + "\n"
 }
 
@@ -237,6 +239,17 @@ mod tests {
     use picollect_evaluate::scaling::BEOWULF_1994;
 
     use super::*;
+
+    #[test]
+    fn a_slowdown_is_called_one() {
+        let timed = |nodes, seconds| Point { nodes, seconds: Some(seconds), ..Point::default() };
+        let text = |points: &[Point]| Scaled::of(points, "s").unwrap().written(Format::Text).unwrap().text;
+        let slower = text(&[timed(1, 100.0), timed(2, 110.0), timed(4, 130.0)]);
+        assert!(slower.contains("which is no share: more nodes are slower than one"), "{slower}");
+        assert!(!slower.contains("superlinear") && !slower.contains("no number of nodes more"), "{slower}");
+        let faster = text(&[timed(1, 100.0), timed(2, 45.0), timed(4, 21.0)]);
+        assert!(faster.contains("the speed-up is superlinear"), "{faster}");
+    }
 
     #[test]
     fn the_first_beowulf_is_found_again() {

@@ -6,6 +6,7 @@
 //! Invariant: advice names only what the finding bears out; where the cause is not known, it says how to
 //! come to know it.
 
+use crate::thermal::Room;
 use crate::throttle::Cause;
 
 /// Current of a Pi 4 or 5 under load, in amperes, at which a shunt's drop is told.
@@ -25,11 +26,18 @@ pub enum Finding {
     },
     /// The hard temperature limit was reached.
     ThermalHard {
-        /// What the thermal model leaves to the limit at full load, in kelvins; negative beyond it.
-        headroom_k: Option<f64>,
+        /// What the thermal model leaves to the limit at full load; `None` without a model.
+        room: Option<Room>,
     },
     /// The soft temperature limit of a 3A+ or 3B+ was reached.
     ThermalSoft,
+    /// Somebody lowered the highest clock that the kernel may choose.
+    ClockLimited {
+        /// The limit in Hz.
+        limit_hz: f64,
+        /// What the processor can do, in Hz.
+        max_hz: f64,
+    },
     /// The firmware caps the clock without heat or low voltage.
     FirmwareCap,
     /// The clock is low under load and no flag tells why.
@@ -51,12 +59,12 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// What an episode of this cause amounts to. The shunt and the headroom are taken where they belong to
-    /// the cause.
-    pub fn of_cause(cause: Cause, shunt_ohm: Option<f64>, headroom_k: Option<f64>) -> Self {
+    /// What an episode of this cause amounts to. The shunt and the room are taken where they belong to the
+    /// cause.
+    pub fn of_cause(cause: Cause, shunt_ohm: Option<f64>, room: Option<Room>) -> Self {
         match cause {
             Cause::UnderVoltage => Self::UnderVoltage { shunt_ohm },
-            Cause::ThermalHard => Self::ThermalHard { headroom_k },
+            Cause::ThermalHard => Self::ThermalHard { room },
             Cause::ThermalSoft => Self::ThermalSoft,
             Cause::FirmwareCap => Self::FirmwareCap,
             Cause::Inferred => Self::Inferred,
@@ -73,38 +81,78 @@ impl Finding {
             Self::FirmwareCap => Cause::FirmwareCap.as_str(),
             Self::Inferred => Cause::Inferred.as_str(),
             Self::Unexplained => Cause::Unknown.as_str(),
+            Self::ClockLimited { .. } => "clock-limited",
             Self::SlowerThanPeers { .. } => "slower-than-peers",
             Self::HotterThanPeers { .. } => "hotter-than-peers",
         }
     }
+
+    /// The smaller, the more of the others it explains.
+    fn rank(self) -> u8 {
+        match self {
+            Self::UnderVoltage { .. } => 0,
+            Self::ThermalHard { .. } => 1,
+            Self::ThermalSoft => 2,
+            Self::FirmwareCap => 3,
+            Self::ClockLimited { .. } => 4,
+            Self::HotterThanPeers { .. } => 5,
+            Self::Unexplained => 6,
+            Self::Inferred => 7,
+            Self::SlowerThanPeers { .. } => 8,
+        }
+    }
 }
 
-/// One sentence for the owner of a node.
+/// What is wrong with a node, why that is said, and what its owner can do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advice {
     /// The node's name, as in its samples.
     pub host: String,
-    /// What the sentence is about, with its figures.
+    /// The cause, with its figures; the other findings are its effects or stand in `evidence`.
     pub finding: Finding,
-    /// What to do about it.
+    /// What else was found that bears it out or stands beside it, in whole sentences; empty if nothing was.
+    pub evidence: String,
+    /// What to do about it, in whole sentences.
     pub what_to_do: String,
 }
 
-/// The advice for each finding on a node, each finding once, in the order in which they come.
-pub fn advise(host: &str, findings: &[Finding]) -> Vec<Advice> {
-    let mut advice: Vec<Advice> = Vec::new();
-    for &finding in findings {
-        if !advice.iter().any(|given| given.finding == finding) {
-            advice.push(Advice { host: host.to_owned(), finding, what_to_do: what_to_do(finding) });
-        }
+/// The one diagnosis of a node from everything that was found on it, in any order; `None` of nothing.
+///
+/// Low voltage, heat and a limited clock make a clock low, so that a low clock beside one of them is no
+/// finding of its own; nor is the temperature of a node that is slowed down for its heat. Low voltage and
+/// heat do not explain each other: where both were found, both are to be mended.
+pub fn diagnose(host: &str, findings: &[Finding]) -> Option<Advice> {
+    let cause = findings.iter().copied().min_by_key(|finding| finding.rank())?;
+    let has = |wanted: fn(&Finding) -> bool| findings.iter().copied().find(wanted);
+    let heat = has(|it| matches!(it, Finding::ThermalHard { .. } | Finding::ThermalSoft));
+    let low_voltage = matches!(cause, Finding::UnderVoltage { .. });
+    let mut evidence = Vec::new();
+    let mut to_do = vec![what_to_do(cause)];
+    if let Some(heat) = heat.filter(|_| low_voltage) {
+        evidence.push("Low voltage and heat slowed it down, at different times.".to_owned());
+        to_do.push(what_to_do(heat));
     }
-    advice
+    if let (Some(_), Some(Finding::HotterThanPeers { by_k })) =
+        (heat, has(|it| matches!(it, Finding::HotterThanPeers { .. })))
+    {
+        evidence.push(format!(
+            "It is {by_k:.0} K hotter than its peers under the same load: it is this node and not the room."
+        ));
+    }
+    if let Some(Finding::SlowerThanPeers { clock_hz, peers_hz }) =
+        has(|it| matches!(it, Finding::SlowerThanPeers { .. })).filter(|slower| *slower != cause)
+    {
+        let (clock, peers) = (megahertz(clock_hz), megahertz(peers_hz));
+        evidence.push(format!("That is why it runs at {clock} MHz where its peers run at {peers} MHz."));
+    }
+    let host = host.to_owned();
+    Some(Advice { host, finding: cause, evidence: evidence.join(" "), what_to_do: to_do.join(" ") })
 }
 
 fn what_to_do(finding: Finding) -> String {
     match finding {
         Finding::UnderVoltage { shunt_ohm } => under_voltage(shunt_ohm),
-        Finding::ThermalHard { headroom_k } => thermal_hard(headroom_k),
+        Finding::ThermalHard { room } => thermal_hard(room),
         Finding::ThermalSoft => "Cool it better, or raise `temp_soft_limit` in config.txt from 60 °C to at most 70 °C: \
             this model steps its clock down there already."
             .to_owned(),
@@ -118,6 +166,11 @@ fn what_to_do(finding: Finding) -> String {
         Finding::Unexplained => "Let the agent read the processor's temperature and all of the firmware's flags to learn \
             why: it is throttled, but low voltage and heat could not be told apart."
             .to_owned(),
+        Finding::ClockLimited { limit_hz, max_hz } => format!(
+            "Raise `scaling_max_freq` if that was not meant: somebody limited its clock to {} MHz of {} MHz.",
+            megahertz(limit_hz),
+            megahertz(max_hz)
+        ),
         Finding::SlowerThanPeers { clock_hz, peers_hz } => format!(
             "Check its frequency governor and `arm_freq` in config.txt: it runs at {} MHz where its peers run at {} MHz \
              under the same load.",
@@ -148,20 +201,24 @@ fn under_voltage(shunt_ohm: Option<f64>) -> String {
     }
 }
 
-fn thermal_hard(headroom_k: Option<f64>) -> String {
-    match headroom_k {
-        Some(headroom_k) if headroom_k < 0.0 => format!(
-            "Cool it better, with a heat sink and moving air: at full load it would settle {:.0} K above its limit.",
-            -headroom_k
-        ),
-        Some(headroom_k) => format!(
-            "Look for what warms it beside its own load, such as neighbours or a fan that stopped: by itself it would \
-             stay {headroom_k:.0} K below its limit at full load."
-        ),
-        None => {
-            "Cool it better, with a heat sink and moving air: it reached 80 °C, where the cores step down."
-                .to_owned()
+fn thermal_hard(room: Option<Room>) -> String {
+    let cool = "Cool it better, with a heat sink and moving air";
+    match room {
+        Some(Room::Exactly(room_k)) if room_k < 0.0 => {
+            format!("{cool}: at full load it would settle {:.0} K above its limit.", -room_k)
         }
+        Some(Room::AtMost(room_k)) if room_k < 0.0 => {
+            format!("{cool}: at full load it would settle at least {:.0} K above its limit.", -room_k)
+        }
+        Some(Room::Exactly(room_k)) => format!(
+            "Look for what warms it beside its own load, such as neighbours or a fan that stopped: by itself it would \
+             stay {room_k:.0} K below its limit at full load."
+        ),
+        Some(Room::AtMost(_)) => format!(
+            "{cool}: it was slowed down whenever it worked, so that nobody knows how far above its limit it would \
+             settle."
+        ),
+        None => format!("{cool}: it reached 80 °C, where the cores step down."),
     }
 }
 
@@ -174,7 +231,7 @@ mod tests {
     use super::*;
 
     fn advice(finding: Finding) -> String {
-        advise("pi-3", &[finding])[0].what_to_do.clone()
+        diagnose("pi-3", &[finding]).unwrap().what_to_do
     }
 
     #[test]
@@ -189,10 +246,13 @@ mod tests {
 
     #[test]
     fn heat_is_told_with_the_headroom_where_a_fit_gives_it() {
-        assert!(advice(Finding::ThermalHard { headroom_k: Some(-6.4) }).contains("6 K above its limit"));
-        assert!(advice(Finding::ThermalHard { headroom_k: Some(9.6) }).contains("10 K below its limit"));
-        let unknown = advice(Finding::ThermalHard { headroom_k: None });
-        assert!(!unknown.contains(" K "), "{unknown}");
+        let of = |room| advice(Finding::ThermalHard { room });
+        assert!(of(Some(Room::Exactly(-6.4))).contains("settle 6 K above its limit"));
+        assert!(of(Some(Room::AtMost(-6.4))).contains("settle at least 6 K above its limit"));
+        assert!(of(Some(Room::Exactly(9.6))).contains("10 K below its limit"));
+        for unknown in [of(None), of(Some(Room::AtMost(9.6)))] {
+            assert!(!unknown.contains(" K ") && unknown.starts_with("Cool it"), "{unknown}");
+        }
     }
 
     #[test]
@@ -212,6 +272,8 @@ mod tests {
             (Cause::Inferred, "/dev/vcio"),
             (Cause::Unknown, "temperature"),
         ];
+        let limited = advice(Finding::ClockLimited { limit_hz: 1e9, max_hz: 1.8e9 });
+        assert!(limited.contains("limited its clock to 1000 MHz of 1800 MHz"), "{limited}");
         for (cause, word) in causes {
             let finding = Finding::of_cause(cause, None, None);
             assert_eq!(finding.as_str(), cause.as_str());
@@ -223,11 +285,46 @@ mod tests {
         }
     }
 
+    const SLOWER: Finding = Finding::SlowerThanPeers { clock_hz: 1.2e9, peers_hz: 1.5e9 };
+    const HOTTER: Finding = Finding::HotterThanPeers { by_k: 18.0 };
+    const HEAT: Finding = Finding::ThermalHard { room: Some(Room::Exactly(-15.0)) };
+    const LOW_VOLTAGE: Finding = Finding::UnderVoltage { shunt_ohm: None };
+
     #[test]
-    fn a_finding_that_comes_twice_is_told_once() {
-        let found = [Finding::FirmwareCap, Finding::Inferred, Finding::FirmwareCap];
-        let given: Vec<_> = advise("pi-3", &found).into_iter().map(|it| it.finding).collect();
-        assert_eq!(given, [Finding::FirmwareCap, Finding::Inferred]);
-        assert_eq!(advise("pi-3", &[]), []);
+    fn a_badly_cooled_node_is_told_to_be_cooled_and_nothing_against_it() {
+        for findings in [[SLOWER, HOTTER, HEAT], [HEAT, HOTTER, SLOWER]] {
+            let given = diagnose("pi-4", &findings).unwrap();
+            assert_eq!(given.finding, HEAT);
+            assert_eq!(
+                given.evidence,
+                "It is 18 K hotter than its peers under the same load: it is this node and not the room. \
+                 That is why it runs at 1200 MHz where its peers run at 1500 MHz."
+            );
+            assert!(given.what_to_do.starts_with("Cool it better"), "{given:?}");
+            assert!(!format!("{given:?}").contains("governor"), "the clock is explained");
+        }
+        assert!(diagnose("pi-4", &[HEAT]).unwrap().evidence.is_empty());
+    }
+
+    #[test]
+    fn a_low_clock_is_a_finding_only_where_nothing_explains_it() {
+        let limited = Finding::ClockLimited { limit_hz: 1.2e9, max_hz: 1.5e9 };
+        for cause in [LOW_VOLTAGE, HEAT, Finding::ThermalSoft, limited, Finding::FirmwareCap] {
+            assert_eq!(diagnose("pi-4", &[SLOWER, cause]).unwrap().finding, cause);
+        }
+        let alone = diagnose("pi-4", &[SLOWER]).unwrap();
+        assert!(
+            alone.finding == SLOWER && alone.what_to_do.contains("governor") && alone.evidence.is_empty()
+        );
+        assert_eq!(diagnose("pi-4", &[HOTTER]).unwrap().finding, HOTTER);
+        assert_eq!(diagnose("pi-4", &[]), None);
+    }
+
+    #[test]
+    fn low_voltage_and_heat_are_both_to_be_mended() {
+        let both = diagnose("pi-4", &[HEAT, LOW_VOLTAGE]).unwrap();
+        assert_eq!(both.finding, LOW_VOLTAGE);
+        assert!(both.what_to_do.contains("cable") && both.what_to_do.contains("Cool it better"), "{both:?}");
+        assert_eq!(both.evidence, "Low voltage and heat slowed it down, at different times.");
     }
 }

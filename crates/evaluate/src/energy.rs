@@ -169,6 +169,50 @@ mod tests {
         }
     }
 
+    fn window(start_ms: i64, end_ms: i64) -> Window {
+        Window { start_ms, end_ms }
+    }
+
+    #[test]
+    fn coverage_is_a_share_of_the_window_and_never_more_than_all_of_it() {
+        let energy = Energy { joules: 20.0, covered_s: 5.0 };
+        assert_eq!(energy.coverage(window(0, 20_000)), Some(0.25));
+        assert_eq!(energy.coverage(window(0, 4990)), Some(1.0));
+        assert_eq!(energy.coverage(window(7, 7)), None);
+        assert_eq!(energy.mean_w(), Some(4.0));
+        assert_eq!(Energy { joules: 1.0, covered_s: 0.0 }.mean_w(), None);
+    }
+
+    fn counter(list: &[(i64, f64)]) -> Vec<Sample> {
+        list.iter().map(|&(t_ms, value)| Sample { t_ms, value }).collect()
+    }
+
+    #[test]
+    fn a_foreign_counter_counts_from_zero_after_a_reset() {
+        // 40 J in 10 s; then a reset, after which it has counted 6 J in 3 s.
+        let samples = counter(&[(0, 100.0), (10_000, 140.0), (13_000, 6.0)]);
+        let of = |from, to, interval_s| of_counter(&samples, window(from, to), interval_s);
+        let energy = |joules, covered_s| Some(Energy { joules, covered_s });
+        assert_eq!(of(0, 10_000, 1.0), energy(40.0, 10.0), "however far two samples of one life are apart");
+        assert_eq!(of(2000, 7000, 1.0), energy(20.0, 5.0));
+        assert_eq!(of(0, 13_000, 1.0), energy(46.0, 13.0), "three intervals over a reset are known");
+        assert_eq!(of(0, 13_000, 0.9), energy(46.0, 10.0), "more of them are not");
+        assert_eq!(of(10_000, 13_000, 0.9), None);
+        assert_eq!(of(13_000, 20_000, 1.0), None);
+    }
+
+    #[test]
+    fn an_epoch_begins_at_zero_and_its_edges_are_interpolated() {
+        let point = |t_ms, total, metered_s| EnergyPoint { t_ms, since_ms: 1000, total, metered_s };
+        let points = [point(3000, 8.0, 2.0), point(7000, 28.0, 5.0)];
+        let of = |from, to| of_epochs(&points, window(from, to));
+        let energy = |joules, covered_s| Some(Energy { joules, covered_s });
+        assert_eq!(of(0, 9000), energy(28.0, 5.0));
+        assert_eq!(of(2000, 3000), energy(4.0, 1.0));
+        assert_eq!(of(4000, 6000), energy(10.0, 1.5));
+        assert_eq!(of(7000, 9000), None);
+    }
+
     #[test]
     fn nothing_known_is_none_and_not_zero() {
         let window = Window { start_ms: 0, end_ms: 1000 };

@@ -119,7 +119,7 @@ pub enum Law {
 pub struct Fit {
     /// The law that `parallel` belongs to.
     pub law: Law,
-    /// P, the parallel share. Not clamped: see [`Fit::is_plausible`].
+    /// P, the parallel share. Not clamped: see [`Fit::share`].
     pub parallel: f64,
     /// Its 95 % confidence interval, from how the speed-ups scatter around the law; `None` with fewer
     /// than two numbers of nodes above one. It does not know the error of the single node's figure,
@@ -146,11 +146,27 @@ pub enum NoFit {
     Absurd,
 }
 
+/// What a fitted P is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// A share, from 0 to 1.
+    Plausible,
+    /// Above one: more nodes bring more than their number, by their caches or because the base was slow.
+    Superlinear,
+    /// Below zero: more nodes are slower than one.
+    Slowdown,
+}
+
 impl Fit {
-    /// Whether P is a share at all. Above one the speed-ups are superlinear (caches, or a base that was
-    /// throttled), below zero more nodes are slower.
-    pub fn is_plausible(&self) -> bool {
-        (0.0..=1.0).contains(&self.parallel)
+    /// Whether P is a share at all, or what it says instead.
+    pub fn share(&self) -> Share {
+        if self.parallel > 1.0 {
+            Share::Superlinear
+        } else if self.parallel < 0.0 {
+            Share::Slowdown
+        } else {
+            Share::Plausible
+        }
     }
 
     /// The speed-up that the law gives for so many nodes; `None` where it gives none.

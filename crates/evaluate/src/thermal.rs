@@ -13,7 +13,10 @@
 //!
 //! Invariant: a bad fit is a reason and never a number; time is samples × a constant.
 
+mod full_load;
 mod response;
+
+pub use full_load::FullLoad;
 
 use crate::series::Sample;
 use crate::statistics::median;
@@ -117,6 +120,15 @@ pub struct Headroom {
     pub headroom_k: f64,
     /// What the drive may grow by until the steady state is the limit: watts, or share of full load.
     pub headroom_w: f64,
+}
+
+/// What is left to the limit in kelvins, negative beyond it, as far as the drive at full load is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Room {
+    /// Limit minus steady state.
+    Exactly(f64),
+    /// No more than this: the node may draw more than it was seen to.
+    AtMost(f64),
 }
 
 /// The model of a node, from its temperatures (°C) and its drive (watts or busy ratio).

@@ -24,7 +24,7 @@ const TEMP_SLACK_C: f64 = 1.0;
 const EXPECTED_CLOCK: f64 = 0.97;
 /// From this share of its cores on a node is busy. Below it any governor may rightly choose a lower clock,
 /// so that a low clock proves nothing; above it every governor but `powersave` asks for the highest.
-const BUSY_SHARE: f64 = 0.9;
+pub(crate) const BUSY_SHARE: f64 = 0.9;
 
 /// The firmware's live flags; `None` is not known, which is never the same as clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,7 +93,7 @@ pub struct Moment {
 
 impl Moment {
     /// Whether the node was throttled; `None` if the moment cannot tell.
-    fn throttled(&self) -> Option<bool> {
+    pub(crate) fn throttled(&self) -> Option<bool> {
         if self.flags.known() { Some(self.flags.any()) } else { self.inferred() }
     }
 

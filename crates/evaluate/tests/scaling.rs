@@ -1,6 +1,8 @@
 //! Speed-ups and their laws against runs whose law is known.
 
-use picollect_evaluate::scaling::{At, BEOWULF_1994, Basis, Fit, NoFit, Point, Scaling, Spread, scaling};
+use picollect_evaluate::scaling::{
+    At, BEOWULF_1994, Basis, Fit, NoFit, Point, Scaling, Share, Spread, scaling,
+};
 use proptest::prelude::*;
 
 fn timed(nodes: u32, seconds: f64) -> Point {
@@ -105,9 +107,20 @@ fn a_superlinear_speedup_is_shown_as_it_is_and_called_implausible() {
     assert!(at(&got, 4).efficiency.unwrap() > 1.0);
     assert!(at(&got, 4).karp_flatt.unwrap() < 0.0);
     let amdahl = got.amdahl.unwrap();
-    assert!(amdahl.parallel > 1.0 && !amdahl.is_plausible());
-    assert_eq!(amdahl.limit(), None);
+    assert!(amdahl.parallel > 1.0);
+    assert_eq!((amdahl.share(), amdahl.limit()), (Share::Superlinear, None));
     assert!(got.gustafson.unwrap().parallel > 1.0);
+}
+
+#[test]
+fn nodes_that_make_it_slower_are_no_superlinear_speedup() {
+    let got = scaling(&[timed(1, 100.0), timed(2, 110.0), timed(4, 130.0)]).unwrap();
+    for fit in [got.amdahl.unwrap(), got.gustafson.unwrap()] {
+        assert!(fit.parallel < 0.0, "{fit:?}");
+        assert_eq!(fit.share(), Share::Slowdown);
+    }
+    let plain = scaling(&[timed(1, 100.0), timed(2, 55.0), timed(4, 30.0)]).unwrap();
+    assert_eq!(plain.amdahl.unwrap().share(), Share::Plausible);
 }
 
 /// Runs on these nodes that follow a law, each off by its share.

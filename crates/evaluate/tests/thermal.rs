@@ -2,8 +2,9 @@
 
 use picollect_evaluate::series::Sample;
 use picollect_evaluate::thermal::{
-    Drive, Fit, Headroom, NoFit, first_limit_c, fit, headroom, seconds_to_limit, steady_state_c,
+    Drive, Fit, FullLoad, Headroom, NoFit, first_limit_c, fit, headroom, seconds_to_limit, steady_state_c,
 };
+use picollect_evaluate::throttle::{Flags, Moment};
 use proptest::prelude::*;
 
 /// A node that idles, works and idles again, read by a thermometer with steps of half a kelvin.
@@ -269,6 +270,46 @@ fn headroom_is_what_is_left_of_the_limit_in_kelvins_and_in_watts() {
     assert!((half_way_s - 69.3147).abs() < 1e-3);
     assert_eq!(seconds_to_limit(&fit, 24.0, 7.0, 80.0), None);
     assert_eq!(seconds_to_limit(&fit, 81.0, 1.0, 80.0), Some(0.0));
+}
+
+/// A node that idles for `idle_s` and then works for ten minutes, slowed down by its firmware from 80 °C
+/// until it is at 79 °C again.
+fn held_at_its_limit(
+    resistance: f64,
+    ambient_c: f64,
+    idle_s: i64,
+) -> (Vec<Sample>, Vec<Sample>, Vec<Moment>) {
+    let (mut temps, mut watts, mut moments) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut temp_c, mut throttled) = (ambient_c + resistance * 2.5, false);
+    let decay = (-1.0_f64 / 60.0).exp();
+    for second in 1..=idle_s + 600 {
+        let busy = second > idle_s;
+        throttled = busy && if throttled { temp_c > 79.0 } else { temp_c >= 80.0 };
+        let drive = match (busy, throttled) {
+            (false, _) => 2.5,
+            (true, false) => 6.4,
+            (true, true) => 4.1,
+        };
+        temp_c = decay * temp_c + (1.0 - decay) * (ambient_c + resistance * drive);
+        let t_ms = second * 1000;
+        temps.push(Sample { t_ms, value: (temp_c * 2.0).round() / 2.0 });
+        watts.push(Sample { t_ms, value: drive });
+        let flags = Flags { throttled: Some(throttled), under_voltage: Some(false), ..Flags::default() };
+        let busy_cores = Some(if busy { 4.0 } else { 0.02 });
+        moments.push(Moment { t_ms, flags, busy_cores, cores: Some(4.0), ..Moment::default() });
+    }
+    (temps, watts, moments)
+}
+
+#[test]
+fn a_node_that_the_firmware_holds_at_its_limit_is_not_told_that_it_stays_below_it() {
+    let (temps, watts, moments) = held_at_its_limit(11.05, 24.8, 300);
+    let fit = fit(&temps, Drive::Watts, &watts, 1.0).unwrap();
+    let full = FullLoad::of_node(&watts, &moments, 1.0).unwrap();
+    let FullLoad::Own(full_w) = full else { panic!("{full:?}") };
+    assert!(close(full_w, 6.4, 1e-9), "{full_w}");
+    let room_k = headroom(&fit, 80.0, full_w).unwrap().headroom_k;
+    assert!((room_k - (80.0 - (24.8 + 11.05 * 6.4))).abs() < 1.5, "{room_k}");
 }
 
 #[test]

@@ -285,6 +285,16 @@ mod tests {
     }
 
     #[test]
+    fn a_column_without_samples_in_a_chunk_is_not_in_it() {
+        assert_eq!(MAX_CHUNK_SPAN_MS, 86_400_000);
+        let columns = [(1, floats((0..8000).collect())), (2, floats(vec![3999]))];
+        let cut = chunks(&columns, MAX_CHUNK_SPAN_MS);
+        let series: Vec<Vec<u64>> =
+            cut.iter().map(|chunk| chunk.iter().map(|(series, _)| *series).collect()).collect();
+        assert_eq!(series, [vec![1, 2], vec![1]]);
+    }
+
+    #[test]
     fn a_long_column_is_cut_evenly_and_a_sparse_one_by_the_day() {
         let columns = [(1, floats((0..8000).collect())), (2, floats(vec![3999, 7999]))];
         let long = chunks(&columns, MAX_CHUNK_SPAN_MS);

@@ -53,6 +53,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_payload_has_a_greatest_length() {
+        // In the format's description, and a reader of another version has to agree.
+        assert_eq!(MAX_FRAME_BYTES, 67_108_864);
+    }
+
+    #[test]
     fn a_frame_is_whole_or_torn() {
         let mut bytes = vec![0; FRAME_HEAD_BYTES];
         bytes.extend_from_slice(b"payload");

@@ -190,3 +190,127 @@ impl Before {
         Ok(self.number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Kind; 5] = [Kind::Float, Kind::Int, Kind::UInt, Kind::Bool, Kind::Text];
+    const LIST: [u16; 5] = [0, 1, 2, 3, 4];
+
+    /// Values whose differences are of every kind: more places, none, great steps, the same text again.
+    fn values(n: u32) -> [Value; 5] {
+        let float = match n % 7 {
+            0 => 48.312,
+            1 => f64::from(n),
+            2 => 1e300,
+            3 => -0.5,
+            _ => 48.25 + f64::from(n) / 8.0,
+        };
+        let int = if n.is_multiple_of(5) { i64::MIN + i64::from(n) } else { i64::from(n) * 1000 - 7 };
+        let uint = if n.is_multiple_of(4) { u64::MAX - u64::from(n) } else { u64::from(n) };
+        let text = if n.is_multiple_of(3) { "under-voltage" } else { "ok" };
+        let (float, uint) = (Value::Float(float), Value::UInt(uint));
+        [float, Value::Int(int), uint, Value::Bool(n.is_multiple_of(2)), Value::Text(text.to_owned())]
+    }
+
+    /// One row more than two blocks.
+    fn encoded() -> (Vec<u8>, usize) {
+        let (mut state, mut bytes) = (State::default(), Vec::new());
+        let rows = 2 * ROWS_IN_A_BLOCK + 1;
+        for n in 0..u32::try_from(rows).unwrap() {
+            let t_ms = 1_795_438_625_000 + i64::from(n) * 1000 + i64::from(n % 3);
+            state.encode(KINDS.len(), (0, &LIST), t_ms, values(n).iter(), &mut bytes);
+        }
+        (bytes, rows)
+    }
+
+    fn decoded(bytes: &[u8], rows: usize) -> Result<Vec<(u16, i64, Value)>, Damaged> {
+        let (mut state, mut cursor) = (State::default(), Cursor::new(bytes));
+        let mut found = Vec::new();
+        for _ in 0..rows {
+            state.decode(&KINDS, &[Box::new(LIST)], &mut cursor, |column, t_ms, seen| {
+                let value = match seen {
+                    Seen::Float(value) => Value::Float(value),
+                    Seen::Int(value) => Value::Int(value),
+                    Seen::UInt(value) => Value::UInt(value),
+                    Seen::Bool(value) => Value::Bool(value),
+                    Seen::Text(text) => Value::Text(text.to_owned()),
+                };
+                found.push((column, t_ms, value));
+            })?;
+        }
+        assert!(cursor.is_at_end());
+        Ok(found)
+    }
+
+    #[test]
+    fn every_kind_of_value_comes_back_over_the_ends_of_blocks() {
+        let (bytes, rows) = encoded();
+        let found = decoded(&bytes, rows).unwrap();
+        let mut wanted = Vec::new();
+        for n in 0..u32::try_from(rows).unwrap() {
+            let t_ms = 1_795_438_625_000 + i64::from(n) * 1000 + i64::from(n % 3);
+            wanted.extend(LIST.into_iter().zip(values(n)).map(|(column, value)| (column, t_ms, value)));
+        }
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn a_block_can_be_read_without_the_one_before() {
+        let mut two = (State::default(), Vec::new());
+        let mut second_begins = 0;
+        for n in 0..u32::try_from(ROWS_IN_A_BLOCK + 3).unwrap() {
+            if n as usize == ROWS_IN_A_BLOCK {
+                second_begins = two.1.len();
+            }
+            two.0.encode(KINDS.len(), (0, &LIST), i64::from(n), values(n).iter(), &mut two.1);
+        }
+        let found = decoded(&two.1[second_begins..], 3).unwrap();
+        let first = i64::try_from(ROWS_IN_A_BLOCK).unwrap();
+        let times: Vec<i64> = found.iter().step_by(LIST.len()).map(|(_, t_ms, _)| *t_ms).collect();
+        assert_eq!(times, [first, first + 1, first + 2]);
+    }
+
+    #[test]
+    fn the_same_text_again_costs_a_byte() {
+        let list: [u16; 1] = [0];
+        let (mut state, mut bytes) = (State::default(), Vec::new());
+        let mut length = |text: &str| {
+            let before = bytes.len();
+            state.encode(1, (0, &list), 0, [Value::Text(text.to_owned())].iter(), &mut bytes);
+            bytes.len() - before
+        };
+        // The step of time, the shape; whether the text is another one, its length, the text.
+        assert_eq!([length("abc"), length("abc"), length("de")], [2 + 1 + 1 + 3, 1 + 1, 1 + 1 + 1 + 2]);
+    }
+
+    /// A row with one float of so many decimal places, 12345 as an integer.
+    fn with_places(places: u8) -> Result<Vec<f64>, Damaged> {
+        let mut bytes = Vec::new();
+        put(&mut bytes, zigzag(5) << 1 | 1);
+        put(&mut bytes, 0);
+        put(&mut bytes, PLACES);
+        bytes.push(places);
+        put_signed(&mut bytes, 12345);
+        let mut found = Vec::new();
+        let shapes: [Box<[u16]>; 1] = [Box::new([0])];
+        State::default().decode(&[Kind::Float], &shapes, &mut Cursor::new(&bytes), |_, _, seen| {
+            if let Seen::Float(value) = seen {
+                found.push(value);
+            }
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn no_float_has_more_decimal_places_than_there_are() {
+        assert_eq!(with_places(2), Ok(vec![123.45]));
+        assert_eq!(with_places(MAX_PLACES), Ok(vec![0.000_012_345]));
+        assert_eq!(
+            with_places(MAX_PLACES + 1),
+            Err(Damaged("a float has more decimal places than there can be"))
+        );
+        assert!(with_places(u8::MAX).is_err());
+    }
+}

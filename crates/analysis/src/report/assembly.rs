@@ -33,7 +33,8 @@ use picollect_settings::time::rfc3339;
 
 type Result<T> = std::result::Result<T, RequestError>;
 
-/// The report of a window.
+/// The report of a window. Fails if the store cannot be read ([`RequestError::Store`]) or a configured file
+/// with prices cannot ([`RequestError::Invalid`]).
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut known = Vec::new();
     let end = Moment::at(from, window.end_ms)?;
@@ -45,10 +46,9 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut seen = Vec::new();
     for (host, last_seen) in &known {
         let meter = part.metered.get(host);
-        let mut one = node::see(from.store, host, window, *last_seen, part.resolution_s, meter)?;
-        one.node.thermal = thermal::model(&one, meter);
-        seen.push(one);
+        seen.push(node::see(from.store, host, window, *last_seen, part.resolution_s, meter)?);
     }
+    heat_up(&mut seen, &part);
     let kept = runs::ended_in(from.store, window)?;
     let between_runs = between_runs(from, &kept, &part, &names)?;
     let runs = kept.into_iter().map(|kept| run(from, kept)).collect::<Result<Vec<_>>>()?;
@@ -121,6 +121,19 @@ fn cluster(seen: &[Seen], part: MeteredNodes) -> Cluster {
         nodes_with_energy: part.nodes_with_energy,
         by_source: part.by_source,
         other_boundaries: part.others,
+    }
+}
+
+/// Fits each node's thermal model. What it draws at full load may have to be learnt from its peers.
+fn heat_up(seen: &mut [Seen], part: &MeteredNodes) {
+    let own = |one: &Seen| thermal::full_load(one, part.metered.get(&one.node.host));
+    let loads: Vec<_> = seen.iter().map(own).collect();
+    let models: Vec<_> = seen.iter().map(|one| one.node.model.clone()).collect();
+    for (at, one) in seen.iter_mut().enumerate() {
+        let same = |other: &usize| *other != at && models[at].is_some() && models[*other] == models[at];
+        let peers: Vec<_> = (0..loads.len()).filter(same).filter_map(|other| loads[other]).collect();
+        let full = loads[at].map(|load| load.beside(&peers));
+        one.node.thermal = thermal::model(one, part.metered.get(&one.node.host), full);
     }
 }
 

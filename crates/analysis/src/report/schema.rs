@@ -206,7 +206,11 @@ pub struct Thermal {
     pub r2: Option<f64>,
     /// The limit that comes first on this board, °C.
     pub limit_c: Option<f64>,
-    /// Temperature at which it settles at its greatest mean power over a minute, °C.
+    /// Its power at full load is not known, so that the next four are bounds: at least so hot, at most so
+    /// much room, at most so long. Left out where it is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub only_bounds: bool,
+    /// Temperature at which it settles at full load, °C.
     pub steady_state_c: Option<f64>,
     /// From there to the limit, K; negative is above it.
     pub headroom_k: Option<f64>,

@@ -1,22 +1,26 @@
 //! From what was found of the nodes to what to do about it.
 
-use picollect_evaluate::advice::{Finding, advise};
+use picollect_evaluate::advice::{Finding, diagnose};
 use picollect_evaluate::balance::What;
+use picollect_evaluate::thermal::Room;
 use picollect_evaluate::throttle::Cause;
 
 use super::super::{Advice, Outlier};
 use super::node::Seen;
 
-/// Advice for each node that needs some.
+/// One diagnosis for each node that needs one.
 pub(super) fn advice(seen: &[Seen], balance: &[Outlier]) -> Vec<Advice> {
-    seen.iter().flat_map(|seen| of(seen, balance)).collect()
+    seen.iter().filter_map(|seen| of(seen, balance)).collect()
 }
 
-fn of(seen: &Seen, balance: &[Outlier]) -> Vec<Advice> {
-    let headroom_k = seen.node.thermal.headroom_k;
+fn of(seen: &Seen, balance: &[Outlier]) -> Option<Advice> {
+    let thermal = &seen.node.thermal;
+    let room = if thermal.only_bounds { Room::AtMost } else { Room::Exactly };
+    let room = thermal.headroom_k.map(room);
     let causes = Cause::ALL.into_iter().filter(|cause| seen.causes.contains(cause));
     // The value of a shunt stays in the agent's configuration.
-    let mut findings: Vec<Finding> = causes.map(|cause| Finding::of_cause(cause, None, headroom_k)).collect();
+    let mut findings: Vec<Finding> = causes.map(|cause| Finding::of_cause(cause, None, room)).collect();
+    findings.extend(seen.clock_limit.map(|(limit_hz, max_hz)| Finding::ClockLimited { limit_hz, max_hz }));
     let own = balance.iter().filter(|outlier| outlier.host == seen.node.host);
     findings.extend(own.filter_map(|outlier| match outlier.what {
         What::Hotter => Some(Finding::HotterThanPeers { by_k: outlier.value - outlier.median }),
@@ -25,12 +29,7 @@ fn of(seen: &Seen, balance: &[Outlier]) -> Vec<Advice> {
             peers_hz: outlier.median * max_hz,
         }),
     }));
-    let advice = advise(&seen.node.host, &findings).into_iter();
-    advice
-        .map(|advice| Advice {
-            host: advice.host,
-            finding: advice.finding.as_str().to_owned(),
-            what_to_do: advice.what_to_do,
-        })
-        .collect()
+    let found = diagnose(&seen.node.host, &findings)?;
+    let what_to_do = format!("{} {}", found.evidence, found.what_to_do).trim_start().to_owned();
+    Some(Advice { host: found.host, finding: found.finding.as_str().to_owned(), what_to_do })
 }

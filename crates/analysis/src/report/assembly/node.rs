@@ -22,6 +22,9 @@ use picollect_store::{Selector, SeriesKey, Store};
 /// From this share of its cores on a node counts as busy when its clock is compared.
 const BUSY_FOR_CLOCK: f64 = 0.5;
 
+/// A limit above this share of the highest clock is a step of it and slows nobody down.
+const CLOCK_LIMITED: f64 = 0.97;
+
 /// A node of the report, and the samples behind it that others need.
 pub(super) struct Seen {
     pub(super) node: Node,
@@ -34,6 +37,10 @@ pub(super) struct Seen {
     pub(super) max_hz: Option<f64>,
     /// The causes of its episodes.
     pub(super) causes: Vec<Cause>,
+    /// Flags, load, clock and temperature at each time.
+    pub(super) moments: Vec<Moment>,
+    /// Where somebody limited its clock: the limit and what the processor can do, Hz.
+    pub(super) clock_limit: Option<(f64, f64)>,
 }
 
 /// Looks at a node.
@@ -81,7 +88,17 @@ pub(super) fn see(
         thermal: Thermal::default(),
         missing: missing(store, host, window, heard_ms, interval_s)?,
     };
-    Ok(Seen { node, interval_s, clock_ratio: clock_ratio(&moments), max_hz, causes, temps, busy })
+    let (clock_ratio, clock_limit) = (clock_ratio(&moments), clock_limit(store, host, window)?);
+    Ok(Seen { node, interval_s, temps, busy, clock_ratio, max_hz, causes, moments, clock_limit })
+}
+
+/// The last limit of the clock, if it is below what the processor can do.
+fn clock_limit(store: &dyn Store, host: &str, window: Window) -> Result<Option<(f64, f64)>> {
+    let last = |metric| -> Result<Option<f64>> {
+        Ok(samples_of(processor(store, host, metric, window)?).last().map(|sample| sample.value))
+    };
+    let both = last(&MAX_LIMIT_HZ)?.zip(last(&MAX_HZ)?);
+    Ok(both.filter(|(limit_hz, max_hz)| *limit_hz > 0.0 && *limit_hz < CLOCK_LIMITED * max_hz))
 }
 
 /// `None` if nothing is known of its flags. The kernel's alarm alone knows episodes of low voltage, but

@@ -2,7 +2,7 @@
 
 use picollect_evaluate::series::Sample;
 use picollect_evaluate::thermal::{
-    Drive, Fit, first_limit_c, fit, headroom, seconds_to_limit, steady_state_c,
+    Drive, Fit, FullLoad, first_limit_c, fit, headroom, seconds_to_limit, steady_state_c,
 };
 use picollect_telemetry::Source;
 
@@ -10,28 +10,34 @@ use super::super::Thermal;
 use super::energy::Meter;
 use super::node::Seen;
 
-/// Full load is the greatest mean power over so long: a chip's own time constant is some seconds.
-const FULL_LOAD_MS: i64 = 60_000;
+/// A node's power at full load, by the meter that measures it.
+pub(super) fn full_load(seen: &Seen, meter: Option<&Meter>) -> Option<FullLoad> {
+    FullLoad::of_node(measured(meter)?, &seen.moments, seen.interval_s)
+}
 
-/// The model of a node from its power, or from its load where power is only estimated from that.
-pub(super) fn model(seen: &Seen, meter: Option<&Meter>) -> Thermal {
+fn measured(meter: Option<&Meter>) -> Option<&[Sample]> {
+    meter.filter(|meter| meter.figure.source != Source::Estimated).map(|meter| meter.watts.as_slice())
+}
+
+/// The model of a node from its power, or from its load where power is only estimated from that. `full` is
+/// its power at full load.
+pub(super) fn model(seen: &Seen, meter: Option<&Meter>, full: Option<FullLoad>) -> Thermal {
     if seen.temps.is_empty() {
         return Thermal { unknown: Some("its temperature is not known".to_owned()), ..Thermal::default() };
     }
-    let measured = meter.filter(|meter| meter.figure.source != Source::Estimated);
-    let (drive, driving) = match measured {
-        Some(meter) => (Drive::Watts, &meter.watts),
-        None => (Drive::Load, &seen.busy),
+    let (drive, driving, full) = match measured(meter) {
+        Some(watts) => (Drive::Watts, watts, full),
+        None => (Drive::Load, seen.busy.as_slice(), Some(FullLoad::Own(1.0))),
     };
     match fit(&seen.temps, drive, driving, seen.interval_s) {
-        Ok(fit) => described(&fit, greatest_mean(driving), seen.node.model.as_deref()),
+        Ok(fit) => described(&fit, full, seen.node.model.as_deref()),
         Err(why) => Thermal { unknown: Some(why.to_string()), ..Thermal::default() },
     }
 }
 
-fn described(fit: &Fit, full: Option<f64>, model: Option<&str>) -> Thermal {
+fn described(fit: &Fit, full: Option<FullLoad>, model: Option<&str>) -> Thermal {
     let by_watts = fit.drive == Drive::Watts;
-    let full = if by_watts { full } else { Some(1.0) };
+    let (full, at_least) = full.map(FullLoad::drive).unzip();
     let limit_c = first_limit_c(model);
     let room = full.zip(limit_c).and_then(|(full, limit_c)| headroom(fit, limit_c, full));
     Thermal {
@@ -42,20 +48,11 @@ fn described(fit: &Fit, full: Option<f64>, model: Option<&str>) -> Thermal {
         r2: Some(fit.r2),
         limit_c,
         steady_state_c: full.and_then(|full| steady_state_c(fit, full)),
+        only_bounds: at_least.unwrap_or_default(),
         headroom_k: room.map(|room| room.headroom_k),
         headroom_w: room.filter(|_| by_watts).map(|room| room.headroom_w),
         seconds_to_limit: full
             .zip(limit_c)
             .and_then(|(full, limit_c)| seconds_to_limit(fit, fit.ambient_c, full, limit_c)),
     }
-}
-
-/// The greatest mean over a minute; of less than a minute the mean.
-fn greatest_mean(samples: &[Sample]) -> Option<f64> {
-    let first_ms = samples.first()?.t_ms;
-    let minutes =
-        samples.chunk_by(|a, b| (a.t_ms - first_ms) / FULL_LOAD_MS == (b.t_ms - first_ms) / FULL_LOAD_MS);
-    let mean =
-        |minute: &[Sample]| minute.iter().map(|sample| sample.value).sum::<f64>() / minute.len() as f64;
-    minutes.map(mean).max_by(f64::total_cmp)
 }

@@ -19,7 +19,7 @@ pub(super) fn section(nodes: &[Node]) -> Option<Section> {
             fits,
         ),
         Table::block(
-            "Headroom at the greatest mean power over a minute",
+            "Headroom at full load",
             &["node", ">settles at °C", ">limit °C", ">headroom K", ">headroom W", ">limit reached after"],
             room,
         ),
@@ -40,27 +40,31 @@ fn fit(node: &Node) -> Vec<Cell> {
 }
 
 fn headroom(node: &Node) -> Vec<Cell> {
-    let Thermal { limit_c, steady_state_c, headroom_k, headroom_w, seconds_to_limit, .. } = node.thermal;
+    let Thermal { limit_c, steady_state_c, headroom_k, headroom_w, seconds_to_limit, only_bounds, .. } =
+        node.thermal;
     let tone = match headroom_k {
         Some(room) if room < 0.0 => Tone::Bad,
         Some(room) if room < LITTLE_ROOM_K => Tone::Caution,
         _ => Tone::Plain,
+    };
+    let bound = |sign: &str, figure: String| {
+        if only_bounds && headroom_k.is_some() { format!("{sign} {figure}") } else { figure }
     };
     let signed = |room: Option<f64>| match room {
         Some(room) if room < 0.0 => format!("{} (above)", decimals(Some(room), 1)),
         room => decimals(room, 1),
     };
     let reached = match (seconds_to_limit, headroom_k) {
-        (Some(seconds), _) => duration(seconds).into(),
-        (None, Some(room)) if room >= 0.0 => "never".into(),
+        (Some(seconds), _) => bound("≤", duration(seconds)).into(),
+        (None, Some(room)) if room >= 0.0 && !only_bounds => "never".into(),
         _ => Cell::maybe(None),
     };
     vec![
         Cell::from(&node.host),
-        decimals(steady_state_c, 1).into(),
+        bound("≥", decimals(steady_state_c, 1)).into(),
         decimals(limit_c, 1).into(),
-        Cell::toned(signed(headroom_k), tone),
-        decimals(headroom_w, 1).into(),
+        Cell::toned(bound("≤", signed(headroom_k)), tone),
+        bound("≤", decimals(headroom_w, 1)).into(),
         reached,
     ]
 }
