@@ -45,7 +45,8 @@ pub fn start(store: Arc<dyn Store>, retention: Retention) -> JoinHandle<()> {
     })
 }
 
-/// Downsamples and deletes at once what is too old or has no room. Fails if the store does; what was done stays done.
+/// Downsamples and deletes at once what is too old or has no room. Fails if the store does; what was done
+/// stays done.
 pub fn apply(store: &dyn Maintenance, retention: &Retention, now_ms: i64) -> Result<(), StoreError> {
     let old = |keep| match keep {
         Keep::For(time) => Some(now_ms.saturating_sub(millis(time))),

@@ -94,7 +94,8 @@ impl Server {
     }
 }
 
-/// Opens the store in `data` and listens; port 0 is any free port.
+/// Opens the store in `data` and listens; port 0 is any free port. Fails if another collector serves `data`,
+/// or if the store, the address or the certificate cannot be used.
 pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Result<(Server, Arc<Collector>)> {
     let lock = data_dir::lock(data)?;
     let spec = options.store.clone().unwrap_or_else(|| StoreSpec::in_directory(data));

@@ -40,7 +40,8 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// A collector on this store with these tokens and this configuration.
+    /// A collector on this store with these tokens and this configuration. Fails if the store cannot say its
+    /// identity.
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
         let ingest = Ingest::new(Arc::clone(&store));
         let store_identity = store.identity()?;
@@ -59,7 +60,7 @@ impl Collector {
         })
     }
 
-    /// The cluster now, in a few figures.
+    /// The cluster now, in a few figures. Fails if the store cannot be read.
     pub fn summary(&self) -> Result<Summary, RequestError> {
         let config = &self.config;
         cached(self.store.as_ref(), |store| self.summaries.at(&Sources { store, config, now_ms: now_ms() }))

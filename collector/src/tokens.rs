@@ -98,8 +98,8 @@ impl Tokens {
         Self { path, read: Mutex::new((None, Vec::new())), codes, joining: Mutex::new(()) }
     }
 
-    /// Makes a token and gives its text, which is kept nowhere. Names are unique. With `node`, only that
-    /// node's samples can be pushed with it.
+    /// Makes a token and gives its text, which is kept nowhere. A name that is empty or taken is an error.
+    /// With `node`, only that node's samples can be pushed with it.
     pub fn create(&self, name: &str, scope: Scope, node: Option<&str>) -> anyhow::Result<String> {
         let entries = self.entries()?;
         ensure!(!name.is_empty(), "a token needs a name");
@@ -107,18 +107,20 @@ impl Tokens {
         self.add(entries, name, scope, node)
     }
 
-    /// Makes a one-time code, valid for a quarter of an hour.
+    /// Makes a one-time code, valid for a quarter of an hour. Fails if it cannot be kept.
     pub fn code(&self) -> anyhow::Result<String> {
         self.codes.create(time::now_ms())
     }
 
-    /// Proves the collector's authority (PEM) to the node that has the code with this name; `None` if none waits.
+    /// Proves the collector's authority (PEM) to the node that has the code with this name; `None` if none
+    /// waits.
     pub fn vouch(&self, code_name: &str, authority: &str) -> Option<String> {
         self.codes.vouch(code_name, authority, time::now_ms())
     }
 
     /// Uses a code up for a write token that is bound to this node. The token that the node joined with
-    /// before ends, so a card that is written anew leaves none behind.
+    /// before ends, so a card that is written anew leaves none behind. If no node can be called
+    /// that, the code stays unused.
     pub fn join(&self, code: &str, node: &str) -> Result<String, JoinError> {
         if !is_node_name(node) {
             return Err(JoinError::Name);
@@ -131,8 +133,8 @@ impl Tokens {
         Ok(self.add(entries, &name, Scope::Write, Some(node))?)
     }
 
-    /// Gives the tokens that are bound to a node to its new name. If that has joined already, what the old name joined
-    /// with ends.
+    /// Gives the tokens that are bound to a node to its new name. If that has joined already, what the old
+    /// name joined with ends.
     pub fn rename_node(&self, old: &str, new: &str) -> anyhow::Result<()> {
         let (joined_old, joined_new) = (joined(old), joined(new));
         let mut entries = self.entries()?;
@@ -164,12 +166,13 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Whether any token has been made.
+    /// Whether any token has been made. Fails if their file is there and cannot be read.
     pub fn any(&self) -> anyhow::Result<bool> {
         Ok(!self.entries()?.is_empty())
     }
 
-    /// What this token opens in that scope, if anything.
+    /// What this token opens in that scope, if anything. Fails if the tokens' file is there and cannot be
+    /// read.
     pub fn grant(&self, token: &str, scope: Scope) -> anyhow::Result<Option<Grant>> {
         let hash = hash(token);
         let same = |entry: &Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
@@ -177,7 +180,7 @@ impl Tokens {
         Ok(found.map(|entry| Grant { node: entry.node }))
     }
 
-    /// Whether this token opens anything at all.
+    /// Whether this token opens anything at all. Fails as [`grant`](Self::grant) does.
     pub fn known(&self, token: &str) -> anyhow::Result<bool> {
         let scopes = [Scope::Write, Scope::Read];
         scopes.iter().try_fold(false, |known, scope| Ok(known || self.grant(token, *scope)?.is_some()))

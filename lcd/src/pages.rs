@@ -1,4 +1,4 @@
-//! What each page says.
+//! What each of the built-in pages says, and the facts that any page is drawn from.
 //!
 //! Invariant: an unknown figure is `--`, never zero; an estimated one has `~` before it, one that lacks a
 //! part (a node without a meter, an hour without readings) `>`; a page with anything simulated says `SIM`.
@@ -15,9 +15,6 @@ pub use efficiency::{EfficiencyFacts, efficiency};
 pub use network::{NetworkFacts, network};
 pub use node::{NodeFacts, node};
 pub use run::{RunFacts, run};
-
-use crate::template::Template;
-use crate::{Frame, Size};
 
 /// Where a figure comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,36 +80,5 @@ impl Facts {
             || efficiency.simulated()
             || cluster.simulated()
             || run.simulated()
-    }
-}
-
-/// The pages that a panel turns through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
-    /// Temperature, power, clock and load of this node.
-    Node,
-    /// Name and address of this node.
-    Network,
-    /// Energy of the day and what a run got out of its watts.
-    Efficiency,
-    /// The whole cluster.
-    Cluster,
-    /// The run in progress.
-    Run,
-    /// The template of this index, from the configuration.
-    Custom(usize),
-}
-
-/// Draws a page. A custom page whose template is not there is the node page.
-pub fn draw(page: Page, facts: &Facts, templates: &[Template], size: Size) -> Frame {
-    match page {
-        Page::Node => node(&facts.node, size),
-        Page::Network => network(&facts.network, size),
-        Page::Efficiency => efficiency(&facts.efficiency, size),
-        Page::Cluster => cluster(&facts.cluster, size),
-        Page::Run => run(&facts.run, size),
-        Page::Custom(index) => {
-            templates.get(index).map_or_else(|| node(&facts.node, size), |template| template.render(facts))
-        }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::Backlight;
 use crate::alarms::{Alarm, Alarms, Turn};
-use crate::pages::Page;
+use crate::page::Page;
 
 /// After the button was pressed in the dim hours, the panel is fully lit for so long.
 pub const WAKE_MS: u64 = 30_000;

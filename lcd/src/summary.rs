@@ -4,7 +4,8 @@
 use picollect_telemetry::summary::Summary;
 
 use crate::alarms::{Alarm, Cause};
-use crate::pages::{ClusterFacts, EfficiencyFacts, Facts, Figure, Origin, Page, RunFacts};
+use crate::page::Page;
+use crate::pages::{ClusterFacts, EfficiencyFacts, Facts, Figure, Origin, RunFacts};
 
 /// Whether a page has something to say; `summary` is the collector's, while it is fresh.
 pub fn has_something_to_say(page: Page, summary: Option<&Summary>) -> bool {

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use picollect_lcd::alarms::{self, Alarm, Cause, Turn};
+use picollect_lcd::page::{Page, draw};
 use picollect_lcd::pages::{
-    self, ClusterFacts, EfficiencyFacts, Facts, Figure, NetworkFacts, NodeFacts, Origin, Page, RunFacts,
+    ClusterFacts, EfficiencyFacts, Facts, Figure, NetworkFacts, NodeFacts, Origin, RunFacts,
 };
 use picollect_lcd::template::Template;
 use picollect_lcd::{Backlight, Frame, Size, pixels, png};
@@ -52,7 +53,7 @@ fn assert_scene(name: &str, draw: impl Fn(Size) -> Frame) {
 
 #[track_caller]
 fn assert_page(name: &str, page: Page, facts: &Facts) {
-    assert_scene(name, |size| pages::draw(page, facts, &[], size));
+    assert_scene(name, |size| draw(page, facts, &[], size));
 }
 
 fn usual() -> Facts {
@@ -184,7 +185,7 @@ fn a_page_from_the_configuration() {
     let rows = ["{name:9} {temp:>4}°C", "Lüfter→ {watts:>6}W"];
     assert_scene("custom", |size| {
         let template = Template::parse(&rows, size).expect("accepted");
-        let mut frame = pages::draw(Page::Custom(0), &usual(), &[template], size);
+        let mut frame = draw(Page::Custom(0), &usual(), &[template], size);
         frame.set_backlight(Backlight::Dim);
         frame
     });
@@ -219,7 +220,7 @@ fn one_of_several_alarms_of_a_simulated_node_in_the_dark_half_of_a_blink() {
 
 #[test]
 fn a_panel_in_a_terminal() {
-    let shown = SIZES.map(|size| pixels::half_blocks(&pages::draw(Page::Node, &usual(), &[], size)));
+    let shown = SIZES.map(|size| pixels::half_blocks(&draw(Page::Node, &usual(), &[], size)));
     assert_golden("node-half-blocks.txt", shown.concat().as_bytes());
 }
 

@@ -2,7 +2,8 @@
 
 use picollect_lcd::alarms::{Alarm, CLEAR_MS, Cause, TURN_MS};
 use picollect_lcd::glyphs::SLOTS;
-use picollect_lcd::pages::{Facts, NodeFacts, Page};
+use picollect_lcd::page::Page;
+use picollect_lcd::pages::{Facts, NodeFacts};
 use picollect_lcd::rotation::{Content, Rotation, Settings};
 use picollect_lcd::template::Template;
 use picollect_lcd::{Frame, Size, pixels, png};

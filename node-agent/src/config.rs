@@ -1,6 +1,7 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
 pub mod lcd;
+pub mod sensors;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
 use self::lcd::LcdSettings;
+use self::sensors::SensorSettings;
 use crate::client::{Bucket, Proxy, Target, Token, checked_url};
 use crate::gpio::PinSettings;
 use crate::simulated::Scenario;
@@ -40,6 +42,7 @@ struct File {
     power_model: Option<PowerModelSection>,
     ambient: AmbientSection,
     gpio: PinSettings,
+    sensors: SensorSettings,
     simulate: Option<SimulateSection>,
     #[serde(deserialize_with = "picollect_metering::settings::meters")]
     meter: Vec<MeterSettings>,
@@ -172,6 +175,8 @@ pub struct Settings {
     pub ambient: Option<AmbientSensor>,
     /// What hangs on the board's pins.
     pub gpio: PinSettings,
+    /// What is said of the meters that are found by themselves.
+    pub sensors: SensorSettings,
     /// The simulated board, its load still in Unix milliseconds.
     pub simulate: Option<Scenario>,
     /// The meters on I2C buses.
@@ -219,6 +224,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
         ambient: file.ambient.sensor.map(|text| checked_ambient(&text)).transpose().map_err(usage)?,
         gpio: file.gpio.checked().map_err(usage)?,
+        sensors: file.sensors,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         meters: file.meter,
         lcd: file.lcd,

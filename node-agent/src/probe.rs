@@ -1,6 +1,7 @@
 //! What the board has: each sensor and meter with its state, its value now, what a reading costs, and
 //! what to do where it finds nothing.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use picollect_telemetry::catalogue::NO_DATA;
@@ -33,8 +34,8 @@ pub(crate) struct Finding {
     pub sensor: String,
     /// Whether the configuration names it: then it has to work.
     pub configured: bool,
-    /// `ok`, `nothing found`, or the reason why it has no value.
-    pub state: String,
+    /// Whether it has a value, or why not.
+    pub state: State,
     /// Its values now with their units; empty where there are none.
     pub value: String,
     /// Median time of a reading, microseconds.
@@ -46,7 +47,44 @@ pub(crate) struct Finding {
 impl Finding {
     /// Whether it has a value.
     pub(crate) fn ok(&self) -> bool {
-        self.state == "ok"
+        self.state == State::Ok
+    }
+}
+
+/// How a sensor, a meter or an address was found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum State {
+    /// All that it reads has a value.
+    Ok,
+    /// There is nothing that it could read.
+    NothingFound,
+    /// What has no value and why, in words.
+    Missing(String),
+}
+
+impl State {
+    fn of_reading<T>(reading: Reading<T>) -> Self {
+        reading.map_or_else(|why| Self::Missing(why.to_string()), |_| Self::Ok)
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Ok => "ok",
+            Self::NothingFound => "nothing found",
+            Self::Missing(what) => what,
+        }
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -64,13 +102,17 @@ pub(crate) fn sensor(sensor: &mut dyn Sensor, clock: &Clock) -> Finding {
     }
     let points = decode(&writer.take().0, Precision::Nanoseconds, 0).points;
     let missing: Vec<String> = points.iter().filter_map(reason).collect();
+    let reasons: Vec<NoData> = points.iter().filter_map(no_data).collect();
     let values: Vec<String> = points.iter().filter(|point| reason(point).is_none()).map(values).collect();
     let state = match (values.is_empty(), missing.is_empty()) {
-        (_, false) => missing.join(", "),
-        (true, true) => "nothing found".to_owned(),
-        (false, true) => "ok".to_owned(),
+        (_, false) => State::Missing(missing.join(", ")),
+        (true, true) => State::NothingFound,
+        (false, true) => State::Ok,
     };
-    let remedy = (state != "ok").then(|| sensor.remedy().to_owned());
+    let remedy = match state {
+        State::Ok => None,
+        _ => Some(advice(&reasons, !values.is_empty(), sensor.remedy()).to_owned()),
+    };
     Finding {
         sensor: sensor.name().to_owned(),
         configured: false,
@@ -102,7 +144,7 @@ pub(crate) fn meter(meter: &mut dyn PowerMeter, clock: &Clock) -> Finding {
     Finding {
         sensor: format!("meter {}", name.meter),
         configured: false,
-        state: last.map_or_else(|why| why.to_string(), |_| "ok".to_owned()),
+        state: State::of_reading(last),
         value: last.map_or_else(
             |_| String::new(),
             |value| match value {
@@ -133,7 +175,7 @@ pub(crate) fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
     let finding = |(name, watts): (MeterName, Reading<Option<f64>>)| Finding {
         sensor: format!("meter {}", name.meter),
         configured: true,
-        state: watts.map_or_else(|why| why.to_string(), |_| "ok".to_owned()),
+        state: State::of_reading(watts),
         value: match watts {
             Ok(Some(watts)) => format!("{watts:.3} W at {}, {}", name.boundary, name.source),
             _ => String::new(),
@@ -184,6 +226,9 @@ pub(crate) fn candidates(
     found
 }
 
+/// Where small OLEDs answer, among the backpacks' addresses.
+const OLEDS: [u8; 2] = [0x3c, 0x3d];
+
 /// What an owner can do with what answers there, or with what a driver of the kernel has there.
 fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
     if owned && is_backpack(address) {
@@ -191,6 +236,11 @@ fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
     }
     if owned {
         return "a driver of the kernel has it: if it is a power meter, its values are in hwmon".to_owned();
+    }
+    if OLEDS.contains(&address) {
+        return format!(
+            "an OLED usually answers here; if it is a character panel: `picollect-agent lcd test {address:#x} --bus {bus}`"
+        );
     }
     if is_backpack(address) {
         return format!(
@@ -203,14 +253,37 @@ fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
 }
 
 fn candidate(sensor: String, state: String, remedy: String) -> Finding {
+    let state = State::Missing(state);
     Finding { sensor, configured: false, state, value: String::new(), cost_us: 0.0, remedy: Some(remedy) }
 }
 
-fn reason(point: &Point) -> Option<String> {
+fn no_data(point: &Point) -> Option<NoData> {
     let (_, value) = point.fields.iter().find(|(field, _)| field == NO_DATA)?;
     let Value::Int(code) = value else { return None };
-    let why = NoData::from_code(*code)?;
-    Some(format!("{}{why}", tags(point)))
+    NoData::from_code(*code)
+}
+
+fn reason(point: &Point) -> Option<String> {
+    no_data(point).map(|why| format!("{}{why}", tags(point)))
+}
+
+/// What to do about these reasons. How the sensor as a whole is had (`remedy`) is advice where it has nothing or
+/// may not be read; where the rest of it reads well, it is the one thing that is at fault.
+fn advice(reasons: &[NoData], reads_others: bool, remedy: &'static str) -> &'static str {
+    let has = |why| reasons.contains(&why);
+    if has(NoData::Denied) || (!reads_others && reasons.iter().all(|why| *why == NoData::Absent)) {
+        remedy
+    } else if has(NoData::Garbled) {
+        "what it says cannot be: the agent's log has the text"
+    } else if has(NoData::TimedOut) {
+        "it does not answer in time: a firmware or a bus that is ill, see `dmesg`"
+    } else if has(NoData::Failed) {
+        "its driver answers with an error: it may be switched off, see `dmesg`"
+    } else if has(NoData::Overflow) {
+        "the value is beyond what it can show"
+    } else {
+        "it went away, or is switched off; the rest is read"
+    }
 }
 
 fn values(point: &Point) -> String {
@@ -251,17 +324,30 @@ pub(crate) fn configuration(name: &str, interval: Duration, findings: &[Finding]
 }
 
 /// The widest a value's column gets; the rest of a long value is in the JSON.
-const VALUE_COLUMNS: usize = 60;
+const VALUE_COLUMNS: usize = 61;
+
+/// The widest a state gets beside the others; a longer one has a line of its own.
+const STATE_COLUMNS: usize = 16;
+
+/// The beginning of a text that fits; whether it is cut can be seen.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns - 1).chain(['…']).collect()
+}
 
 /// The table for a terminal.
 pub(crate) fn table(findings: &[Finding]) -> String {
     let mut text = format!("{:<22} {:<16} {:>8}  {}\n", "SENSOR", "STATE", "COST µs", "VALUE NOW");
     for finding in findings {
         let Finding { sensor, state, value, cost_us, remedy, .. } = finding;
-        let short: String = value.chars().take(VALUE_COLUMNS).collect();
-        let more = if short.len() < value.len() { "…" } else { "" };
-        text += format!("{sensor:<22} {state:<16} {cost_us:>8.1}  {short}{more}").trim_end();
+        let (short, fits) = (cut(value, VALUE_COLUMNS), cut(state.as_str(), STATE_COLUMNS));
+        text += format!("{sensor:<22} {fits:<STATE_COLUMNS$} {cost_us:>8.1}  {short}").trim_end();
         text.push('\n');
+        if fits != state.as_str() {
+            text += &format!("{:<22} {state}\n", "");
+        }
         if let Some(remedy) = remedy {
             text += &format!("{:<22} → {remedy}\n", "");
         }
@@ -284,9 +370,35 @@ mod tests {
     fn what_may_be_a_panel_is_told_from_what_may_be_a_meter() {
         assert!(how_to_use(1, 0x27, false).contains("lcd test 0x27 --bus 1"));
         assert!(how_to_use(3, 0x3f, false).contains("[lcd] bus = 3, address = 0x3f"));
+        assert!(how_to_use(1, 0x3c, false).contains("an OLED usually answers here"));
         assert!(how_to_use(1, 0x40, false).contains("[[meter]]"));
         assert!(how_to_use(1, 0x27, true).contains("device = '/dev/lcd'"));
         assert!(how_to_use(1, 0x40, true).contains("hwmon"));
+    }
+
+    #[test]
+    fn advice_is_for_the_kind_of_failure_and_a_long_state_does_not_break_the_table() {
+        let whole = "load a driver";
+        assert_eq!(advice(&[], false, whole), whole);
+        assert_eq!(advice(&[NoData::Absent], false, whole), whole);
+        assert_eq!(advice(&[NoData::Denied, NoData::Failed], true, whole), whole);
+        assert!(advice(&[NoData::Failed], true, whole).contains("switched off"));
+        assert!(advice(&[NoData::Absent], true, whole).contains("the rest is read"));
+        assert!(advice(&[NoData::TimedOut], false, whole).contains("does not answer in time"));
+        let state = "thermal_zone3: failed, thermal_zone4: failed";
+        let finding = Finding {
+            sensor: "thermal zones".into(),
+            configured: false,
+            state: State::Missing(state.into()),
+            value: "thermal_zone0: temp_c 48.312".into(),
+            cost_us: 1.0,
+            remedy: None,
+        };
+        let want = format!(
+            "thermal zones          thermal_zone3: …      1.0  thermal_zone0: temp_c 48.312\n{:23}{state}\n",
+            ""
+        );
+        assert_eq!(table(&[finding]).split_once('\n').unwrap().1, want);
     }
 
     #[test]
@@ -302,9 +414,9 @@ mod tests {
         assert!(load.ok() && load.remedy.is_none() && load.cost_us > 0.0);
         assert_eq!(load.value, "load1 0.5, load5 0.25, load15 0.1, runnable 0");
         let thermal = find(&findings, "thermal zones");
-        assert_eq!(thermal.state, "thermal_zone0: garbled");
+        assert_eq!(thermal.state, State::Missing("thermal_zone0: garbled".into()));
         let clock = find(&findings, "requested clock");
-        assert_eq!(clock.state, "nothing found");
+        assert_eq!(clock.state, State::NothingFound);
         assert!(clock.remedy.is_some());
         assert!(table(&findings).contains("→ "));
         let text = configuration("pi-1", Duration::from_secs(1), &findings);

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use picollect_lcd::pages::node as node_page;
 use picollect_lcd::{Frame, Size};
 use picollect_settings::exit::Failure;
+use picollect_telemetry::Boundary;
 use picollect_telemetry::catalogue::{CLUSTER, HOST, SIMULATED};
 use picollect_telemetry::line::LineWriter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -19,6 +20,7 @@ use signal_hook::iterator::Signals;
 
 use crate::client::{Client, Target};
 use crate::config::lcd::{Connection, LcdSettings};
+use crate::config::sensors::SensorSettings;
 use crate::config::{Delivery, Settings, SpoolSettings};
 use crate::exposition::Exposition;
 use crate::gpio::{Gpio, PinSettings, Press};
@@ -39,7 +41,7 @@ use picollect_board::clock::Clock;
 use picollect_board::i2c;
 use picollect_board::identity::{self, Board, digest};
 use picollect_metering::bus::{self, BusMeters};
-use picollect_metering::meter::{PowerMeter, may_be_read};
+use picollect_metering::meter::{PowerMeter, may_measure};
 use picollect_metering::metered::Metered;
 use picollect_metering::power_model::{self, PowerModel, UsualPower};
 use picollect_metering::settings::MeterSettings;
@@ -56,6 +58,7 @@ struct Sources {
     ambient: Option<AmbientSensor>,
     gpio: PinSettings,
     meters: Vec<MeterSettings>,
+    found: SensorSettings,
     lcd: Option<LcdSettings>,
 }
 
@@ -70,6 +73,7 @@ impl Sources {
             ambient: settings.ambient.clone(),
             gpio: settings.gpio,
             meters: if settings.simulate.is_some() { Vec::new() } else { settings.meters.clone() },
+            found: settings.sensors.clone(),
             lcd: settings.lcd.clone(),
         }
     }
@@ -97,7 +101,7 @@ impl Sources {
                 Err(error) => tracing::error!("cannot start the ambient sensor's thread: {error}"),
             }
         }
-        (sensors, picollect_metering::discover(&self.root))
+        (sensors, self.found.apply(picollect_metering::discover(&self.root)))
     }
 
     /// Pins belong to this machine: neither a fixture board nor a simulated one has them.
@@ -169,15 +173,17 @@ impl Agent {
         let presses = self.gpio.as_mut().and_then(|gpio| gpio.presses.take());
         let board = &self.sampler.board;
         let mut buses = self.sources.buses(board);
-        let measured = !buses.is_empty() || meters.iter_mut().any(|meter| may_be_read(&mut **meter));
-        let choose = || PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
+        // A part of the node does not replace what is estimated of the whole.
+        let whole = |meter: &mut Box<dyn PowerMeter>| meter.name().boundary != Boundary::Rail;
+        let measured = self.sources.meters.iter().any(|meter| meter.boundary != Boundary::Rail)
+            || meters.iter_mut().any(|meter| whole(meter) && may_measure(&mut **meter));
+        let model = PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
             self.panel = self.attach(lcd, presses, &mut buses)?;
         }
-        let model = if measured { None } else { choose() };
         let meters = Metered::start_all(meters, buses, &self.clock, &self.stop_meters)
             .context("cannot start a meter's thread")?;
-        self.sampler.take_over(meters, model, sensors);
+        self.sampler.take_over(meters, model, measured, sensors);
         Ok(())
     }
 

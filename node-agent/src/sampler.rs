@@ -7,7 +7,7 @@ use picollect_telemetry::catalogue::{
     PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS, WATTS, WATTS_MAX, WATTS_MIN,
 };
 use picollect_telemetry::line::LineWriter;
-use picollect_telemetry::{Reading, Source, Value};
+use picollect_telemetry::{Boundary, Reading, Source, Value};
 
 use crate::apart::Watched;
 use crate::queue::Counts;
@@ -24,6 +24,9 @@ use picollect_sensors::tick::{Sensor, Tick};
 /// How often the meters' errors are said: they do not change, but readers look back only so far.
 const ACCURACY_PERIOD: Duration = Duration::from_secs(60);
 
+/// Meters that have measured nothing for so long after they were found do not measure: the model stands in.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Everything that speaks at a tick.
 pub struct Sampler {
     /// For the threads of slow sensors.
@@ -39,6 +42,11 @@ pub struct Sampler {
     /// All that is no meter, in the order in which it is sampled.
     pub sensors: Vec<Watched>,
     samples: i64,
+    /// When the model may speak: at once where no meter may be expected to measure, else after [`PATIENCE`]
+    /// with those that are there; never again once one has measured.
+    model_due: Option<Duration>,
+    /// How long the model waits from the first tick on.
+    patience: Duration,
     /// From when on the meters' errors are to be said again.
     accuracy_due: Duration,
 }
@@ -55,19 +63,25 @@ impl Sampler {
             model: None,
             sensors,
             samples: 0,
+            model_due: None,
+            patience: Duration::ZERO,
             accuracy_due: Duration::ZERO,
         }
     }
 
-    /// From now on these speak, and the meters' errors are said with the next tick.
+    /// From now on these speak, and the meters' errors are said with the next tick. `measured` is whether a meter
+    /// may be expected to measure; then the model waits for it.
     pub fn take_over(
         &mut self,
         meters: Vec<Metered>,
         model: Option<PowerModel>,
+        measured: bool,
         sensors: Vec<Box<dyn Sensor>>,
     ) {
         (self.meters, self.model) = (meters, model);
         self.sensors = sensors.into_iter().map(Watched::new).collect();
+        self.patience = if measured { PATIENCE } else { Duration::ZERO };
+        self.model_due = None;
         self.accuracy_due = Duration::ZERO;
     }
 
@@ -84,8 +98,16 @@ impl Sampler {
         if accuracy_is_due {
             self.accuracy_due = now + ACCURACY_PERIOD;
         }
+        let model_due = *self.model_due.get_or_insert(now.saturating_add(self.patience));
+        let mut primary = Primary::default();
         for meter in &self.meters {
-            power(&mut tick, &meter.name, meter.take());
+            let point = meter.take();
+            let whole = meter.name.boundary != Boundary::Rail;
+            if whole && point.is_ok_and(|point| point.metered_s > 0.0) {
+                self.model = None;
+            }
+            primary.consider(&meter.name, point, &mut tick.status);
+            power(&mut tick, &meter.name, point);
             if accuracy_is_due {
                 accuracy(&mut tick, &meter.name, &meter.accuracy);
             }
@@ -93,8 +115,9 @@ impl Sampler {
         for sensor in &mut self.sensors {
             sensor.sample(&mut tick, &self.clock, self.interval);
         }
-        if let Some(model) = &mut self.model {
+        if let Some(model) = self.model.as_mut().filter(|_| now >= model_due) {
             let point = model.tick(now, tick.status.busy);
+            primary.consider(&model.name, point, &mut tick.status);
             power(&mut tick, &model.name, point);
         }
         self.samples += 1;
@@ -118,6 +141,23 @@ impl Sampler {
                 (&PUSH_FAILURES, delivery.failures.into()),
             ],
         );
+    }
+}
+
+/// The meter whose power is the node's: what is measured before what is estimated, of these the widest boundary,
+/// of equal ones the first; never one rail of several.
+#[derive(Default)]
+struct Primary(Option<(bool, Boundary)>);
+
+impl Primary {
+    fn consider(&mut self, name: &MeterName, point: Reading<EnergyPoint>, status: &mut Status) {
+        let rank = (name.source != Source::Estimated, name.boundary);
+        let Some(power) = point.ok().and_then(|point| point.power) else { return };
+        if name.boundary != Boundary::Rail && self.0.is_none_or(|best| rank > best) {
+            self.0 = Some(rank);
+            status.watts = Some(power.mean_w);
+            status.estimated = name.source == Source::Estimated;
+        }
     }
 }
 
@@ -146,10 +186,6 @@ fn power(tick: &mut Tick<'_>, name: &MeterName, point: Reading<EnergyPoint>) {
         Err(why) => return tick.no_data(&tags, &JOULES, why),
     };
     tick.metered = tick.metered.or(Some((point.since, point.at)));
-    if let (None, Some(power)) = (tick.status.watts, point.power) {
-        tick.status.watts = Some(power.mean_w);
-        tick.status.estimated = name.source == Source::Estimated;
-    }
     // No watts since the last tick are no numbers, and so are left out.
     let none = PowerRange { mean_w: f64::NAN, least_w: f64::NAN, greatest_w: f64::NAN };
     let power = point.power.unwrap_or(none);
@@ -201,7 +237,7 @@ mod tests {
 
     impl picollect_metering::meter::PowerMeter for Known {
         fn name(&self) -> MeterName {
-            let (source, boundary) = (Source::Measured, picollect_telemetry::Boundary::Node);
+            let (source, boundary) = (Source::Measured, Boundary::Node);
             MeterName { meter: "known".into(), source, boundary }
         }
 
@@ -226,7 +262,7 @@ mod tests {
         let meters = vec![Metered::start(Box::new(Known), clock.clone(), stop.clone()).unwrap()];
         let (interval, board) = (Duration::from_secs(1), Board::read(&root));
         let mut sampler = Sampler::new(interval, board, clock.clone());
-        sampler.take_over(meters, None, Vec::new());
+        sampler.take_over(meters, None, true, Vec::new());
         let mut writer = LineWriter::new(&[]);
         for second in 0..61 {
             sampler.sample(Duration::from_secs(second), clock.stamps(), Counts::default(), &mut writer);
@@ -238,6 +274,78 @@ mod tests {
         assert_eq!(said.map(|line| line.starts_with(wanted)).collect::<Vec<_>>(), [true, true]);
     }
 
+    /// A meter that shows no watts, or these.
+    struct Shows(Reading<f64>);
+
+    impl picollect_metering::meter::PowerMeter for Shows {
+        fn name(&self) -> MeterName {
+            let (source, boundary) = (Source::Measured, Boundary::Node);
+            MeterName { meter: "shows".into(), source, boundary }
+        }
+
+        fn period(&self) -> Duration {
+            Duration::from_millis(1)
+        }
+
+        fn read(&mut self, now: Duration) -> (Duration, Reading<MeterValue>) {
+            (now, self.0.map(MeterValue::Watts))
+        }
+    }
+
+    /// In which of these seconds the model spoke beside such a meter.
+    fn model_beside(shown: Reading<f64>, seconds: std::ops::Range<u64>) -> Vec<u64> {
+        let (_dir, root) = tree(&[("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0")]);
+        let (clock, stop) = (Clock::start(), picollect_metering::stop::Stop::default());
+        let board = Board::read(&root);
+        let model = PowerModel::choose(None, &board, 4);
+        let meter = Metered::start(Box::new(Shows(shown)), clock.clone(), stop.clone()).unwrap();
+        let mut sampler = Sampler::new(Duration::from_secs(1), board, clock.clone());
+        while shown.is_ok() && !meter.take().is_ok_and(|point| point.metered_s > 0.0) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        sampler.take_over(vec![meter], model, true, Vec::new());
+        let mut writer = LineWriter::new(&[]);
+        let spoke = |second: &u64| {
+            sampler.sample(Duration::from_secs(*second), clock.stamps(), Counts::default(), &mut writer);
+            String::from_utf8(writer.take().0).unwrap().contains("source=estimated")
+        };
+        let spoken = seconds.filter(spoke).collect();
+        stop.order();
+        spoken
+    }
+
+    #[test]
+    fn the_model_stands_in_for_a_meter_that_never_measures_and_for_no_other() {
+        assert_eq!(model_beside(Err(picollect_telemetry::NoData::Failed), 0..8), [5, 6, 7]);
+        assert!(model_beside(Ok(3.0), 0..8).is_empty());
+    }
+
+    #[test]
+    fn the_nodes_power_is_measured_before_estimated_widest_first_and_never_a_rail() {
+        let shown = |meters: &[(Source, Boundary, f64)]| {
+            let (mut primary, mut status) = (Primary::default(), Status::default());
+            for &(source, boundary, mean_w) in meters {
+                let power = Some(PowerRange { mean_w, least_w: mean_w, greatest_w: mean_w });
+                let at = Duration::ZERO;
+                let point = EnergyPoint { at, since: at, joules: 0.0, metered_s: 1.0, power };
+                primary.consider(
+                    &MeterName { meter: String::new(), source, boundary },
+                    Ok(point),
+                    &mut status,
+                );
+            }
+            (status.watts, status.estimated)
+        };
+        let rail = (Source::Measured, Boundary::Rail, 1.0);
+        let (rails, node) =
+            ((Source::Measured, Boundary::SocRails, 2.0), (Source::Measured, Boundary::Node, 3.0));
+        let estimate = (Source::Estimated, Boundary::Node, 4.0);
+        assert_eq!(shown(&[rail, rails, node, estimate]), (Some(3.0), false));
+        assert_eq!(shown(&[estimate, rails]), (Some(2.0), false));
+        assert_eq!(shown(&[rail, estimate]), (Some(4.0), true));
+        assert_eq!(shown(&[rail, rail]), (None, false));
+    }
+
     fn two_ticks(root: &Root, between: impl Fn(&std::path::Path)) -> String {
         let board = Board::read(root);
         let model = PowerModel::choose(None, &board, 4);
@@ -245,7 +353,7 @@ mod tests {
         let stamps = clock.stamps();
         let (interval, sensors) = (Duration::from_secs(1), discover(root));
         let mut sampler = Sampler::new(interval, board, clock);
-        sampler.take_over(Vec::new(), model, sensors);
+        sampler.take_over(Vec::new(), model, false, sensors);
         let mut writer = LineWriter::new(&[("host", "n")]);
         sampler.sample(Duration::ZERO, stamps, Counts::default(), &mut writer);
         between(root.directory());

@@ -44,7 +44,8 @@ impl Bench {
         let model = if meters.is_empty() { PowerModel::choose(None, &board, 4) } else { None };
         let (interval, sensors) = (Duration::from_secs(1), discover(&root));
         let mut sampler = Sampler::new(interval, board, clock.clone());
-        sampler.take_over(meters, model, sensors);
+        let measured = !meters.is_empty();
+        sampler.take_over(meters, model, measured, sensors);
         let writer = LineWriter::new(&[("cluster", "home"), ("host", "node")]);
         Self { sampler, writer, stamps: clock.stamps(), stop }
     }

@@ -20,8 +20,9 @@ use picollect_evaluate::alert_rules::{RULES, Rule};
 use picollect_settings::time::{millis, now_ms};
 use picollect_store::{Store, cached};
 
-/// Before the first look the agents get so many intervals to deliver what waits for a collector that was away: as usual 30 s,
-/// twice the longest pause of an agent. Without it, what still is so would look as if it were over.
+/// Before the first look the agents get so many intervals to deliver what waits for a collector that was
+/// away: as usual 30 s, twice the longest pause of an agent. Without it, what still is so would look as if it
+/// were over.
 const SETTLING_INTERVALS: i64 = 2;
 /// A rule that has to hold for long is asked so many times meanwhile, and not at every look.
 const LOOKS: i64 = 10;
@@ -35,7 +36,7 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// Starts it. What was sent is kept in the data directory.
+    /// Starts it. What was sent is kept in the data directory. Fails only if the system starts no thread.
     pub fn start(store: &Arc<dyn Store>, config: &Config, data: &Path) -> io::Result<Self> {
         let mut watch = Watch::of(Arc::clone(store), config, data);
         let (order, orders) = channel();

@@ -7,6 +7,7 @@ use super::device::{ReadError, Reading, absent};
 use picollect_config::EnergyUnit;
 
 /// The reading at these pointers. A number may also be written as a text, as many devices do.
+/// Fails if there is no power; without its energy the reading has none.
 pub fn reading(
     document: &Value,
     watts_path: &str,

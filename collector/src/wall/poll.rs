@@ -35,7 +35,7 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// Starts a thread for each meter.
+    /// Starts a thread for each meter. Fails only if the system starts none.
     pub fn start(store: &Arc<dyn Store>, meters: &[WallMeter]) -> io::Result<Self> {
         let mut polling = Self::default();
         for meter in meters {

@@ -20,7 +20,7 @@ pub fn address(base: &str) -> String {
     format!("{base}/status")
 }
 
-/// The reading of one of its meters, from 0.
+/// The reading of one of its meters, from 0. Fails if it is not there or calls itself invalid.
 pub fn reading(status: &Value, channel: u8) -> Result<Reading, ReadError> {
     let list = |name: &str| status[name].as_array().filter(|list| !list.is_empty());
     let (meters, unit) = match (list("emeters"), list("meters")) {

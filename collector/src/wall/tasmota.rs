@@ -31,6 +31,7 @@ pub fn query(credentials: Option<&Credentials>) -> Vec<(&str, &str)> {
 }
 
 /// The reading of a phase or relay, from 0; a device with one has the number 0 only.
+/// Fails if it is not there, or if the device wants another password.
 pub fn reading(status: &Value, channel: u8) -> Result<Reading, ReadError> {
     if !status["WARNING"].is_null() {
         let text = "wants a user and a password, or others than these".to_owned();

@@ -5,6 +5,7 @@ use picollect_telemetry::catalogue::{
     BUSY, ENERGY_J, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
     NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
+use picollect_telemetry::foreign::printable;
 use picollect_telemetry::{NoData, Source};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ pub struct Node {
     pub no_power: Option<NoData>,
 }
 
-/// All nodes, by name.
+/// All nodes, by name; one that is retired or silent for a month is left out. Fails only as the store does.
 pub fn observe(store: &dyn Store, now_ms: i64) -> Result<Vec<Node>, StoreError> {
     let nodes = hosts(store)?.into_iter().map(|host| node(store, host, now_ms));
     nodes.filter_map(Result::transpose).collect()
@@ -162,7 +163,7 @@ pub fn line(node: &Node, now_ms: i64) -> String {
     let unknown = node.no_power.map_or_else(|| "unknown".to_owned(), |why| format!("unknown ({why})"));
     format!(
         "{:<16} {:<5} {:>6.0}s {:>8} {:>10} {:>6} {:>4}%  {}\n",
-        node.host,
+        printable(&node.host),
         node.state,
         ago,
         figure(node.temp_c, 1),
@@ -171,4 +172,16 @@ pub fn line(node: &Node, now_ms: i64) -> String {
         figure(node.busy_ratio.map(|busy| busy * 100.0), 0),
         node.source.map_or(unknown, |source| source.to_string()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_does_not_steer_the_terminal() {
+        let node = Node { host: "x\u{1b}[31mred\n".to_owned(), ..Node::default() };
+        let text = table(&[node], 0);
+        assert!(!text.contains('\u{1b}') && text.lines().count() == 2, "{text:?}");
+    }
 }

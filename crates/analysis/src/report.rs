@@ -56,7 +56,7 @@ impl Format {
     }
 }
 
-/// A report in a format.
+/// A report in a format. Only [`Format::Json`] can fail.
 pub fn written(report: &Report, format: Format, colour: bool) -> Result<String, serde_json::Error> {
     Ok(match format {
         Format::Text => text::text(report, colour),
@@ -67,7 +67,7 @@ pub fn written(report: &Report, format: Format, colour: bool) -> Result<String, 
     })
 }
 
-/// Two runs beside each other; `None` in a format that does not have that.
+/// Two runs beside each other; `None` in a format that does not have that. Only [`Format::Json`] can fail.
 pub fn compared(
     first: &Run,
     second: &Run,

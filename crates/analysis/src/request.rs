@@ -76,11 +76,13 @@ pub trait Request: Serialize + DeserializeOwned + Send + 'static {
     /// How the answer is to be written.
     fn format(&self) -> Format;
 
-    /// Writes the answer that was found at a moment, Unix time in milliseconds.
+    /// Writes the answer that was found at a moment, Unix time in milliseconds. [`RequestError::Invalid`] if
+    /// it does not have that format.
     fn written(&self, answer: &Self::Answer, now_ms: i64) -> Result<Written, RequestError>;
 }
 
-/// The answer of a request as it is shown.
+/// The answer of a request as it is shown. Fails as its [`answer`](Request::answer) and
+/// [`written`](Request::written) do.
 pub fn answered<R: Request>(request: &R, from: &Sources<'_>) -> Result<Written, RequestError> {
     request.written(&request.answer(from)?, from.now_ms)
 }

@@ -240,7 +240,7 @@ pub fn begin_line(id: &str, name: &str, start_ms: i64) -> Vec<u8> {
     writer.take().0
 }
 
-/// The line that holds a finished run.
+/// The line that holds a finished run; [`KeepError::TooLong`] if its document does not fit into one.
 pub fn line(run: &Run) -> Result<Vec<u8>, KeepError> {
     let document = serde_json::to_string(run).expect("texts and finite numbers are JSON");
     let mut writer = LineWriter::new(&[]);
@@ -251,13 +251,14 @@ pub fn line(run: &Run) -> Result<Vec<u8>, KeepError> {
     if line.len() > MAX_LINE_BYTES { Err(KeepError::TooLong { bytes: line.len() }) } else { Ok(line) }
 }
 
-/// Keeps that a run has begun.
+/// Keeps that a run has begun; [`KeepError::Store`] if the store does not take it.
 pub fn begin(store: &dyn Store, id: &str, name: &str, start_ms: i64) -> Result<(), KeepError> {
     store.append(&decode(&begin_line(id, name, start_ms), Precision::Nanoseconds, start_ms).points)?;
     Ok(())
 }
 
-/// Keeps a finished run.
+/// Keeps a finished run, or nothing of it: [`KeepError::TooLong`] before the store is asked, else its own
+/// error.
 pub fn record(store: &dyn Store, run: &Run) -> Result<(), KeepError> {
     let mut lines = begin_line(&run.id, &run.name, run.time.start_ms);
     lines.extend(line(run)?);
@@ -271,7 +272,7 @@ pub fn ended_in(store: &dyn Store, window: Window) -> Result<Vec<Run>, StoreErro
     documents(store, window, &[])
 }
 
-/// The run with this id, or the last one for `last`.
+/// The run with this id, or the last one for `last`; `None` if there is none. Fails only as the store does.
 pub fn find(store: &dyn Store, id: &str) -> Result<Option<Run>, StoreError> {
     let ever = Window { start_ms: 0, end_ms: i64::MAX };
     let tags = [("run", id)];

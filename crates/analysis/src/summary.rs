@@ -49,7 +49,8 @@ struct Kept {
 }
 
 impl Summaries {
-    /// The cluster at the moment of `from`. Who asks while another waits for the same gets the same.
+    /// The cluster at the moment of `from`. Who asks while another waits for the same gets the same. Fails if
+    /// the store cannot be read.
     pub fn at(&self, from: &Sources<'_>) -> Result<Summary, RequestError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = |(at_ms, _): &&(i64, Summary)| (0..SHARED_MS).contains(&(from.now_ms - *at_ms));

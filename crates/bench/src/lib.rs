@@ -4,6 +4,22 @@
 //! minute ([`solve`]). Under `mpirun` or `srun` every process measures by itself and prints which of them
 //! it is; whoever reads the output adds them up. Nothing is sent between processes: it shows what the
 //! nodes compute, not what their network allows.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use picollect_bench::{bandwidth, solve};
+//!
+//! // One small system and short arrays, on one thread: that it computes rightly, not how fast.
+//! let solved = solve::run(96, Duration::ZERO, 1)?;
+//! assert!(solved.passed());
+//! assert_eq!((solved.order, solved.times), (96, 1));
+//!
+//! let measured = bandwidth::run(10_000, 1)?;
+//! let rates = measured.rates().expect("the arrays hold what they should");
+//! assert_eq!(rates.map(|rate| rate.kernel.name()), ["copy", "scale", "add", "triad"]);
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 pub mod bandwidth;
 pub mod lu;
@@ -70,7 +86,8 @@ fn parse_share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a share from 0.1% to 90%, such as 25%".to_owned())
 }
 
-/// Measures and prints. A wrong result is a finding.
+/// Measures and prints. A wrong result is a [`Failure::Finding`], options that do not fit this machine are a
+/// [`Failure::Usage`].
 pub fn bench(options: &BenchOptions) -> Result<(), Failure> {
     let root = Path::new("/");
     let host = rustix::system::uname().nodename().to_string_lossy().replace(char::is_whitespace, "-");

@@ -55,6 +55,7 @@ impl Matrix {
     }
 
     /// Writes every column: `fill` is given its index and its entries, from several threads at once.
+    /// Fails only if the system starts no thread.
     pub fn fill(&mut self, threads: usize, fill: impl Fn(usize, &mut [f64]) + Sync) -> io::Result<()> {
         let panels = (0..).step_by(PANEL).zip(self.panels.iter_mut());
         share_out(threads, panels, |(first, panel): (usize, &mut Mat<f64>)| {

@@ -1,4 +1,6 @@
 //! The collector's command line: what each command takes, and who carries it out.
+//!
+//! Only the program `picollect` uses it, as one half of its own command line; it is no library for others.
 
 mod backup;
 mod check;
@@ -213,8 +215,8 @@ pub struct ReportOptions {
     /// Two runs beside each other
     #[arg(long, value_name = "ID", num_args = 2, conflicts_with_all = ["since", "from", "to", "run"])]
     compare: Vec<String>,
-    /// End with status 1 if any of these is so: throttled, failed, down, not-measured, or a bound on coverage,
-    /// temp_c, mean_w, energy_j, rate_per_w or level, such as 'coverage<0.99'
+    /// End with status 1 if any of these is so: throttled, failed, down, not-measured, or a bound on
+    /// coverage, temp_c, mean_w, energy_j, rate_per_w or level, such as 'coverage<0.99'
     #[arg(long, value_name = "CONDITIONS")]
     fail_on: Option<String>,
     /// How to print it
@@ -317,7 +319,7 @@ pub enum TokenCommand {
     },
 }
 
-/// Carries out a command.
+/// Carries out a command. The failure says the exit code; a command under measurement hands on its own.
 pub fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Up(options) => {

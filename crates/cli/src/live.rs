@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use picollect_lcd::alarms::{self, Alarm, Cause};
-use picollect_lcd::pages::{self, Facts, NodeFacts, Page};
+use picollect_lcd::page::{self, Page};
+use picollect_lcd::pages::{Facts, NodeFacts};
 use picollect_lcd::rotation::{Content, Rotation, Settings};
 use picollect_lcd::summary::{self, has_something_to_say};
 use picollect_lcd::{Frame, Size};
@@ -97,7 +98,7 @@ impl Panel {
         self.alarmed_ms = alarmed.then(|| self.alarmed_ms.unwrap_or(at_ms));
         Some(match content? {
             Content::Alarm(turn) => alarms::draw(turn, Size::SMALL),
-            Content::Page(page) => pages::draw(page, &facts, &[], Size::SMALL),
+            Content::Page(page) => page::draw(page, &facts, &[], Size::SMALL),
         })
     }
 }

@@ -1,5 +1,23 @@
 //! Requests asked of the store on this machine or of a collector elsewhere ([`Source`]), and the HTTP client of the
 //! latter ([`Client`]).
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use picollect_analysis::requests::NodesRequest;
+//! use picollect_client::Source;
+//! use picollect_config::Config;
+//!
+//! let directory = tempfile::tempdir()?;
+//! let store = Arc::new(picollect_store::open(directory.path())?);
+//! // `Source::There` with a `Client` asks a collector elsewhere in the same words.
+//! let source = Source::Here(store, Box::new(Config::default()));
+//! source.write(b"thermal,host=pi-1,zone=0 temp_c=48.3\n")?;
+//!
+//! let nodes = source.ask(&NodesRequest::default())?;
+//! assert_eq!((nodes[0].host.as_str(), nodes[0].temp_c), ("pi-1", Some(48.3)));
+//! # Ok::<(), picollect_settings::exit::Failure>(())
+//! ```
 
 mod source;
 
@@ -62,7 +80,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads the token and, for `https`, the certificates; connects to nothing yet.
+    /// Reads the token and, for `https`, the certificates; connects to nothing yet. Fails if a file cannot be
+    /// read or the address is neither `http://` nor `https://`.
     pub fn new(target: &Target) -> anyhow::Result<Self> {
         let url = target.url.trim_end_matches('/').to_owned();
         let mut config = ureq::Agent::config_builder()
@@ -78,7 +97,8 @@ impl Client {
         Ok(Self { http: config.build().into(), url, token })
     }
 
-    /// Delivers lines.
+    /// Delivers lines. After [`ClientError::Away`] the same may be sent again; [`ClientError::Refused`] is
+    /// for good.
     pub fn write(&self, lines: &[u8]) -> Result<(), ClientError> {
         let request = self.http.post(format!("{}/api/v2/write", self.url)).query("precision", "ns");
         let request = request.content_type("text/plain; charset=utf-8");
@@ -89,7 +109,8 @@ impl Client {
         self.answer(request.send(lines)).map(drop)
     }
 
-    /// Asks for a page.
+    /// Asks for a page. [`ClientError::Away`] if there is no whole answer, [`ClientError::Refused`] if it is
+    /// a refusal.
     pub fn ask(&self, path: &str, query: &[(String, String)]) -> Result<Written, ClientError> {
         let request = self.http.get(format!("{}{path}", self.url));
         let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));

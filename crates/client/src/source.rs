@@ -36,7 +36,8 @@ pub struct SourceOptions {
 }
 
 impl SourceOptions {
-    /// Opens the store, or makes a client that connects when it is first asked.
+    /// Opens the store, or makes a client that connects when it is first asked. Fails if the store is not
+    /// there, or if the collector's address, the token's file or the certificates cannot be used.
     pub fn open(&self) -> Result<Source, Failure> {
         let Some(url) = self.collector.clone() else { return self.open_here() };
         let (token_file, ca_file) = (self.token_file.clone(), self.ca_file.clone());
@@ -48,7 +49,7 @@ impl SourceOptions {
         Ok(Source::Here(store, Box::new(config)))
     }
 
-    /// What can only be done where the data is.
+    /// What can only be done where the data is; [`Failure::Usage`] if a collector elsewhere is named.
     pub fn here(&self) -> Result<Here, Failure> {
         if let Some(url) = &self.collector {
             return Err(usage(anyhow!("this is done where the data is, on the machine of `{url}`")));
@@ -57,7 +58,8 @@ impl SourceOptions {
         Ok(Here { data: self.store.directory()?, spec: self.store.spec(&config)?, config })
     }
 
-    /// The data directory of this machine; of an asked collector's own nothing is known.
+    /// The data directory of this machine; of an asked collector's own nothing is known. Fails if none is
+    /// given and the environment names no home.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
         self.store.directory()
     }
@@ -82,7 +84,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// The answer of a request. A collector elsewhere is asked for JSON.
+    /// The answer of a request. A collector elsewhere is asked for JSON. A request that makes no sense is a
+    /// [`Failure::Usage`] here; there it is refused, a [`Failure::Runtime`] like all else.
     pub fn ask<R: Request<Answer: DeserializeOwned>>(&self, request: &R) -> Result<R::Answer, Failure> {
         match self {
             Self::Here(store, config) => answer_here(store.as_ref(), config, |from| request.answer(from)),
@@ -97,7 +100,7 @@ impl Source {
         }
     }
 
-    /// The answer of a request as it is shown.
+    /// The answer of a request as it is shown. Fails as [`ask`](Self::ask) does.
     pub fn ask_written<R: Request>(&self, request: &R) -> Result<Written, Failure> {
         match self {
             Self::Here(store, config) => answer_here(store.as_ref(), config, |from| answered(request, from)),
@@ -105,7 +108,8 @@ impl Source {
         }
     }
 
-    /// Adds lines to the store.
+    /// Adds lines to the store. Fails if it does not take them: a [`ClientError`](crate::ClientError) of a
+    /// collector elsewhere, a [`StoreError`](picollect_store::StoreError) of the store here.
     pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::Here(store, _) => {

@@ -62,7 +62,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The token as it is now; `None` if it wants none.
+    /// The token as it is now; `None` if it wants none. Fails if its file cannot be read, or if it is empty.
     pub fn token(&self) -> anyhow::Result<Option<String>> {
         secret(self.token_file.as_deref(), WEBHOOK_VARIABLE)
     }
@@ -81,7 +81,7 @@ pub struct Ntfy {
 }
 
 impl Ntfy {
-    /// The token as it is now; `None` if it wants none.
+    /// The token as it is now; `None` if it wants none. Fails if its file cannot be read, or if it is empty.
     pub fn token(&self) -> anyhow::Result<Option<String>> {
         secret(self.token_file.as_deref(), NTFY_VARIABLE)
     }
@@ -133,7 +133,8 @@ pub struct Email {
 }
 
 impl Email {
-    /// User and password as they are now; `None` if the server asks for none.
+    /// User and password as they are now; `None` if the server asks for none. Fails if there is a user, but
+    /// no password that can be read.
     pub fn credentials(&self) -> anyhow::Result<Option<(String, String)>> {
         let Some(user) = &self.user else { return Ok(None) };
         let password = secret(self.password_file.as_deref(), EMAIL_VARIABLE)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-/// The user's own data directory for picollect.
+/// The user's own data directory for picollect. Fails if neither `XDG_DATA_HOME` nor `HOME` is set.
 pub fn default_path() -> anyhow::Result<PathBuf> {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = of("XDG_DATA_HOME").or_else(|| of("HOME").map(|home| home.join(".local/share")));
@@ -19,7 +19,8 @@ pub struct Lock {
     _file: File,
 }
 
-/// Makes the directory if need be and takes its lock.
+/// Makes the directory if need be and takes its lock. Fails if it cannot be written to or another collector
+/// serves it.
 pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     let name = directory.display();
     fs::create_dir_all(directory).with_context(|| format!("cannot use the data directory `{name}`"))?;

@@ -1,5 +1,19 @@
 //! The collector's configuration: one TOML file, every key optional. The command line comes before the
 //! environment, the environment before the file.
+//!
+//! ```
+//! use picollect_config::{ConfigOptions, FILE, Rate};
+//!
+//! let data = tempfile::tempdir()?;
+//! let text = "listen = '0.0.0.0:8650'\n[cost]\ncurrency = 'EUR'\ntariff_per_kwh = 0.3\n";
+//! std::fs::write(data.path().join(FILE), text)?;
+//!
+//! let config = ConfigOptions::default().read(data.path())?;
+//! assert_eq!(config.listen.as_deref(), Some("0.0.0.0:8650"));
+//! assert_eq!(config.cost.tariff_per_kwh, Some(Rate::Constant(0.3)));
+//! assert_eq!(config.retention, None, "nobody said it");
+//! # Ok::<(), picollect_settings::exit::Failure>(())
+//! ```
 
 mod alerts;
 mod amount;

@@ -34,7 +34,8 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// Reads the files and variables.
+    /// Reads the files and variables. Fails if a file cannot be read, a user has no password, or there are
+    /// both a token and a user.
     pub fn secrets(&self) -> anyhow::Result<Secrets> {
         let token = secret(self.token_file.as_deref(), TOKEN_VARIABLE)?;
         let basic = match &self.user {

@@ -21,7 +21,7 @@ pub struct DataOptions {
 }
 
 impl DataOptions {
-    /// The directory, which need not be there.
+    /// The directory, which need not be there. Fails as [`data_dir::default_path`] does, if none is given.
     pub fn path(&self) -> anyhow::Result<PathBuf> {
         self.data.clone().map_or_else(data_dir::default_path, Ok)
     }
@@ -47,7 +47,7 @@ pub struct StoreOptions {
 pub struct StoreSpec {
     /// Which back end, and its directory or address.
     pub location: Location,
-    /// What an engine wants to be shown.
+    /// Token or password of an engine elsewhere; the embedded store needs none.
     pub secrets: Secrets,
     /// When the embedded store has on the disk what it acknowledged.
     pub durability: Durability,
@@ -92,7 +92,7 @@ impl StoreOptions {
     }
 
     /// Where the store is: flag, environment, file, data directory. The file's secrets go nowhere but to the
-    /// address that the file names.
+    /// address that the file names. [`Failure::Usage`] if they cannot be read.
     pub fn spec(&self, config: &Config) -> Result<StoreSpec, Failure> {
         let elsewhere = config.store.url.is_some() && self.store.is_some() && self.store != config.store.url;
         let secrets = if elsewhere { StoreConfig::default() } else { config.store.clone() };
@@ -104,12 +104,14 @@ impl StoreOptions {
         Ok(StoreSpec { location, secrets, durability: config.durability.unwrap_or_default() })
     }
 
-    /// The store, made if it is not there: what samples are moved into may be new.
+    /// The store, made if it is not there: what samples are moved into may be new. Fails if the configuration
+    /// or the store cannot be used.
     pub fn open_or_make(&self) -> Result<Arc<dyn Store>, Failure> {
         Ok(self.spec(&self.read()?)?.open()?)
     }
 
-    /// The store, which has to be there, and the configuration.
+    /// The store, which has to be there, and the configuration. Fails if the configuration or the store
+    /// cannot be used, and for an embedded store whose directory is not there.
     pub fn open(&self) -> Result<(Arc<dyn Store>, Config), Failure> {
         let config = self.read()?;
         Ok((self.spec(&config)?.open_existing()?, config))

@@ -53,7 +53,8 @@ pub struct WallMeter {
 }
 
 impl WallMeter {
-    /// Who asks, with the password as it is now; `None` if the device asks for none.
+    /// Who asks, with the password as it is now; `None` if the device asks for none. Fails as
+    /// [`Password::read`] does.
     pub fn credentials(&self) -> anyhow::Result<Option<Credentials>> {
         let Some(user) = self.user.clone() else { return Ok(None) };
         Ok(Some(Credentials { user, password: self.password.read()? }))

@@ -41,7 +41,8 @@ pub trait PowerMeter: Send {
     fn read(&mut self, now: Duration) -> (Duration, Reading<MeterValue>);
 }
 
-/// Whether this user may read it: a meter that is there for others only does not replace the model.
-pub fn may_be_read(meter: &mut dyn PowerMeter) -> bool {
-    meter.read(Duration::ZERO).1 != Err(NoData::Denied)
+/// Whether it may be expected to measure: one that is there for other users only, or that feeds nobody, does not
+/// replace the model.
+pub fn may_measure(meter: &mut dyn PowerMeter) -> bool {
+    !matches!(meter.read(Duration::ZERO).1, Err(NoData::Denied | NoData::Absent))
 }

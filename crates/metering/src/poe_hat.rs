@@ -2,7 +2,7 @@
 //!
 //! Reads `current_now` in µA of `sys/class/power_supply/rpi-poe`
 //! (<https://docs.kernel.org/power/power_supply_class.html>). No voltage is known, so its power is *estimated* at
-//! a nominal 5 V.
+//! a nominal 5 V. `online` is 0 where the board is fed otherwise; then nothing is measured, not zero.
 //!
 //! Invariant: `health` is never read. Reading it clears the over-current flag.
 
@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use picollect_board::attr::{Attr, Root};
-use picollect_telemetry::{Boundary, Reading, Source};
+use picollect_telemetry::{Boundary, NoData, Reading, Source};
 
 use crate::meter::{MeterName, MeterValue, PowerMeter};
 
@@ -25,12 +25,16 @@ const PERIOD: Duration = Duration::from_millis(250);
 
 struct PoeHat {
     microamps: Attr,
+    /// 0 where the board is fed by another way, such as USB-C; a driver without the file does not say.
+    online: Option<Attr>,
 }
 
 pub(super) fn discover(root: &Root) -> Option<Box<dyn PowerMeter>> {
     let is_there = root.names(CLASS, POE_HAT).iter().any(|name| name == POE_HAT);
     let microamps = root.attr(format!("{CLASS}/{POE_HAT}/current_now"));
-    is_there.then(|| Box::new(PoeHat { microamps }) as Box<dyn PowerMeter>)
+    let has_online = root.names(&format!("{CLASS}/{POE_HAT}"), "online").iter().any(|file| file == "online");
+    let online = has_online.then(|| root.attr(format!("{CLASS}/{POE_HAT}/online")));
+    is_there.then(|| Box::new(PoeHat { microamps, online }) as Box<dyn PowerMeter>)
 }
 
 impl PowerMeter for PoeHat {
@@ -43,6 +47,10 @@ impl PowerMeter for PoeHat {
     }
 
     fn read(&mut self, now: Duration) -> (Duration, Reading<MeterValue>) {
+        let is_off = |online: &mut Attr| online.number::<u8>("0 or 1").is_ok_and(|online| online == 0);
+        if self.online.as_mut().is_some_and(is_off) {
+            return (now, Err(NoData::Absent));
+        }
         let wanted = "the current of a PoE HAT in µA";
         let amps = self.microamps.within(wanted, &CURRENT_A, |microamps| microamps / 1e6);
         let watts = amps.map(|amps| MeterValue::Watts(amps * NOMINAL_VOLTS));
@@ -54,7 +62,6 @@ impl PowerMeter for PoeHat {
 mod tests {
     use super::*;
     use picollect_board::fixtures::{tree, write};
-    use picollect_telemetry::NoData;
 
     #[test]
     fn the_poe_hats_power_is_estimated_at_five_volts() {
@@ -67,6 +74,18 @@ mod tests {
         assert_eq!(meter.read(Duration::ZERO).1, Ok(MeterValue::Watts(4.1)));
         write(dir.path(), "sys/class/power_supply/rpi-poe/current_now", "\n");
         assert_eq!(meter.read(Duration::ZERO).1, Err(NoData::Garbled));
+    }
+
+    #[test]
+    fn a_hat_that_feeds_nobody_measures_nothing() {
+        let (dir, root) = tree(&[
+            ("sys/class/power_supply/rpi-poe/online", "0\n"),
+            ("sys/class/power_supply/rpi-poe/current_now", "0\n"),
+        ]);
+        let mut meter = discover(&root).unwrap();
+        assert_eq!(meter.read(Duration::ZERO).1, Err(NoData::Absent), "no zero watts");
+        write(dir.path(), "sys/class/power_supply/rpi-poe/online", "1\n");
+        assert_eq!(meter.read(Duration::ZERO).1, Ok(MeterValue::Watts(0.0)));
     }
 
     #[test]

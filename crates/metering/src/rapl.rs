@@ -4,10 +4,13 @@
 //! `max_energy_range_uj` (<https://docs.kernel.org/power/powercap/powercap.html>). The domains below a package
 //! (`intel-rapl:N:M`) are parts of it, `psys` is the whole machine and none of the sum. Many kernels show
 //! the counters to root only.
+//!
+//! A machine that runs takes energy. A counter that stands still, as in many virtual machines, counts nothing:
+//! until it moves there is nothing new, and after [`STANDSTILL`] it has failed.
 
 use std::time::Duration;
 
-use picollect_telemetry::{Boundary, Reading, Source};
+use picollect_telemetry::{Boundary, NoData, Reading, Source};
 
 use crate::accuracy::Accuracy;
 use crate::meter::{MeterName, MeterValue, PowerMeter};
@@ -21,8 +24,13 @@ const UPDATES_PER_S: f64 = 1000.0;
 /// More often than this only costs.
 const PERIOD: Duration = Duration::from_millis(100);
 
+/// Counters that have not moved for so long, about a thousand of their updates, count nothing.
+const STANDSTILL: Duration = Duration::from_secs(3);
+
 struct Rapl {
     packages: Vec<Package>,
+    /// The sum in microjoules and when it was first seen.
+    moved: Option<(Duration, u64)>,
 }
 
 /// One socket; all in microjoules.
@@ -46,7 +54,7 @@ pub(super) fn discover(root: &Root) -> Option<Box<dyn PowerMeter>> {
         name.starts_with("package").then_some(Package { energy, range, last: None, total: 0 })
     };
     let packages: Vec<_> = domains.iter().filter(|domain| whole(domain)).filter_map(package).collect();
-    (!packages.is_empty()).then(|| Box::new(Rapl { packages }) as Box<dyn PowerMeter>)
+    (!packages.is_empty()).then(|| Box::new(Rapl { packages, moved: None }) as Box<dyn PowerMeter>)
 }
 
 impl Package {
@@ -83,7 +91,17 @@ impl PowerMeter for Rapl {
                 Err(error) => return (now, Err(error.no_data())),
             }
         }
-        (now, Ok(MeterValue::TotalJoules(total_uj as f64 / 1e6)))
+        let total = MeterValue::TotalJoules(total_uj as f64 / 1e6);
+        match self.moved {
+            Some((at, before)) if before == total_uj => {
+                // The total of the same moment again is nothing new to an integrator.
+                if now.saturating_sub(at) > STANDSTILL { (now, Err(NoData::Failed)) } else { (at, Ok(total)) }
+            }
+            _ => {
+                self.moved = Some((now, total_uj));
+                (now, Ok(total))
+            }
+        }
     }
 }
 
@@ -92,7 +110,6 @@ mod tests {
     use super::*;
     use crate::energy::Integrator;
     use picollect_board::fixtures::{tree, write};
-    use picollect_telemetry::NoData;
 
     const RANGE: &str = "262143328850\n";
 
@@ -132,6 +149,27 @@ mod tests {
         write(dir.path(), "sys/class/powercap/intel-rapl:0/energy_uj", "1999999\n");
         integrator.value(PERIOD, meter.read(PERIOD).1);
         assert_eq!(integrator.take().unwrap().joules, 2.0);
+    }
+
+    #[test]
+    fn a_counter_that_stands_still_covers_no_time_and_then_has_failed() {
+        let (dir, root) = two_packages();
+        let mut meter = discover(&root).unwrap();
+        let mut integrator = Integrator::new(PERIOD);
+        let mut read = |ms: u64| {
+            let (at, value) = meter.read(Duration::from_millis(ms));
+            integrator.value(at, value);
+            integrator.take().map(|point| (point.joules, point.metered_s))
+        };
+        for ms in (0..=3_000).step_by(100) {
+            assert_eq!(read(ms), Err(NoData::Absent), "{ms} ms: no zero watts");
+        }
+        assert_eq!(read(3_100), Err(NoData::Failed));
+        write(dir.path(), "sys/class/powercap/intel-rapl:0/energy_uj", "4000000\n");
+        assert_eq!(read(3_200), Err(NoData::Failed), "what it took meanwhile is unknown");
+        write(dir.path(), "sys/class/powercap/intel-rapl:0/energy_uj", "4500000\n");
+        let (joules, metered_s) = read(3_300).unwrap();
+        assert!((joules - 0.5).abs() < 1e-9 && (metered_s - 0.1).abs() < 1e-9, "{joules} {metered_s}");
     }
 
     #[test]

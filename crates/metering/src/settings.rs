@@ -1,5 +1,7 @@
 //! `[[meter]]`: the power-monitor chips that are wired to this node's I2C buses.
 
+use std::collections::BTreeMap;
+
 use picollect_telemetry::Boundary;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -99,10 +101,23 @@ fn usual_bus() -> u8 {
 }
 
 fn boundary<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Boundary>, D::Error> {
-    let text = String::deserialize(from)?;
+    known_boundary(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
+}
+
+fn known_boundary(text: &str) -> Result<Boundary, String> {
     let known = || Boundary::ALL.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(", ");
-    let found = Boundary::from_name(&text).map(Some);
-    found.ok_or_else(|| D::Error::custom(format!("unknown boundary `{text}`; known are {}", known())))
+    Boundary::from_name(text).ok_or_else(|| format!("unknown boundary `{text}`; known are {}", known()))
+}
+
+/// A table of names with the boundary of each.
+///
+/// # Errors
+///
+/// At a boundary that is none.
+pub fn boundaries<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Boundary>, D::Error> {
+    let texts = BTreeMap::<String, String>::deserialize(from)?;
+    let known = |(name, text): (String, String)| Ok((name, known_boundary(&text)?));
+    texts.into_iter().map(known).collect::<Result<_, String>>().map_err(D::Error::custom)
 }
 
 impl<'de> Deserialize<'de> for MeterSettings {

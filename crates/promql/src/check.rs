@@ -1,5 +1,7 @@
 //! What of PromQL is understood here. Whatever is not is refused before anything is read.
 
+use std::time::Duration;
+
 use promql_parser::label::MatchOp;
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, VectorMatchFillValues, VectorSelector};
@@ -38,10 +40,17 @@ impl Check<'_> {
         match expression {
             Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Ok(()),
             Expr::VectorSelector(selector) => self.selector(selector),
-            Expr::MatrixSelector(selector) => self.selector(&selector.vs),
+            Expr::MatrixSelector(selector) => {
+                self.range(selector.range)?;
+                self.selector(&selector.vs)
+            }
             Expr::Paren(parenthesis) => inner(&parenthesis.expr),
             Expr::Unary(minus) => inner(&minus.expr),
-            Expr::Subquery(subquery) => inner(&subquery.expr),
+            Expr::Subquery(subquery) => {
+                self.range(subquery.range)?;
+                subquery.step.map_or(Ok(()), |step| self.range(step))?;
+                inner(&subquery.expr)
+            }
             Expr::Call(call) => {
                 check_call(text, call)?;
                 call.args.args.iter().try_for_each(|argument| inner(argument))
@@ -60,6 +69,14 @@ impl Check<'_> {
                 Err(position::refusal(text, 0, "an extension of the language is not supported here"))
             }
         }
+    }
+
+    /// The parser reads a plain zero as a duration.
+    fn range(&self, duration: Duration) -> Result<(), Error> {
+        if duration.is_zero() {
+            return Err(position::refusal(self.text, 0, "duration must be greater than 0"));
+        }
+        Ok(())
     }
 
     /// Matchers joined by `or` are an invention of another engine that the parser reads too. One that selects everything

@@ -15,9 +15,10 @@ use self::histogram::Bucket;
 use crate::error::Error;
 use crate::evaluator::{Evaluator, argument, nameless, without_parentheses};
 use crate::grid::{Grid, Stepped, Value, merge};
+use crate::invariance::is_step_invariant;
 use crate::labels::{Labels, NAME};
 use crate::numeric::{greater, less, nan_first};
-use crate::range_functions::{self, KEEPS_THE_NAME, RangeFunction};
+use crate::range_functions::{self, KEEP_THE_NAME, RangeFunction};
 use crate::selection::MatcherKind;
 
 /// The functions beside those of [`math`], [`date`] and [`range_functions`].
@@ -86,8 +87,8 @@ impl Evaluator<'_> {
             }
             "absent" => self.absent(first, &all()?, grid),
             "absent_over_time" => self.absent(first, &self.present(first, grid)?, grid),
-            "sort" => Ok(sorted(all()?, grid, |value| value)),
-            "sort_desc" => Ok(sorted(all()?, grid, |value| -value)),
+            "sort" => self.sorted(first, grid, |value| value),
+            "sort_desc" => self.sorted(first, grid, |value| -value),
             "label_replace" => label::replace(all()?, call, &self.budget),
             "label_join" => label::join(all()?, call, &self.budget),
             "histogram_quantile" => self.histogram_quantile(call, grid),
@@ -120,7 +121,7 @@ impl Evaluator<'_> {
             // Room for a sorted copy of its samples.
             let _room = self.budget.lease(series.samples.len().saturating_mul(size_of::<f64>()))?;
             let labels = series.labels.clone();
-            let labels = if name == KEEPS_THE_NAME { labels } else { labels.nameless() };
+            let labels = if KEEP_THE_NAME.contains(&name) { labels } else { labels.nameless() };
             let mut stepped = self.stepped(labels, grid)?;
             let ranges = vector.ranges(series, grid).zip(&parameters);
             for (value, (range, parameter)) in stepped.values.iter_mut().zip(ranges) {
@@ -266,7 +267,7 @@ impl Evaluator<'_> {
         let mut histograms: Vec<(Labels, Vec<(f64, &Stepped)>)> = Vec::new();
         for series in all {
             let Some(bound) = histogram::bound(&series.labels) else {
-                self.notes.bad_bucket(series.labels.get(histogram::BOUND), series.labels.get(NAME));
+                self.notes.bad_bucket(series.labels.get(histogram::BOUND));
                 continue;
             };
             let labels = series.labels.clone().without(&[histogram::BOUND]);
@@ -321,13 +322,16 @@ impl Evaluator<'_> {
         }
         Ok(only)
     }
-}
 
-/// In the order of values, NaN last. A range query has its own order, by labels.
-fn sorted(mut all: Vec<Stepped>, grid: Grid, key: impl Fn(f64) -> f64) -> Vec<Stepped> {
-    if grid.count == 1 {
-        let key = |series: &Stepped| key(series.values[0].unwrap_or(f64::NAN));
-        all.sort_by(|a, b| nan_first(-key(b), -key(a)));
+    /// In the order of values, NaN last. A range query has its own order, by labels.
+    fn sorted(&self, of: &Expr, grid: Grid, key: impl Fn(f64) -> f64) -> Result<Vec<Stepped>, Error> {
+        let mut all = self.vector(of, grid)?;
+        if grid.count == 1 {
+            let key = |series: &Stepped| key(series.values[0].unwrap_or(f64::NAN));
+            all.sort_by(|a, b| nan_first(-key(b), -key(a)));
+        } else if !is_step_invariant(of) {
+            self.notes.sorted_range();
+        }
+        Ok(all)
     }
-    all
 }

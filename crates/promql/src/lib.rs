@@ -46,6 +46,7 @@ mod error;
 mod evaluator;
 mod functions;
 mod grid;
+mod invariance;
 mod labels;
 mod literals;
 mod matching;

@@ -81,6 +81,10 @@ fn replaced(
     if word.contains('_') {
         return Ok(without_underscores(word));
     }
+    let in_range = before.last().is_some_and(|sign| matches!(&text[sign.start..sign.end], "[" | ":"));
+    if !in_range && is_zero_duration(word) {
+        return Ok(Some("0".to_owned()));
+    }
     short_duration(word).map_err(|message| (piece.start, message))
 }
 
@@ -88,6 +92,12 @@ fn replaced(
 fn is_regex_operator(text: &str, before: &[Piece]) -> bool {
     let [first, second] = before else { return false };
     first.end == second.start && matches!(&text[first.start..second.end], "=~" | "!~")
+}
+
+/// No time at all, such as `0s`, which the parser reads only as a number; a range of no time is refused.
+fn is_zero_duration(word: &str) -> bool {
+    let unit = word.trim_start_matches('0');
+    unit.len() < word.len() && ["ms", "s", "m", "h", "d", "w", "y"].contains(&unit)
 }
 
 fn quoted(raw: &str) -> String {
@@ -192,6 +202,7 @@ mod tests {
     fn a_long_duration_is_not_cut_short() {
         assert_eq!(text("x[1h5000000000ms]"), "x[5003600s0ms]");
         assert_eq!(text("x[1h5m] + 1e5"), "x[1h5m] + 1e5");
+        assert_eq!(text("x offset 0s + y OFFSET -0ms + z[0s]"), "x offset 0 + y OFFSET -0 + z[0s]");
         assert_eq!(rewrite("x[99999999999d]").unwrap_err().0, 2);
     }
 }

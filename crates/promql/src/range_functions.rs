@@ -31,7 +31,7 @@ impl<'a> SampleRange<'a> {
 pub(crate) type RangeFunction = fn(SampleRange<'_>, f64) -> Option<f64>;
 
 /// Every function of a range.
-pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 19] = [
+pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 20] = [
     ("rate", |range, _| extrapolated(range, true, range.seconds())),
     ("increase", |range, _| extrapolated(range, true, 1.0)),
     ("delta", |range, _| extrapolated(range, false, 1.0)),
@@ -48,6 +48,7 @@ pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 19] = [
     ("max_over_time", |range, _| range.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
     ("stddev_over_time", |range, _| Some(variance_over_time(range.values()).sqrt())),
     ("stdvar_over_time", |range, _| Some(variance_over_time(range.values()))),
+    ("first_over_time", |range, _| range.samples.first().map(|sample| sample.value)),
     ("last_over_time", |range, _| range.samples.last().map(|sample| sample.value)),
     ("present_over_time", |_, _| Some(1.0)),
     ("quantile_over_time", |range, share| Some(quantile(share, range.values().collect()))),
@@ -57,8 +58,8 @@ pub(crate) fn named(name: &str) -> Option<RangeFunction> {
     RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
 }
 
-/// The only function that leaves a series its name, because it is a value of the series itself.
-pub(crate) const KEEPS_THE_NAME: &str = "last_over_time";
+/// The functions that leave a series its name, because what comes out is a value of the series itself.
+pub(crate) const KEEP_THE_NAME: [&str; 2] = ["first_over_time", "last_over_time"];
 
 fn count(found: impl Iterator) -> f64 {
     found.count() as f64
@@ -174,7 +175,14 @@ mod tests {
         for name in ["rate", "increase", "delta", "irate", "idelta", "deriv", "predict_linear"] {
             assert_eq!(apply(name, &one, 0.0), None, "{name}");
         }
-        for name in ["avg_over_time", "sum_over_time", "min_over_time", "max_over_time", "last_over_time"] {
+        for name in [
+            "avg_over_time",
+            "sum_over_time",
+            "min_over_time",
+            "max_over_time",
+            "first_over_time",
+            "last_over_time",
+        ] {
             assert_eq!(apply(name, &one, 0.0), Some(8.0), "{name}");
         }
     }

@@ -166,6 +166,7 @@ fn over_time(inner: &Level) -> Text {
         "min_over_time",
         "max_over_time",
         "count_over_time",
+        "first_over_time",
         "last_over_time",
         "present_over_time",
         "stddev_over_time",
@@ -242,16 +243,19 @@ fn whole() -> Text {
     ])
 }
 
-/// Functions whose last digits depend on who computes them: nothing is made of their values.
+/// Functions whose last digits depend on who computes them: nothing is made of their values. Periodic ones are asked of
+/// what was measured only, because the last digit of a great number decides everything there.
 fn rounded(vector: &Text) -> Text {
     let names = words(&[
-        "exp", "ln", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-        "tanh", "asinh", "acosh", "atanh",
+        "exp", "ln", "log2", "log10", "sqrt", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh",
+        "acosh", "atanh",
     ]);
     let one = (names, vector.clone()).prop_map(|(name, vector)| format!("{name}({vector})"));
+    let periodic =
+        (words(&["sin", "cos", "tan"]), selector()).prop_map(|(name, vector)| format!("{name}({vector})"));
     let two = (vector.clone(), words(&["2", "-0.5", "scalar(board_info)"]))
         .prop_map(|(vector, scalar)| format!("({vector}) atan2 {scalar}"));
-    prop_oneof![5 => one, 1 => two].boxed()
+    prop_oneof![5 => one, 1 => periodic, 1 => two].boxed()
 }
 
 fn date(inner: &Level) -> Text {

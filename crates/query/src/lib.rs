@@ -1,4 +1,25 @@
 //! Reading metrics of the catalogue out of a store: from series of stored values to series of numbers.
+//!
+//! ```
+//! use picollect_evaluate::Window;
+//! use picollect_query::{energy_of, power_meters};
+//! use picollect_store::{Store as _, open};
+//! use picollect_telemetry::line::{Precision, decode};
+//!
+//! let directory = tempfile::tempdir()?;
+//! let store = open(directory.path())?;
+//! // A meter that gives watts only, every ten seconds.
+//! let line = |at: u32| format!("power,host=pi-1,meter=usb watts=5 {}\n", at * 10);
+//! let lines: String = (0..=6).map(line).collect();
+//! store.append(&decode(lines.as_bytes(), Precision::Seconds, 0).points)?;
+//!
+//! let meters = power_meters(&store, Some("pi-1"))?;
+//! let energy = energy_of(&store, &meters[0], Window { start_ms: 0, end_ms: 60_000 })?;
+//! assert_eq!(energy.map(|energy| (energy.joules, energy.covered_s)), Some((300.0, 60.0)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Functions that read a store fail only as it does, with its [`StoreError`].
 
 pub mod prometheus_api;
 
@@ -119,7 +140,8 @@ fn power_meters_with(store: &dyn Store, tags: &[(&str, &str)]) -> Result<Vec<Ser
     Ok(meters)
 }
 
-/// The totals with an epoch that a power meter gave in a window and next to it; none if it gives no such ones.
+/// The totals with an epoch that a power meter gave in a window and next to it; none if it gives no such
+/// ones.
 pub fn points_of(
     store: &dyn Store,
     meter: &SeriesKey,
@@ -169,8 +191,8 @@ pub fn interval_s(samples: &[Sample]) -> Option<f64> {
     Some(*median as f64 / 1000.0)
 }
 
-/// How far apart the points are that stand for some of the samples after `t_ms`, in seconds, as it is known now;
-/// `None` if all that came is still stored. Times are Unix milliseconds.
+/// How far apart the points are that stand for some of the samples after `t_ms`, in seconds, as it is known
+/// now; `None` if all that came is still stored. Times are Unix milliseconds.
 pub fn resolution_s(store: &dyn Store, t_ms: i64, now_ms: i64) -> Result<Option<f64>, StoreError> {
     let (measurement, field) = (Some(RESOLUTION.measurement), Some(RESOLUTION.field));
     let mut coarsest: Option<f64> = None;

@@ -111,6 +111,9 @@ pub struct Api {
     pub now_ms: i64,
 }
 
+/// Every question fails with [`ApiError::BadData`] if a parameter cannot be used, [`ApiError::Execution`] if
+/// the answer would take more than the limits, [`ApiError::Timeout`] after their time, and
+/// [`ApiError::Internal`] if the store fails.
 impl Api {
     /// `query`: what an expression is at one moment.
     pub fn query(&self, parameters: &Parameters) -> Result<String, ApiError> {
@@ -157,8 +160,8 @@ impl Api {
         text.ok_or_else(|| Error::TooMuchMemory(most_bytes).into())
     }
 
-    /// `series`: the labels of all series that any `match[]` finds. They are those that the store has, whatever `start`
-    /// and `end` say: to know which of them have samples then would mean to read them.
+    /// `series`: the labels of all series that any `match[]` finds. They are those that the store has,
+    /// whatever `start` and `end` say: to know which of them have samples then would mean to read them.
     pub fn series(&self, parameters: &Parameters) -> Result<String, ApiError> {
         let wanted = matches(parameters)?;
         if wanted.is_empty() {
@@ -203,6 +206,7 @@ impl Api {
 }
 
 /// Asks a query of a store, from a time on and within these limits; both times are Unix milliseconds.
+/// Fails as [`Api`] does.
 pub fn evaluate<T>(
     store: &dyn Store,
     limits: QueryConfig,

@@ -196,6 +196,7 @@ fn stand_by(undo: &[Undo]) -> anyhow::Result<Guard> {
 }
 
 /// Waits until standard input ends, then does every step even if one fails; says how many did.
+/// Fails if one of them did, or if a step cannot be read.
 pub fn restore(writes: &[String], shells: &[String]) -> anyhow::Result<()> {
     // Whatever ends the waiting, the clocks are put back.
     let _ = io::stdin().read_to_end(&mut Vec::new());

@@ -40,7 +40,8 @@ pub(super) fn send_or_keep(source: &Source, run_directory: &Path, lines: &[u8]) 
     }
 }
 
-/// Delivers what earlier runs left waiting; says how many runs that were.
+/// Delivers what earlier runs left waiting; says how many runs that were. A collector that is away is no
+/// error; one that refuses is, and so is a file that cannot be read.
 pub fn deliver_waiting(source: &Source, directory: &Path) -> anyhow::Result<usize> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),

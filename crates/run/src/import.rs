@@ -32,7 +32,8 @@ pub struct Saved<'a> {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The run that an output tells of. An error says why it tells of none.
+/// The run that an output tells of. Fails if the file cannot be read, is of no known benchmark, or does not
+/// tell how long the run took.
 pub fn read(saved: &Saved<'_>) -> anyhow::Result<Run> {
     let name = saved.file.display();
     let bytes = fs::metadata(saved.file).with_context(|| format!("cannot read `{name}`"))?.len();
@@ -90,7 +91,7 @@ mod tests {
     use picollect_analysis::runs::Check;
 
     fn saved(name: &str, start_ms: i64) -> anyhow::Result<Run> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/benchmark-outputs");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/benchmark-outputs");
         let file = folder.join(name);
         let labels = BTreeMap::new();
         read(&Saved { file: &file, start_ms, end_ms: None, name: "HPL 2.3".into(), nodes: None, labels })
@@ -118,7 +119,7 @@ mod tests {
     fn a_failed_residual_is_no_rate_and_a_skipped_check_is_said() {
         let of = |name: &str| {
             let text = fs::read_to_string(
-                Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/benchmark-outputs").join(name),
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/benchmark-outputs").join(name),
             );
             let outcomes = recognise(&text.unwrap());
             let CorePhase::Stated { start, .. } = outcomes[0].core_phase else { panic!("{outcomes:?}") };

@@ -1,6 +1,27 @@
 //! `picollect run`: a command whose work is measured. Idle first, then the command, passed through as if
 //! nobody watched, then the verdict on standard error. What is kept of it goes to the collector, which
 //! may be elsewhere and may be away meanwhile.
+//!
+//! Measuring a command ([`run()`]) takes its options from the command line. What a benchmark printed without
+//! picollect becomes a run too:
+//!
+//! ```
+//! use picollect_analysis::runs::Check;
+//! use picollect_run::{Saved, labels, read_saved};
+//! use picollect_settings::time::parse_rfc3339;
+//!
+//! let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/benchmark-outputs/hpl-2.3-plain.txt");
+//! let run = read_saved(&Saved {
+//!     file: file.as_ref(),
+//!     start_ms: parse_rfc3339("2026-11-23T12:57:00Z").unwrap(),
+//!     end_ms: Some(parse_rfc3339("2026-11-23T12:57:30Z").unwrap()),
+//!     name: "HPL on two cores".to_owned(),
+//!     nodes: Some(vec!["pi-1".to_owned()]),
+//!     labels: labels(&["nodes=1".to_owned()])?,
+//! })?;
+//! assert_eq!((run.results[0].benchmark.as_str(), run.results[0].check), ("HPL", Check::Passed));
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 mod arrivals;
 mod child;
@@ -48,7 +69,9 @@ const SETTLING_POLL: Duration = Duration::from_millis(200);
 const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
-/// Measures a command as the options say; ends as the command ended.
+/// Measures a command as the options say; ends as the command ended: [`Failure::Command`] with its status.
+/// [`Failure::Usage`] if the options contradict each other, [`Failure::Runtime`] for all that failed around
+/// it.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let plan = Plan::new(options).map_err(usage)?;
     let bench = Bench::new(options)?;

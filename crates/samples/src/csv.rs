@@ -1,5 +1,6 @@
 //! Samples as CSV (RFC 4180): a header and a row for each, `time_ms,measurement,tags,field,type,value`. Times are
-//! Unix milliseconds, tags have line protocol's spelling, types are its own names.
+//! Unix milliseconds, tags have line protocol's spelling, types are its own names. A name or a text that a spreadsheet
+//! would read as a formula has an apostrophe before it, which is left out again when it is read.
 //!
 //! Invariant: what is read is what an agent could have pushed: names, tags and values keep the line protocol's rules
 //! and bounds. Memory does not grow with the file nor with a row.
@@ -10,6 +11,7 @@ use std::rc::Rc;
 
 use csv::{Reader, ReaderBuilder, StringRecord, Writer};
 use picollect_telemetry::Value;
+use picollect_telemetry::foreign::{csv_cell_read, csv_cell_to_read};
 use picollect_telemetry::line::{MAX_LINE_BYTES, Point, Precision, decode, write_point};
 
 use super::import::{Entry, PointReader};
@@ -32,17 +34,19 @@ impl<W: io::Write> RowWriter<W> {
         Ok(Self(writer))
     }
 
-    /// A row for each field.
+    /// A row for each field. Fails if the writer does.
     pub fn write(&mut self, point: &Point) -> Result<(), csv::Error> {
         let (t_ms, tags) = (point.t_ms.to_string(), SeriesKey::tags_text(&point.tags));
         for (field, value) in &point.fields {
             let (kind, value) = spelled(value);
-            self.0.write_record([&t_ms, &point.measurement, &tags, field, kind, &value])?;
+            let value = if kind == "string" { csv_cell_to_read(&value) } else { value.as_str().into() };
+            let names = [&point.measurement, &tags, field].map(|name| csv_cell_to_read(name));
+            self.0.write_record([&t_ms, &*names[0], &*names[1], &*names[2], kind, &*value])?;
         }
         Ok(())
     }
 
-    /// Writes what is buffered.
+    /// Writes what is buffered; without this the end is lost. Fails if the writer does.
     pub fn finish(mut self) -> io::Result<()> {
         self.0.flush()
     }
@@ -93,13 +97,14 @@ pub fn point_of(row: &StringRecord) -> Result<Point, String> {
     let [t_ms, measurement, tags, field, kind, value] = columns[..] else {
         return Err(format!("{} columns, not {}", columns.len(), HEADER.len()));
     };
+    let [measurement, tags, field] = [measurement, tags, field].map(csv_cell_read);
     let wrong = || format!("`{value:.40}` is no {kind:.20}");
     let value = match kind {
         "float" => Value::Float(value.parse().map_err(|_| wrong())?),
         "integer" => Value::Int(value.parse().map_err(|_| wrong())?),
         "unsigned" => Value::UInt(value.parse().map_err(|_| wrong())?),
         "boolean" => Value::Bool(value.parse().map_err(|_| wrong())?),
-        "string" => Value::Text(value.to_owned()),
+        "string" => Value::Text(csv_cell_read(value).to_owned()),
         _ => {
             return Err(format!("`{kind:.20}` is no type; known: float, integer, unsigned, boolean, string"));
         }
@@ -143,5 +148,38 @@ impl<R: Read> Read for Bounded<R> {
         let read = self.input.read(&mut buffer[..most])?;
         self.left.set(self.left.get() - read);
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_and_each_is_read_back() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let point = Point {
+            measurement: "=1+1".to_owned(),
+            tags: vec![("@SUM(A1)".to_owned(), "=x".to_owned())],
+            fields: vec![
+                ("-f".to_owned(), text("+1")),
+                ("g".to_owned(), text("'=1")),
+                ("h".to_owned(), Value::Float(-5.0)),
+            ],
+            t_ms: -1,
+        };
+        let mut out = Vec::new();
+        let mut writer = RowWriter::new(&mut out).unwrap();
+        writer.write(&point).unwrap();
+        writer.finish().unwrap();
+        let mut reader = RowReader::new(&out[..]);
+        for field in &point.fields {
+            let read = reader.next_point().unwrap().unwrap().point.unwrap();
+            assert_eq!(read, Point { fields: vec![field.clone()], ..point.clone() });
+        }
+        let cells = String::from_utf8(out).unwrap();
+        let formula = |cell: &str| cell.starts_with(['=', '+', '@']) || cell == "-f";
+        assert!(!cells.split([',', '\n']).any(formula), "{cells}");
+        assert!(cells.contains(",-5\n"), "a number keeps its sign: {cells}");
     }
 }

@@ -47,8 +47,8 @@ impl Wanted {
     }
 }
 
-/// Hands over what the store holds in order of time, the fields of one time together, and says how many samples
-/// it was. An error names the time up to which everything was handed over.
+/// Hands over what the store holds in order of time, the fields of one time together, and says how many
+/// samples it was. An error names the time up to which everything was handed over.
 pub fn export(
     store: &dyn Store,
     wanted: &Wanted,
@@ -80,8 +80,8 @@ pub fn export(
     Ok(samples)
 }
 
-/// What the store is asked for: each measurement of which anything is wanted, and each node by itself if nodes are
-/// named.
+/// What the store is asked for: each measurement of which anything is wanted, and each node by itself if
+/// nodes are named.
 type Parts = Vec<(String, Option<String>)>;
 
 fn measurements(store: &dyn Store, wanted: &Wanted) -> Result<Parts, StoreError> {
@@ -158,7 +158,7 @@ fn piece(
     Ok((points.into_iter().map(point).collect(), found))
 }
 
-/// A line, or as many as it takes to keep each within what a line may be.
+/// A line, or as many as it takes to keep each within what a line may be. Fails only if `out` does.
 pub fn write_lines(point: &Point, out: &mut impl io::Write) -> io::Result<()> {
     let mut line = Vec::new();
     write_point(point, &mut line);

@@ -33,9 +33,10 @@ const W1: &str = "sys/bus/w1/devices";
 const W1_FAMILIES: [&str; 5] = ["28-", "10-", "22-", "3b-", "42-"];
 const HWMON: &str = "sys/class/hwmon";
 /// Names under which the kernel's driver knows the LM75 and what is built like it.
-const LM75_FAMILY: [&str; 20] = [
+const LM75_FAMILY: [&str; 29] = [
     "lm75", "lm75a", "lm75b", "tmp75", "tmp75b", "tmp75c", "tmp100", "tmp101", "tmp102", "tmp105", "tmp112",
-    "tmp175", "tmp275", "ds75", "ds7505", "mcp980x", "adt75", "pct2075", "at30ts74", "tcn75",
+    "tmp175", "tmp275", "ds75", "ds7505", "mcp980x", "adt75", "pct2075", "at30ts74", "tcn75", "tmp1075",
+    "p3t1755", "max31725", "max6625", "max6626", "stlm75", "ds1775", "g751", "as6200",
 ];
 /// Air changes slowly; a sensor that comes back is read again within five seconds, conversion included.
 const PERIOD: Duration = Duration::from_secs(4);

@@ -3,7 +3,7 @@
 /// The node in a few figures; each sensor puts in what it knows. `None` is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Status {
-    /// Temperature of the first thermal zone, °C.
+    /// Temperature of the processor, °C, or of the first thermal zone where nobody says whose it is.
     pub temp_c: Option<f64>,
     /// Share of all cores that worked.
     pub busy: Option<f64>,

@@ -8,6 +8,7 @@ use picollect_telemetry::line::LineWriter;
 use picollect_telemetry::{NoData, Value};
 
 use crate::status::Status;
+use crate::thermometer::Thermometer;
 
 /// Something that says its readings at every tick.
 pub trait Sensor: Send {
@@ -33,13 +34,23 @@ pub struct Tick<'a> {
     pub status: Status,
     /// From when and to when the first meter's totals in this tick count.
     pub metered: Option<(Duration, Duration)>,
+    /// Whose temperature the status has.
+    thermometer: Option<Thermometer>,
     writer: &'a mut LineWriter,
 }
 
 impl<'a> Tick<'a> {
     /// A round at this moment.
     pub fn new(now: Duration, stamps: Stamps, writer: &'a mut LineWriter) -> Self {
-        Self { now, stamps, t_ms: stamps.stamp_ms(now), status: Status::default(), metered: None, writer }
+        Self {
+            now,
+            stamps,
+            t_ms: stamps.stamp_ms(now),
+            status: Status::default(),
+            metered: None,
+            thermometer: None,
+            writer,
+        }
     }
 
     /// One point; all metrics are of one measurement.
@@ -50,6 +61,19 @@ impl<'a> Tick<'a> {
     /// One point whose moment is not the tick's.
     pub fn point_at(&mut self, at: Duration, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
         self.writer.point(self.stamps.stamp_ms(at), tags, fields);
+    }
+
+    /// A thermometer's °C, for the status: the processor's come before others, of several processors' the
+    /// hottest counts, of others the first.
+    pub fn temperature(&mut self, of: Thermometer, temp_c: f64) {
+        let hotter = self.status.temp_c.is_none_or(|known| temp_c > known);
+        if self
+            .thermometer
+            .is_none_or(|known| of > known || (of == known && of == Thermometer::Processor && hotter))
+        {
+            self.thermometer = Some(of);
+            self.status.temp_c = Some(temp_c);
+        }
     }
 
     /// A line that a writer of the same common tags made before, now at this tick.

@@ -1,6 +1,21 @@
 //! What both programs do alike: how they end ([`exit`]), whom they trust ([`trust`], [`introduction`]), and how they read
 //! their configuration: TOML into a typed structure, and every mistake with its line, its column and, for a
 //! key nobody knows, the nearest name that somebody does.
+//!
+//! ```
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Agent {
+//!     interval_s: f64,
+//! }
+//!
+//! let agent: Agent = picollect_settings::parse("interval_s = 2.5", "agent.toml")?;
+//! assert_eq!(agent.interval_s, 2.5);
+//!
+//! let error = picollect_settings::parse::<Agent>("intervall_s = 2.5", "agent.toml").err().unwrap();
+//! assert_eq!(error.to_string(), "agent.toml:1:1: unknown key `intervall_s`, did you mean `interval_s`?");
+//! # Ok::<(), picollect_settings::SettingsError>(())
+//! ```
 
 pub mod duration;
 pub mod exit;

@@ -19,7 +19,7 @@ pub fn clock(t_ms: i64) -> String {
     rfc3339(t_ms).chars().skip(11).take(8).collect()
 }
 
-/// Reads RFC 3339 into Unix milliseconds.
+/// Reads RFC 3339 into Unix milliseconds. Fails for any other text, and for a time before 1970.
 pub fn parse_rfc3339(text: &str) -> Result<i64, String> {
     let time = humantime::parse_rfc3339_weak(text).map_err(|error| error.to_string())?;
     let since_epoch = time.duration_since(UNIX_EPOCH).map_err(|_| "before 1970".to_owned())?;

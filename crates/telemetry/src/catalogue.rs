@@ -84,7 +84,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor, zone `firmware` what its firmware reads there, zone `ambient` the air around it.";
+    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor, zone `firmware` what its firmware reads there, zones `coretemp`, `k10temp` and `zenpower` a PC's processor, zone `ambient` the air around it.";
 
     LOAD_1 = "load"."load1", "1", Gauge, [], "Load average over one minute.";
     LOAD_5 = "load"."load5", "1", Gauge, [], "Load average over five minutes.";

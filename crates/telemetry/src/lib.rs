@@ -2,8 +2,25 @@
 //! carries them, and the summary that comes back.
 //!
 //! Invariant: no I/O and no clock in this crate; time comes in as a number.
+//!
+//! ```
+//! use picollect_telemetry::catalogue::TEMP;
+//! use picollect_telemetry::line::{LineWriter, Precision, decode};
+//!
+//! let mut writer = LineWriter::new(&[("host", "pi-1")]);
+//! writer.point(1_700_000_000_123, &[("zone", "cpu-thermal")], &[(&TEMP, 48.3.into())]);
+//! let (lines, _) = writer.take();
+//! assert_eq!(lines, b"thermal,host=pi-1,zone=cpu-thermal temp_c=48.3 1700000000123000000\n");
+//!
+//! let batch = decode(&lines, Precision::Nanoseconds, 0);
+//! assert!(batch.errors.is_empty());
+//! assert_eq!(batch.points[0].tag("host"), Some("pi-1"));
+//! assert_eq!(batch.points[0].fields[0].1.as_f64(), Some(48.3));
+//! ```
 
 pub mod catalogue;
+pub mod exposition;
+pub mod foreign;
 pub mod line;
 mod no_data;
 mod origin;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use picollect_lcd::Size;
 use picollect_lcd::display::Wiring;
-use picollect_lcd::pages::Page;
+use picollect_lcd::page::Page;
 use picollect_lcd::rotation::Settings as Use;
 use picollect_lcd::template::Template;
 use serde::{Deserialize, Deserializer, de::Error as _};

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use picollect_lcd::Frame;
 use picollect_lcd::alarms::{self, Alarm, Cause};
-use picollect_lcd::pages::{self, Facts, NetworkFacts, NodeFacts, Page};
+use picollect_lcd::page::{Page, draw};
+use picollect_lcd::pages::{self, Facts, NetworkFacts, NodeFacts};
 use picollect_lcd::rotation::{Content, Rotation};
 use picollect_lcd::summary::{self, has_something_to_say};
-use picollect_lcd::{Frame, pages::draw};
 use picollect_telemetry::summary::Summary;
 
 use super::addresses::Addresses;

@@ -4,6 +4,7 @@
 //! gives the same as one that has watched all the time.
 
 use picollect_promql::{Answer, Labels, Query, Series, Times};
+use picollect_telemetry::foreign::printable;
 
 use picollect_config::QueryConfig;
 use picollect_evaluate::alert_rules::{Rule, filled};
@@ -46,7 +47,8 @@ pub struct Active {
     pub value: f64,
     /// How far it is.
     pub state: State,
-    /// Since when it has been so at least, Unix milliseconds: what was before the rule's own time is not looked at.
+    /// Since when it has been so at least, Unix milliseconds: what was before the rule's own time is not
+    /// looked at.
     pub since_ms: i64,
 }
 
@@ -57,16 +59,19 @@ impl Active {
     }
 }
 
-/// A text of a rule about these labels and this value; an absent label is nothing.
+/// A text of a rule about these labels and this value; an absent label is nothing. It goes to terminals, logs and
+/// messages, and labels come from outside.
 pub fn about(text: &str, labels: &[(String, String)], value: f64) -> String {
-    let label = |name: &str| labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.clone());
+    let label =
+        |name: &str| labels.iter().find(|(label, _)| label == name).map(|(_, value)| printable(value));
     filled(text, |name| match name {
         "value" => format!("{value:.1}"),
-        name => label(name).unwrap_or_default(),
+        name => label(name).unwrap_or_default().into_owned(),
     })
 }
 
-/// What a rule finds at this moment, Unix milliseconds.
+/// What a rule finds at this moment, Unix milliseconds. Fails if the store cannot be read or the rule's
+/// expression takes more than the limits allow.
 pub fn active(
     store: &dyn Store,
     limits: QueryConfig,
@@ -119,6 +124,12 @@ mod tests {
         let found = |rule| active(&store, QueryConfig::default(), rule, NOW_MS).unwrap();
         let text = |one: &Active| format!("{} {}", one.state.as_str(), one.summary());
         RULES.iter().flat_map(found).map(|one| text(&one)).collect()
+    }
+
+    #[test]
+    fn a_label_does_not_steer_the_terminal() {
+        let labels = [("host".to_owned(), "x\u{1b}[31m\r\nred".to_owned())];
+        assert_eq!(about("{host} is hot", &labels, 1.0), "x\u{fffd}[31m\u{fffd}\u{fffd}red is hot");
     }
 
     #[test]

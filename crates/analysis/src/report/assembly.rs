@@ -33,7 +33,8 @@ use picollect_settings::time::rfc3339;
 
 type Result<T> = std::result::Result<T, RequestError>;
 
-/// The report of a window.
+/// The report of a window. Fails if the store cannot be read ([`RequestError::Store`]) or a configured file
+/// with prices cannot ([`RequestError::Invalid`]).
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut known = Vec::new();
     let end = Moment::at(from, window.end_ms)?;

@@ -69,7 +69,7 @@ pub struct ConditionError {
     condition: String,
 }
 
-/// Reads conditions, separated by commas.
+/// Reads conditions, separated by commas. An error names the first word that is none.
 pub fn parse(text: &str) -> Result<Vec<Condition>, ConditionError> {
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     let read = |word: &str| condition(word).ok_or_else(|| ConditionError { condition: word.to_owned() });

@@ -153,9 +153,5 @@ impl From<&String> for Cell {
 
 /// Foreign text without what could steer a terminal, break a line or turn the direction of writing.
 pub(super) fn printable(text: &str) -> String {
-    let steers = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-    };
-    text.chars().map(|letter| if steers(letter) { '\u{fffd}' } else { letter }).collect()
+    picollect_telemetry::foreign::printable(text).into_owned()
 }

@@ -28,7 +28,7 @@ const WHOLE: f64 = 0.99;
 /// What the parser calls the parts of HPCC other than HPL.
 const HPCC_PART: &str = "HPCC";
 
-/// What is to be said of a run.
+/// What is to be said of a run. Fails only if the store cannot be read ([`RequestError::Store`]).
 pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     let subject = Subject::of(from, &kept)?;
     let whole = subject.part(kept.time.into())?;

@@ -3,6 +3,7 @@
 use super::super::EnergyFigure;
 use picollect_telemetry::Boundary;
 use picollect_telemetry::Source;
+use picollect_telemetry::foreign::csv_cell;
 
 const HEAD: &str = "section,subject,time,quantity,value,unit,source,boundary,coverage\r\n";
 
@@ -88,15 +89,13 @@ impl Figure {
     }
 }
 
-/// A cell of text. What a spreadsheet would read as a formula gets an apostrophe before it
-/// (<https://owasp.org/www-community/attacks/CSV_Injection>).
+/// A cell of text, which is never a formula to a spreadsheet.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = csv_cell(text);
     if text.contains([',', '"', '\r', '\n']) || text.starts_with(' ') || text.ends_with(' ') {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text
+        text.into_owned()
     }
 }
 

@@ -1,0 +1,37 @@
+//! The pages that a panel turns through: the built-in ones of [`pages`](crate::pages), and those that are written in
+//! the configuration ([`template`](crate::template)).
+
+use crate::pages::{Facts, cluster, efficiency, network, node, run};
+use crate::template::Template;
+use crate::{Frame, Size};
+
+/// The pages that a panel turns through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// Temperature, power, clock and load of this node.
+    Node,
+    /// Name and address of this node.
+    Network,
+    /// Energy of the day and what a run got out of its watts.
+    Efficiency,
+    /// The whole cluster.
+    Cluster,
+    /// The run in progress.
+    Run,
+    /// The template of this index, from the configuration.
+    Custom(usize),
+}
+
+/// Draws a page. A custom page whose template is not there is the node page.
+pub fn draw(page: Page, facts: &Facts, templates: &[Template], size: Size) -> Frame {
+    match page {
+        Page::Node => node(&facts.node, size),
+        Page::Network => network(&facts.network, size),
+        Page::Efficiency => efficiency(&facts.efficiency, size),
+        Page::Cluster => cluster(&facts.cluster, size),
+        Page::Run => run(&facts.run, size),
+        Page::Custom(index) => {
+            templates.get(index).map_or_else(|| node(&facts.node, size), |template| template.render(facts))
+        }
+    }
+}
