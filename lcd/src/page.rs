@@ -22,6 +22,19 @@ pub enum Page {
     Custom(usize),
 }
 
+impl Page {
+    /// The built-in pages by the names that they have in a configuration.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("node", Self::Node),
+        ("network", Self::Network),
+        ("efficiency", Self::Efficiency),
+        ("cluster", Self::Cluster),
+        ("run", Self::Run),
+    ];
+    /// The pages that a panel turns through if nothing is said, in this order.
+    pub const USUAL: [Self; 5] = [Self::Node, Self::Network, Self::Cluster, Self::Efficiency, Self::Run];
+}
+
 /// Draws a page. A custom page whose template is not there is the node page.
 pub fn draw(page: Page, facts: &Facts, templates: &[Template], size: Size) -> Frame {
     match page {

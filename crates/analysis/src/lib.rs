@@ -24,7 +24,6 @@
 //! ```
 
 pub mod alerts;
-mod format;
 pub mod nodes;
 
 pub mod report;
@@ -32,4 +31,5 @@ pub mod request;
 pub mod requests;
 pub mod runs;
 pub mod scaling;
+mod sources;
 pub mod summary;

@@ -10,7 +10,7 @@ use picollect_telemetry::foreign::printable;
 use picollect_telemetry::{NoData, Source};
 use serde::{Deserialize, Serialize};
 
-use picollect_query::{hosts, latest};
+use picollect_query::{hosts, last_of_each, latest, primary_meter, processor_zone};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// A node that has been silent for longer than this is forgotten here; its data is not.
@@ -71,7 +71,7 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         Ok(latest(store, &host, metric, now_ms, fresh_ms)?.map(|(key, sample)| (key, sample.value)))
     };
     let number = |metric: &Metric| value(metric).map(|found| found.map(|(_, value)| value));
-    let power = value(&WATTS)?;
+    let power = primary(store, &host, now_ms, fresh_ms)?;
     let info = latest(store, &host, &NODE_INFO, now_ms, FORGET_MS)?;
     let tag = |tag: &str| info.as_ref().and_then(|(key, _)| key.tag(tag)).map(ToOwned::to_owned);
     let source = power.as_ref().and_then(|(key, _)| Source::from_name(key.tag("source")?));
@@ -83,7 +83,7 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         interval_s,
         simulated: tag(SIMULATED).is_some(),
         model: tag("model"),
-        temp_c: number(&TEMP)?,
+        temp_c: processor_temperature(store, &host, now_ms, fresh_ms)?,
         watts: power.map(|(_, watts)| watts),
         source,
         clock_hz: number(&MEASURED_HZ)?.or(number(&REQUESTED_HZ)?),
@@ -93,6 +93,31 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         no_power: why.and_then(|code| NoData::from_code(picollect_query::whole(code))),
         host,
     }))
+}
+
+/// What the primary meter shows: the same one from one moment to the next, whichever spoke last. A foreign meter that does
+/// not say what it measures around is taken where there is no other.
+fn primary(
+    store: &dyn Store,
+    host: &str,
+    now_ms: i64,
+    back_ms: i64,
+) -> Result<Option<(SeriesKey, f64)>, StoreError> {
+    let mut each = last_of_each(store, host, &WATTS, now_ms, back_ms)?;
+    let says_nothing = |key: &SeriesKey| key.tag("boundary").is_none();
+    let index = primary_meter(each.iter().map(|(key, _)| key))
+        .or_else(|| each.iter().position(|(key, _)| says_nothing(key)));
+    Ok(index.map(|index| each.swap_remove(index)).map(|(key, sample)| (key, sample.value)))
+}
+
+fn processor_temperature(
+    store: &dyn Store,
+    host: &str,
+    now_ms: i64,
+    back_ms: i64,
+) -> Result<Option<f64>, StoreError> {
+    let each = last_of_each(store, host, &TEMP, now_ms, back_ms)?;
+    Ok(processor_zone(each.iter().map(|(key, _)| key)).map(|index| each[index].1.value))
 }
 
 fn busy_of_all_cores(

@@ -20,7 +20,7 @@ use picollect_telemetry::{Boundary, Source};
 use self::last_run::LastRuns;
 use self::today::Meters;
 use crate::nodes::{self, Node};
-use crate::request::{RequestError, Sources};
+use crate::sources::{RequestError, Sources};
 use picollect_query::{all_power_meters, numbers, whole};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 

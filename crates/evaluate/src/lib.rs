@@ -46,6 +46,7 @@ pub mod scaling;
 pub mod series;
 mod statistics;
 pub mod thermal;
+pub mod thermometer;
 pub mod throttle;
 mod timestamp;
 pub mod wall_log;

@@ -1,7 +1,7 @@
 //! Reading metrics of the catalogue out of a store: from series of stored values to series of numbers.
 //!
 //! ```
-//! use picollect_evaluate::Window;
+//! use picollect_evaluate::cluster::{self, Figure};
 //! use picollect_query::{energy_of, power_meters};
 //! use picollect_store::{Store as _, open};
 //! use picollect_telemetry::line::{Precision, decode};
@@ -25,10 +25,12 @@ pub mod prometheus_api;
 
 use std::collections::BTreeMap;
 
-use picollect_evaluate::Window;
+use picollect_evaluate::cluster::{self, Figure};
 use picollect_evaluate::energy::{Energy, EnergyPoint, of_counter, of_epochs, of_watts};
 use picollect_evaluate::series::Sample;
+use picollect_evaluate::{Window, thermometer};
 use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, RESOLUTION, SINCE_MS, WATTS};
+use picollect_telemetry::{Boundary, Source};
 
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
@@ -81,13 +83,44 @@ pub fn latest(
     now_ms: i64,
     back_ms: i64,
 ) -> Result<Option<(SeriesKey, Sample)>, StoreError> {
+    let each = last_of_each(store, host, metric, now_ms, back_ms)?;
+    Ok(each.into_iter().max_by_key(|(_, sample)| sample.t_ms))
+}
+
+/// The last sample at or before a moment, not older than `back_ms`, of each series of the metric that has one, in the
+/// order of the series. An error is the store's.
+pub fn last_of_each(
+    store: &dyn Store,
+    host: &str,
+    metric: &Metric,
+    now_ms: i64,
+    back_ms: i64,
+) -> Result<Vec<(SeriesKey, Sample)>, StoreError> {
     let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let series = series_of(store, host, metric, moment, back_ms)?.into_iter();
-    let candidates = series.filter_map(|series| {
+    let last = series.filter_map(|series| {
         let last = series.samples.iter().rev().find(|sample| sample.t_ms <= now_ms).copied();
         last.map(|sample| (series.key, sample))
     });
-    Ok(candidates.max_by_key(|(_, sample)| sample.t_ms))
+    Ok(last.collect())
+}
+
+/// The index of the series that has the processor's temperature, of several of one host; `None` where none can be it.
+pub fn processor_zone<'a>(keys: impl IntoIterator<Item = &'a SeriesKey>) -> Option<usize> {
+    let zones: Vec<&str> = keys.into_iter().map(|key| key.tag("zone").unwrap_or_default()).collect();
+    thermometer::processor_zone(&zones)
+}
+
+/// The index of the primary meter of several of one host, by what its series says of it; `None` where none can be it.
+pub fn primary_meter<'a>(keys: impl IntoIterator<Item = &'a SeriesKey>) -> Option<usize> {
+    let figure = |(index, key): (usize, &SeriesKey)| {
+        let source = Source::from_name(key.tag("source")?)?;
+        let boundary = Boundary::from_name(key.tag("boundary")?)?;
+        Some((index, Figure { source, boundary, energy: Energy { joules: 0.0, covered_s: 0.0 } }))
+    };
+    let (indices, figures): (Vec<usize>, Vec<Figure>) =
+        keys.into_iter().enumerate().filter_map(figure).unzip();
+    cluster::primary_meter(&figures).map(|index| indices[index])
 }
 
 /// The points of a meter: its totals, their epoch and their metered seconds at the same moments.

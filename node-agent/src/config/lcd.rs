@@ -21,18 +21,6 @@ pub use self::light::PwmChannel;
 const LONGEST_PAGE: Duration = Duration::from_secs(3600);
 /// More pages than this nobody waits for.
 const MAX_PAGES: usize = 16;
-/// The pages that there are without a template.
-const PAGES: [(&str, Page); 5] = [
-    ("node", Page::Node),
-    ("network", Page::Network),
-    ("efficiency", Page::Efficiency),
-    ("cluster", Page::Cluster),
-    ("run", Page::Run),
-];
-
-/// All of them are shown if nothing is said, in this order.
-const USUAL_PAGES: [Page; 5] = [Page::Node, Page::Network, Page::Cluster, Page::Efficiency, Page::Run];
-
 /// The panel and what it shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LcdSettings {
@@ -101,7 +89,7 @@ struct Table {
 }
 
 fn name_of(page: Page) -> &'static str {
-    PAGES.iter().find(|(_, known)| *known == page).map_or("(template)", |(name, _)| name)
+    Page::NAMES.iter().find(|(_, known)| *known == page).map_or("(template)", |(name, _)| name)
 }
 
 /// The two sizes that pages are drawn for.
@@ -142,7 +130,7 @@ fn checked(table: Table) -> Result<LcdSettings, String> {
     let names: Vec<&str> = table.templates.keys().map(String::as_str).collect();
     let pages = match &table.pages {
         Some(pages) => pages.iter().map(|name| page(name, &names)).collect::<Result<_, _>>()?,
-        None => USUAL_PAGES.into_iter().chain((0..names.len()).map(Page::Custom)).collect(),
+        None => Page::USUAL.into_iter().chain((0..names.len()).map(Page::Custom)).collect(),
     };
     let pages = Some(pages).filter(|pages: &Vec<Page>| (1..=MAX_PAGES).contains(&pages.len()));
     let pages = pages.ok_or(format!("pages wants 1 to {MAX_PAGES} names"))?;
@@ -154,9 +142,10 @@ fn checked(table: Table) -> Result<LcdSettings, String> {
 
 fn page(name: &str, templates: &[&str]) -> Result<Page, String> {
     let own = templates.iter().position(|template| *template == name).map(Page::Custom);
-    let known = || PAGES.iter().find(|(known, _)| *known == name).map(|(_, page)| *page);
+    let known = || Page::NAMES.iter().find(|(known, _)| *known == name).map(|(_, page)| *page);
     own.or_else(known).ok_or_else(|| {
-        let all: Vec<_> = PAGES.iter().map(|(known, _)| *known).chain(templates.iter().copied()).collect();
+        let all: Vec<_> =
+            Page::NAMES.iter().map(|(known, _)| *known).chain(templates.iter().copied()).collect();
         format!("there is no page `{name}`; there are {}", all.join(", "))
     })
 }

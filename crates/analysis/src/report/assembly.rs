@@ -26,8 +26,8 @@ use self::energy::{MeteredNodes, Scope};
 use self::node::Seen;
 use super::{Cluster, EnergyFigure, Outlier, Overhead, Reference, Report, SCHEMA, Span};
 use crate::nodes::last_seen;
-use crate::request::{RequestError, Sources};
 use crate::runs;
+use crate::sources::{RequestError, Sources};
 use picollect_query::{hosts, resolution_s};
 use picollect_settings::time::rfc3339;
 

@@ -10,8 +10,8 @@ use picollect_telemetry::catalogue::RUN_DOCUMENT;
 use picollect_telemetry::summary::LastRun;
 
 use crate::report;
-use crate::request::{RequestError, Sources};
 use crate::runs::{self, End, Run};
+use crate::sources::{RequestError, Sources};
 use picollect_store::{Selector, SeriesKey};
 
 /// A run is judged once more when it is over for so long: what its nodes measured last may have come late.

@@ -11,7 +11,7 @@ use picollect_evaluate::cost::{self, Charge, Hardware, PerKwh, Terms, charge, of
 use super::super::{Affordability, Alternative, Cost, Run};
 use super::Result;
 use super::energy::{MeteredNodes, Scope};
-use crate::request::{RequestError, Sources};
+use crate::sources::{RequestError, Sources};
 use picollect_config::{AlternativePrice, Rate};
 
 const SECONDS_PER_YEAR: f64 = 365.0 * 24.0 * 3600.0;

@@ -17,7 +17,7 @@ use picollect_telemetry::{Boundary, Source};
 use super::super::{EnergyFigure, SourcePart};
 use super::{Result, at_least};
 use crate::nodes::last_seen;
-use crate::request::Sources;
+use crate::sources::Sources;
 use picollect_query::{energy_of, interval_s, numbers, power_meters, resolution_s};
 use picollect_store::SeriesKey;
 

@@ -6,7 +6,7 @@ use picollect_evaluate::series::Sample;
 
 use super::super::{Methodology, Rule};
 use super::energy::MeteredNodes;
-use crate::request::Sources;
+use crate::sources::Sources;
 use picollect_config::Measured;
 
 /// The rules have so many levels.

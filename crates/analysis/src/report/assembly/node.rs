@@ -15,7 +15,7 @@ use picollect_telemetry::catalogue::{
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::energy::Meter;
 use super::{Result, at_least};
-use picollect_query::{AROUND_MS, Series, latest, numbers, series_of, whole};
+use picollect_query::{AROUND_MS, Series, latest, numbers, processor_zone, series_of, whole};
 use picollect_settings::time::rfc3339;
 use picollect_store::{Selector, SeriesKey, Store};
 
@@ -56,7 +56,7 @@ pub(super) fn see(
     let tag = |name: &str| info.as_ref().and_then(|(key, _)| key.tag(name)).map(ToOwned::to_owned);
     let state = presence(heard_ms, window.end_ms, interval_s);
     let interval_s = at_least(interval_s, resolution_s);
-    let temps = processor(store, host, &TEMP, window)?;
+    let temps = temperature(store, host, window)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;
     let cores = of_all_cores(store, host, &CORES, window)?;
     let mean_max = |series: &Option<Series>| -> Result<MeanMax> {
@@ -116,7 +116,7 @@ pub(super) fn episodes_in(
     window: Window,
     interval_s: f64,
 ) -> Result<Option<Vec<throttle::Episode>>> {
-    let temps = samples_of(processor(store, host, &TEMP, window)?);
+    let temps = samples_of(temperature(store, host, window)?);
     let busy = samples_of(of_all_cores(store, host, &BUSY, window)?);
     let moments = moments(store, host, window, &temps, &busy)?;
     Ok(known_episodes(&moments, window, interval_s))
@@ -166,7 +166,14 @@ fn episode(episode: &throttle::Episode, possible_s: Option<f64>) -> Episode {
     }
 }
 
-/// The first series of a metric: of several thermal zones the processor's.
+/// The processor's temperature, of several thermal zones.
+fn temperature(store: &dyn Store, host: &str, window: Window) -> Result<Option<Series>> {
+    let mut zones = series_of(store, host, &TEMP, window, 0)?;
+    zones.retain(|zone| !zone.samples.is_empty());
+    Ok(processor_zone(zones.iter().map(|zone| &zone.key)).map(|index| zones.swap_remove(index)))
+}
+
+/// The first series of a metric of the processor.
 fn processor(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Option<Series>> {
     Ok(series_of(store, host, metric, window, 0)?.into_iter().next())
 }

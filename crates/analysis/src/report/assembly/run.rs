@@ -14,8 +14,8 @@ use picollect_telemetry::Boundary;
 use super::super::{Run, RunNode, RunResult, RunStatus};
 use super::energy::{MeteredNodes, Scope};
 use super::{Moment, Result, methodology, node, provenance, span};
-use crate::request::Sources;
 use crate::runs::{self, Check, Core, End};
+use crate::sources::Sources;
 use picollect_query::hosts;
 
 /// Idle power is measured for at least so long.

@@ -1,0 +1,35 @@
+//! What an answer is made of, and why there may be none.
+
+use picollect_config::Config;
+use picollect_query::prometheus_api::ApiError;
+use picollect_store::{Store, StoreError};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is about something that is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The store could not be read; with an engine elsewhere the same may work later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An alert's condition could not be looked at.
+    #[error("a rule cannot be asked: {0}")]
+    Rule(#[from] ApiError),
+    /// The answer cannot be written down.
+    #[error("the answer cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What a request is answered from.
+pub struct Sources<'a> {
+    /// The store that holds the measurements.
+    pub store: &'a dyn Store,
+    /// The collector's configuration: prices, limits of queries, alerts that are off.
+    pub config: &'a Config,
+    /// The moment of the answer, Unix time in milliseconds.
+    pub now_ms: i64,
+}
