@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use picollect_telemetry::PROTOCOL;
+use picollect_telemetry::exposition::{Format, Page};
 use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
 use serde_json::json;
@@ -29,7 +30,7 @@ use picollect_analysis::nodes;
 use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, answered};
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_analysis::scaling::ScalingRequest;
-use picollect_query::prometheus_api::{Format, last_samples};
+use picollect_query::prometheus_api::last_samples;
 use picollect_settings::time::now_ms;
 use picollect_store::{StoreError, cached};
 
@@ -279,20 +280,19 @@ async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) ->
 }
 
 fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
-    let mut text = String::new();
+    let mut page = Page::new(format);
     for (metric, value) in own_metrics(collector)? {
-        let (name, kind) = (metric.prometheus_name(), metric.kind.as_str());
-        let (family, help) = (format.family(&name), metric.help);
-        text += &format!("# HELP {family} {help}\n# TYPE {family} {kind}\n{name} {value}\n");
+        let Some(kind) = metric.kind.exposed() else { continue };
+        page.family(&metric.prometheus_name(), kind, metric.help).sample([], value as f64, None);
     }
-    let last = cached(collector.store.as_ref(), |store| {
-        let nodes = nodes::metrics_text(&nodes::observe(store, now_ms())?);
-        let samples = if nodes_too { last_samples(store, now_ms(), format)? } else { String::new() };
-        Ok::<_, anyhow::Error>(nodes + &samples)
+    cached(collector.store.as_ref(), |store| {
+        nodes::expose(&nodes::observe(store, now_ms())?, &mut page);
+        if nodes_too {
+            last_samples(store, now_ms(), &mut page)?;
+        }
+        Ok::<_, anyhow::Error>(())
     })?;
-    text += &last;
-    text += if format == Format::OpenMetrics { "# EOF\n" } else { "" };
-    Ok(text)
+    Ok(page.finish())
 }
 
 async fn blocking<T: Send + 'static>(

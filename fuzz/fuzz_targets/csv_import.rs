@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use picollect_samples::csv::{HEADER, RowReader, RowWriter};
-use picollect_samples::import::PointReader;
+use picollect_samples::reader::PointReader;
 use picollect_telemetry::line::Point;
 
 /// The longest reason, in bytes: a quote and what is said of it.

@@ -4,15 +4,15 @@
 //! Some clients at a time, each with a thread and one deadline for its whole request: a client that sends a
 //! byte now and then keeps nobody waiting, and no more than [`MAX_CLIENTS`] hold memory here.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picollect_telemetry::catalogue::{Kind, METRICS, find};
-use picollect_telemetry::line::{Point, Precision, decode};
+use picollect_telemetry::catalogue::METRICS;
+use picollect_telemetry::exposition::{Format, Page};
+use picollect_telemetry::line::{Precision, decode};
 
 /// A request line with its headers is shorter than this.
 const MAX_REQUEST_BYTES: usize = 8 * 1024;
@@ -123,8 +123,8 @@ fn answer(client: &mut Timed, last: &Mutex<Vec<u8>>) -> io::Result<()> {
         ("404 Not Found", "only GET /metrics is here\n".to_owned())
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        Format::Text.content_type(),
         body.len()
     );
     client.write_all(head.as_bytes())?;
@@ -147,31 +147,21 @@ fn head(client: &mut Timed) -> io::Result<Vec<u8>> {
 /// Each metric of the catalogue with its samples; a missing value is a missing sample.
 fn text(lines: &[u8]) -> String {
     let points = decode(lines, Precision::Nanoseconds, 0).points;
-    let mut samples: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for point in &points {
-        for (field, value) in &point.fields {
-            let (Some(metric), Some(number)) = (find(&point.measurement, field), value.as_f64()) else {
-                continue;
-            };
-            let name = metric.prometheus_name();
-            let line = format!("{name}{{{}}} {number}\n", labels(point));
-            samples.entry(name).or_default().push(line);
+    let mut page = Page::new(Format::Text);
+    for metric in METRICS {
+        let Some(kind) = metric.kind.exposed() else { continue };
+        let name = metric.prometheus_name();
+        let mut family = page.family(&name, kind, metric.help);
+        for point in points.iter().filter(|point| point.measurement == metric.measurement) {
+            let labels = point.tags.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            for (_, value) in point.fields.iter().filter(|(field, _)| field == metric.field) {
+                if let Some(number) = value.as_f64() {
+                    family.sample(labels.clone(), number, None);
+                }
+            }
         }
     }
-    let mut text = String::new();
-    for metric in METRICS {
-        let name = metric.prometheus_name();
-        let Some(lines) = samples.remove(&name) else { continue };
-        let kind = if metric.kind == Kind::Counter { "counter" } else { "gauge" };
-        text += &format!("# HELP {name} {}\n# TYPE {name} {kind}\n{}", metric.help, lines.concat());
-    }
-    text
-}
-
-fn labels(point: &Point) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let label = |(name, value): &(String, String)| format!("{name}=\"{}\"", escaped(value));
-    point.tags.iter().map(label).collect::<Vec<_>>().join(",")
+    page.finish()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@
 //! ```
 
 pub mod alerts;
+mod format;
 pub mod nodes;
 
 pub mod report;

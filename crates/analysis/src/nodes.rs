@@ -5,6 +5,7 @@ use picollect_telemetry::catalogue::{
     BUSY, ENERGY_J, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
     NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
+use picollect_telemetry::exposition::{self, Page};
 use picollect_telemetry::foreign::printable;
 use picollect_telemetry::{NoData, Source};
 use serde::{Deserialize, Serialize};
@@ -131,14 +132,13 @@ pub fn last_seen(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i
     Ok(last_seen_ms.map(|last_seen_ms| (last_seen_ms, FOREIGN_INTERVAL_S)))
 }
 
-/// The nodes' states for a scrape.
-pub fn metrics_text(nodes: &[Node]) -> String {
-    let mut text = String::from("# HELP picollect_nodes Nodes by state.\n# TYPE picollect_nodes gauge\n");
+/// Adds how many nodes are in each state to a page for a scrape.
+pub fn expose(nodes: &[Node], page: &mut Page) {
+    let mut family = page.family("picollect_nodes", exposition::Kind::Gauge, "Nodes by state.");
     for state in [Presence::Up, Presence::Late, Presence::Down] {
         let count = nodes.iter().filter(|node| node.state == state).count();
-        text += &format!("picollect_nodes{{state=\"{state}\"}} {count}\n");
+        family.sample([("state", state.as_str())], count as f64, None);
     }
-    text
 }
 
 /// The table of `picollect nodes`.

@@ -7,7 +7,7 @@ use picollect_store::{Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::report::Format;
+use crate::format::Format;
 
 /// An answer over HTTP names its findings in this header.
 pub const FINDINGS_HEADER: &str = "x-picollect-findings";

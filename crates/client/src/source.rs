@@ -14,7 +14,7 @@ use picollect_store::{Store, cached};
 use picollect_telemetry::line::{Precision, decode};
 use serde::de::DeserializeOwned;
 
-use crate::{Client, Target};
+use crate::client::{Client, Target};
 
 /// The field of a request that says how its answer is written.
 const FORMAT: &str = "format";

@@ -23,7 +23,7 @@ use crate::{resolution_s, whole};
 use picollect_config::QueryConfig;
 use picollect_store::{Store, StoreError};
 
-pub use expose::{Format, last_samples};
+pub use expose::last_samples;
 pub use parameters::Parameters;
 
 use source::StoreSource;
@@ -256,7 +256,7 @@ pub fn query_exemplars(parameters: &Parameters) -> Result<String, ApiError> {
 pub fn metadata(parameters: &Parameters) -> String {
     let wanted = parameters.first("metric");
     let entry = |metric: &&Metric| {
-        let kind = names::type_of(metric)?;
+        let kind = metric.kind.exposed()?.as_str();
         let name = metric.prometheus_name();
         let about = json!([{ "type": kind, "help": metric.help, "unit": metric.unit }]);
         wanted.is_none_or(|wanted| wanted == name).then_some((name, about))

@@ -14,7 +14,7 @@ use picollect_telemetry::Value;
 use picollect_telemetry::foreign::{csv_cell_read, csv_cell_to_read};
 use picollect_telemetry::line::{MAX_LINE_BYTES, Point, Precision, decode, write_point};
 
-use super::import::{Entry, PointReader};
+use crate::reader::{Entry, PointReader};
 use picollect_store::SeriesKey;
 
 /// Names of the columns, which the first row holds.

@@ -9,7 +9,8 @@ use std::io::{self, BufRead, Read};
 use anyhow::{Context as _, bail};
 use picollect_telemetry::line::{MAX_LINE_BYTES, Point, Precision, count_lines, decode, line_end};
 
-use super::csv::{HEADER, RowReader};
+use crate::csv::{HEADER, RowReader};
+use crate::reader::{Entry, PointReader};
 use picollect_settings::time::rfc3339;
 use picollect_store::Store;
 
@@ -19,23 +20,6 @@ const BATCH_POINTS: usize = 10_000;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Stands for the time of a line that has none; no line can say it.
 const NO_TIME_MS: i64 = i64::MIN;
-
-/// A line or a row.
-#[derive(Debug)]
-pub struct Entry {
-    /// Line in the input, from 1.
-    pub line: u64,
-    /// How long it is.
-    pub bytes: usize,
-    /// What it says, or what is wrong with it.
-    pub point: Result<Point, String>,
-}
-
-/// Gives points one by one.
-pub trait PointReader {
-    /// The next, `None` at the end.
-    fn next_point(&mut self) -> io::Result<Option<Entry>>;
-}
 
 /// What came into the store, and what did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

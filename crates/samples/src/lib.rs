@@ -25,3 +25,4 @@
 pub mod csv;
 pub mod export;
 pub mod import;
+pub mod reader;

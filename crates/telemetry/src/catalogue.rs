@@ -7,6 +7,8 @@
 //! node `simulated=true`. Three things are no node, and so their series have no `host`: a run, a wall
 //! meter that the collector itself asks or whose log was imported, and a collector.
 
+use crate::exposition;
+
 /// The tag that names the node.
 pub const HOST: &str = "host";
 /// The tag that names the cluster.
@@ -35,6 +37,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What Prometheus calls such a metric; `None` for a text, which it cannot hold.
+    pub fn exposed(self) -> Option<exposition::Kind> {
+        match self {
+            Self::Counter => Some(exposition::Kind::Counter),
+            Self::Gauge | Self::Delta | Self::State => Some(exposition::Kind::Gauge),
+            Self::Text => None,
+        }
+    }
+
     /// One word for the documentation.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -54,6 +54,16 @@ pub enum Kind {
     Gauge,
 }
 
+impl Kind {
+    /// The word in a page's `# TYPE`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
 /// A page that grows.
 #[derive(Debug)]
 pub struct Page {
@@ -124,12 +134,9 @@ impl Family<'_> {
     /// OpenMetrics has `_total` at a counter's samples only, and also escapes quotes in a help.
     fn head(&mut self) {
         let open_metrics = self.page.format == Format::OpenMetrics;
-        let (family, kind) = match self.kind {
-            Kind::Counter if open_metrics => {
-                (self.name.strip_suffix("_total").unwrap_or(self.name), "counter")
-            }
-            Kind::Counter => (self.name, "counter"),
-            Kind::Gauge => (self.name, "gauge"),
+        let family = match self.kind {
+            Kind::Counter if open_metrics => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Counter | Kind::Gauge => self.name,
         };
         let text = &mut self.page.text;
         text.push_str("# HELP ");
@@ -139,7 +146,7 @@ impl Family<'_> {
         text.push_str("\n# TYPE ");
         push_name(family, true, text);
         text.push(' ');
-        text.push_str(kind);
+        text.push_str(self.kind.as_str());
         text.push('\n');
     }
 }

@@ -35,15 +35,6 @@ pub(super) fn find(store: &dyn Store, matchers: &[Matcher]) -> Result<Vec<(Label
     Ok(found)
 }
 
-/// What Prometheus calls such a metric; `None` for a text, which it cannot hold.
-pub(super) fn type_of(metric: &Metric) -> Option<&'static str> {
-    match metric.kind {
-        Kind::Counter => Some("counter"),
-        Kind::Gauge | Kind::Delta | Kind::State => Some("gauge"),
-        Kind::Text => None,
-    }
-}
-
 /// The metric of the catalogue with this name.
 fn named(name: &str) -> Option<&'static Metric> {
     catalogue::METRICS.iter().copied().find(|metric| metric.prometheus_name() == name)

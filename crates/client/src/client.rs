@@ -1,0 +1,121 @@
+//! The HTTP client of a collector elsewhere: pushes lines to it and asks for its pages.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+use picollect_settings::{secret, trust};
+use ureq::http::Response;
+
+use picollect_analysis::request::{FINDINGS_HEADER, Written};
+
+/// Time for one exchange. A report over months takes its collector a while.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest answer: the report of a large cluster with charts is a few megabytes.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Where a collector is and how it is asked.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `http://host:port` or `https://host:port`; a slash at the end does no harm.
+    pub url: String,
+    /// A file with the token.
+    pub token_file: Option<PathBuf>,
+    /// Trust only certificates signed by the ones in this file; else those that the system trusts.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Why a collector did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It could not be reached, or not now: the same may work later.
+    #[error("the collector at {url} cannot be reached: {why}")]
+    Away {
+        /// Where it should be.
+        url: String,
+        /// What the network or the collector said.
+        why: String,
+    },
+    /// It said no, and will say so again.
+    #[error("the collector at {url} refused: {status}: {message}")]
+    Refused {
+        /// The collector's address, without the page.
+        url: String,
+        /// HTTP status of the answer; never 429 or 5xx, which are [`ClientError::Away`].
+        status: u16,
+        /// What the collector wrote in its answer, for a person.
+        message: String,
+    },
+}
+
+/// A client of one collector.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: ureq::Agent,
+    url: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// Reads the token and, for `https`, the certificates; connects to nothing yet. Fails if a file cannot be
+    /// read or the address is neither `http://` nor `https://`.
+    pub fn new(target: &Target) -> anyhow::Result<Self> {
+        let url = target.url.trim_end_matches('/').to_owned();
+        let mut config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
+        if url.starts_with("https://") {
+            config = config.tls_config(trust::tls(target.ca_file.as_deref())?);
+        } else if !url.starts_with("http://") {
+            bail!("the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT");
+        }
+        let token = target.token_file.as_deref().map(|path| secret::read("token", path)).transpose()?;
+        Ok(Self { http: config.build().into(), url, token })
+    }
+
+    /// Delivers lines. After [`ClientError::Away`] the same may be sent again; [`ClientError::Refused`] is
+    /// for good.
+    pub fn write(&self, lines: &[u8]) -> Result<(), ClientError> {
+        let request = self.http.post(format!("{}/api/v2/write", self.url)).query("precision", "ns");
+        let request = request.content_type("text/plain; charset=utf-8");
+        let request = match &self.token {
+            Some(token) => request.header("Authorization", format!("Token {token}")),
+            None => request,
+        };
+        self.answer(request.send(lines)).map(drop)
+    }
+
+    /// Asks for a page. [`ClientError::Away`] if there is no whole answer, [`ClientError::Refused`] if it is
+    /// a refusal.
+    pub fn ask(&self, path: &str, query: &[(String, String)]) -> Result<Written, ClientError> {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));
+        let request = match &self.token {
+            Some(token) => request.header("Authorization", format!("Token {token}")),
+            None => request,
+        };
+        self.answer(request.call())
+    }
+
+    fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Written, ClientError> {
+        let away = |error: ureq::Error| ClientError::Away { url: self.url.clone(), why: error.to_string() };
+        let mut answer = answer.map_err(away)?;
+        let findings = answer.headers().get(FINDINGS_HEADER).and_then(|value| value.to_str().ok());
+        let findings =
+            findings.map_or_else(Vec::new, |text| text.split("; ").map(ToOwned::to_owned).collect());
+        let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(away)?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(Written { text, findings });
+        }
+        let json = serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
+        let message = json["message"].as_str().unwrap_or(text.trim()).to_owned();
+        let (url, status) = (self.url.clone(), status.as_u16());
+        // Too many requests and everything that ails the server itself pass.
+        if status == 429 || status >= 500 {
+            return Err(ClientError::Away { url, why: format!("{status}: {message}") });
+        }
+        Err(ClientError::Refused { url, status, message })
+    }
+}
