@@ -199,6 +199,8 @@ mod tests {
         assert_eq!(of(0, 13_000, 0.9), energy(46.0, 10.0), "more of them are not");
         assert_eq!(of(10_000, 13_000, 0.9), None);
         assert_eq!(of(13_000, 20_000, 1.0), None);
+        let still = counter(&[(0, 100.0), (10_000, 100.0)]);
+        assert_eq!(of_counter(&still, window(0, 10_000), 1.0), energy(0.0, 10.0), "it did not begin anew");
     }
 
     #[test]
