@@ -159,7 +159,7 @@ fn mark(store: &dyn Maintenance) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use picollect_promql::{Answer, Query};
+    use picollect_promql::{Query, QueryResult};
     use picollect_telemetry::Value;
 
     use super::*;
@@ -214,10 +214,10 @@ mod tests {
             evaluate(&store, QueryConfig::default(), (t_ms, NOW_MS), |context| query.instant(context, t_ms))
                 .unwrap()
         };
-        let Answer::Vector(before) = ask() else { panic!("no vector") };
+        let QueryResult::Vector(before) = ask() else { panic!("no vector") };
         assert_eq!(before[0].samples[0].value, 1198.0);
         apply(&store, &Retention::default(), NOW_MS).unwrap();
-        let Answer::Vector(after) = ask() else { panic!("no vector") };
+        let QueryResult::Vector(after) = ask() else { panic!("no vector") };
         // The mean of the hour that was over last.
         assert_eq!(after[0].samples[0].value, 1019.5);
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_board::attr::Root;
 use picollect_board::i2c::{self, AnyBus};
 use picollect_metering::calibration::{Calibration, Point, calibrate};
-use picollect_metering::conversion::Answer;
+use picollect_metering::conversion::ChipReply;
 use picollect_metering::settings::MeterSettings;
 
 /// What the dialogue needs of the world.
@@ -113,10 +113,10 @@ fn average(world: &mut World<'_>, meter: &MeterSettings, time: Duration) -> anyh
         let explain =
             |error: i2c::BusError| anyhow!("the meter does not answer: {error}; {}", error.remedy());
         match meter.chip.read(world.bus, meter.address).map_err(explain)? {
-            Answer::NotConfigured => meter.chip.configure(world.bus, meter.address).map_err(explain)?,
-            Answer::NotReady => {}
-            Answer::Ready(_) if !skipped => skipped = true,
-            Answer::Ready(channels) => {
+            ChipReply::NotConfigured => meter.chip.configure(world.bus, meter.address).map_err(explain)?,
+            ChipReply::NotReady => {}
+            ChipReply::Ready(_) if !skipped => skipped = true,
+            ChipReply::Ready(channels) => {
                 let reading = channels[channel].map_err(|why| anyhow!("the meter gives no value: {why}"))?;
                 volts += reading.bus_volts;
                 amps += reading.amps(meter.shunt_ohm);

@@ -93,7 +93,7 @@ impl Token {
 
 /// What a collector says to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Reply {
     /// The status of HTTP; 204 is success.
     pub status: u16,
     /// The beginning of its text.
@@ -143,7 +143,7 @@ impl Client {
 
     /// Asks for nothing but an answer: is it there, what time does it have, which store does it serve.
     /// Any status will do: other servers than ours have no such page and still tell the time.
-    pub(crate) fn hello(&self) -> anyhow::Result<Answer> {
+    pub(crate) fn hello(&self) -> anyhow::Result<Reply> {
         let url = format!("{}/healthz", self.target.url.trim_end_matches('/'));
         let asked = Instant::now();
         let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call();
@@ -194,7 +194,7 @@ impl Client {
     }
 
     /// Posts these lines, gzipped, and waits for the answer.
-    pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Answer> {
+    pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Reply> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
         let mut request = self.http.post(&url).query("precision", "ns");
         if let Some(Bucket { org, bucket }) = &self.target.bucket {
@@ -243,11 +243,11 @@ impl Resolver for Addresses {
     }
 }
 
-fn read(mut answer: Response<ureq::Body>, round_trip: Duration) -> Answer {
+fn read(mut answer: Response<ureq::Body>, round_trip: Duration) -> Reply {
     let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
     let headers = answer.headers();
     let seconds = header(headers, "retry-after").and_then(|text| text.parse().ok());
-    Answer {
+    Reply {
         status: answer.status().as_u16(),
         text: text.unwrap_or_default().trim().to_owned(),
         retry_after: seconds.map(Duration::from_secs),

@@ -50,27 +50,27 @@ impl Exposition {
     }
 }
 
-/// A client has one of the places as long as it holds a copy of this.
-type Place = Arc<()>;
+/// A client has one of the slots as long as it holds a copy of this.
+type Slot = Arc<()>;
 
 fn serve(listener: &TcpListener, last: &Arc<Mutex<Vec<u8>>>) {
-    let places = Place::default();
+    let slots = Slot::default();
     for client in listener.incoming() {
         let Ok(client) = client else {
             thread::sleep(PAUSE);
             continue;
         };
-        if Arc::strong_count(&places) > MAX_CLIENTS {
+        if Arc::strong_count(&slots) > MAX_CLIENTS {
             // What does not fit into the socket's buffer at once is left out.
             let _ = client.set_nonblocking(true).and_then(|()| (&client).write_all(BUSY));
             continue;
         }
-        let (place, last) = (Arc::clone(&places), Arc::clone(last));
+        let (slot, last) = (Arc::clone(&slots), Arc::clone(last));
         let work = move || {
             if let Err(error) = answer(&mut Timed { client, until: Instant::now() + DEADLINE }, &last) {
                 tracing::debug!("a scrape broke off: {error}");
             }
-            drop(place);
+            drop(slot);
         };
         if let Err(error) = thread::Builder::new().name("scrape".into()).spawn(work) {
             tracing::debug!("no thread for a scrape: {error}");
@@ -203,7 +203,7 @@ mod tests {
         };
         let mut clients: Vec<_> = (1..MAX_CLIENTS).map(slow).collect();
         assert!(ask(exposition.address, "GET /metrics HTTP/1.1\r\n\r\n").contains("200 OK"));
-        // The one above gives its place back a moment after its answer.
+        // The one above gives its slot back a moment after its answer.
         let refused = |client: &mut TcpStream| {
             client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
             client.read(&mut [0; 12]).is_ok_and(|read| read > 0)

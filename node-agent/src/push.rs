@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::line::count_lines;
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::lcd::PanelFeed;
 use crate::queue::{Batch, Queue};
 use picollect_board::clock::{Authority, Clock, alone, choose};
@@ -188,7 +188,7 @@ impl Push {
     }
 
     /// Every answer tells the time: small deviations are steered away.
-    fn learn(&mut self, answer: &Answer) {
+    fn learn(&mut self, answer: &Reply) {
         self.store = self.store.take().or_else(|| answer.store.clone());
         let since_last = self.last_exchange.elapsed();
         self.last_exchange = Instant::now();
@@ -288,7 +288,7 @@ fn both(first: Outcome, second: impl FnOnce() -> Outcome) -> Outcome {
     }
 }
 
-fn judge(answer: &Answer, lines: &[u8]) -> Outcome {
+fn judge(answer: &Reply, lines: &[u8]) -> Outcome {
     let why = format!("{} {}", answer.status, answer.text);
     match answer.status {
         200..300 => Outcome::Done { refused: 0, why: None },
@@ -298,7 +298,7 @@ fn judge(answer: &Answer, lines: &[u8]) -> Outcome {
 }
 
 /// Our collector says how many lines it refused; of any other it has to be taken that it took none.
-fn refused_lines(answer: &Answer, lines: &[u8]) -> usize {
+fn refused_lines(answer: &Reply, lines: &[u8]) -> usize {
     let json: Option<serde_json::Value> = serde_json::from_str(&answer.text).ok();
     let said = json.and_then(|json| json.get("refused_lines")?.as_u64());
     let all = count_lines(lines);
@@ -309,9 +309,9 @@ fn refused_lines(answer: &Answer, lines: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, text: &str, retry_after_s: Option<u64>) -> Answer {
+    fn answer(status: u16, text: &str, retry_after_s: Option<u64>) -> Reply {
         let retry_after = retry_after_s.map(Duration::from_secs);
-        Answer { status, text: text.into(), retry_after, exchange: None, store: None, protocol: None }
+        Reply { status, text: text.into(), retry_after, exchange: None, store: None, protocol: None }
     }
 
     #[test]

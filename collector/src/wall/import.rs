@@ -127,12 +127,12 @@ mod tests {
     use proptest::prelude::*;
     use std::fs;
 
-    struct Place {
+    struct TempStore {
         directory: tempfile::TempDir,
         store: EmbeddedStore,
     }
 
-    impl Place {
+    impl TempStore {
         fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             let store = open(directory.path()).unwrap();
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_and_nothing_is_imported_unless_it_may_be_left_out() {
-        let place = Place::new();
+        let place = TempStore::new();
         let text = "1795435200 5\nbroken\n1795435201 5\n";
         let error = place.import(text, false).unwrap_err();
         assert!(error.starts_with("nothing was imported from `meter.log`: line 2: "), "{error}");
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_meter_that_the_collector_asks_gets_no_log_mixed_in() {
-        let place = Place::new();
+        let place = TempStore::new();
         let fields = vec![(JOULES.field.to_owned(), 1.0.into())];
         let point = Point { measurement: "power".into(), tags: tags("meter", ""), fields, t_ms: 1 };
         place.store.append(&[point]).unwrap();
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_log_is_uncovered_time() {
-        let place = Place::new();
+        let place = TempStore::new();
         let samples = [(0, 10.0), (1000, 10.0), (2000, 20.0), (9000, 20.0), (9500, 20.0)];
         place.import(&log(&samples), false).unwrap();
         // Seven seconds without a line are more than three intervals of one.
@@ -215,7 +215,7 @@ mod tests {
             let plain = in_order(&plain.collect::<Vec<_>>());
             let want = of_watts(&plain, window, interval_s(&plain).unwrap());
 
-            let whole = Place::new();
+            let whole = TempStore::new();
             whole.import(&log(&samples), false).unwrap();
             let got = whole.energy(window);
             prop_assert_eq!(got.map(|energy| energy.covered_s), want.map(|energy| energy.covered_s));
@@ -225,7 +225,7 @@ mod tests {
             let mut shuffled = samples.clone();
             shuffled.sort_by_key(|(t_ms, _)| t_ms.wrapping_mul(seed | 1).rotate_left(17));
             let (a, b) = shuffled.split_at(cut.index(shuffled.len()));
-            let parts = Place::new();
+            let parts = TempStore::new();
             for part in [a, b, a].into_iter().filter(|part| !part.is_empty()) {
                 parts.import(&log(part), false).unwrap();
             }

@@ -13,7 +13,7 @@ use picollect_board::i2c::{AnyBus, BusError, ENXIO, EREMOTEIO};
 
 use crate::accuracy::Accuracy;
 use crate::calibration::Calibration;
-use crate::conversion::{Answer, Conversion, MAX_CHANNELS};
+use crate::conversion::{ChipReply, Conversion, MAX_CHANNELS};
 use crate::doubts::Doubts;
 use crate::energy::{Integrator, SharedIntegrator, lock};
 use crate::meter::MeterName;
@@ -184,14 +184,14 @@ impl BusMeters {
         }
     }
 
-    fn ask(&mut self, at: usize) -> Result<Answer, BusError> {
+    fn ask(&mut self, at: usize) -> Result<ChipReply, BusError> {
         let bus = match &mut self.bus {
             Some(bus) => bus,
             none => none.insert((self.open)()?),
         };
         let Device { chip, address, .. } = self.devices[at];
         let answer = chip.read(bus.as_mut(), address).and_then(|answer| {
-            if answer == Answer::NotConfigured {
+            if answer == ChipReply::NotConfigured {
                 chip.configure(bus.as_mut(), address)?;
             }
             Ok(answer)
@@ -216,28 +216,28 @@ impl Device {
         Self { chip, address, channels, pace, due: Duration::ZERO, configured: false, complained: None }
     }
 
-    fn take(&mut self, answer: Result<Answer, BusError>, began: Duration, ended: Duration) {
+    fn take(&mut self, answer: Result<ChipReply, BusError>, began: Duration, ended: Duration) {
         let took = ended.saturating_sub(began);
         match answer {
             // What took longer than a conversion may be of any moment in between.
-            Ok(Answer::Ready(_)) if took > self.chip.conversion() => {
+            Ok(ChipReply::Ready(_)) if took > self.chip.conversion() => {
                 self.due = self.pace.ready(ended);
                 self.fail(ended, NoData::TimedOut, None);
             }
-            Ok(Answer::Ready(channels)) => {
+            Ok(ChipReply::Ready(channels)) => {
                 self.due = self.pace.ready(began);
                 self.configured = true;
                 let middle = began.saturating_sub(self.chip.conversion() / 2);
                 self.give(middle, &channels);
             }
-            Ok(Answer::NotReady) => {
+            Ok(ChipReply::NotReady) => {
                 let (due, overdue) = self.pace.not_ready(ended);
                 self.due = due;
                 if overdue {
                     self.fail(ended, NoData::TimedOut, None);
                 }
             }
-            Ok(Answer::NotConfigured) => {
+            Ok(ChipReply::NotConfigured) => {
                 self.due = self.pace.configured(ended);
                 if std::mem::replace(&mut self.configured, true) {
                     self.fail(ended, NoData::Garbled, None);

@@ -48,7 +48,7 @@ impl Conversion {
 
 /// What a chip says when it is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Answer {
+pub enum ChipReply {
     /// No conversion has ended since the last one was read.
     NotReady,
     /// The chip is not set up as it should be: new, replugged or after a brown-out.
@@ -57,7 +57,7 @@ pub enum Answer {
     Ready([Reading<Conversion>; MAX_CHANNELS]),
 }
 
-impl Answer {
+impl ChipReply {
     /// Of a chip with a single channel.
     pub(crate) fn single(reading: Reading<Conversion>) -> Self {
         Self::Ready([reading, Err(NoData::Absent), Err(NoData::Absent)])

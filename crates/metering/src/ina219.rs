@@ -10,7 +10,7 @@ use std::time::Duration;
 use embedded_hal::i2c::I2c;
 use picollect_telemetry::{NoData, Reading};
 
-use crate::conversion::{Answer, Conversion, Sense, signed};
+use crate::conversion::{ChipReply, Conversion, Sense, signed};
 use picollect_board::i2c::{read_register, write_register};
 
 /// 128 samples of the shunt and one of the bus voltage, 532 µs each (table 5).
@@ -37,19 +37,19 @@ pub(super) fn configure<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<(),
     write_register(bus, address, CONFIGURATION, CONFIGURED)
 }
 
-pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<Answer, B::Error> {
+pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<ChipReply, B::Error> {
     let voltage = read_register(bus, address, BUS_VOLTAGE)?;
     let ready = voltage & CONVERSION_READY != 0;
     let shunt = if ready { read_register(bus, address, SHUNT_VOLTAGE)? } else { 0 };
     if read_register(bus, address, CONFIGURATION)? != CONFIGURED {
-        return Ok(Answer::NotConfigured);
+        return Ok(ChipReply::NotConfigured);
     }
     if !ready {
-        return Ok(Answer::NotReady);
+        return Ok(ChipReply::NotReady);
     }
     // Nothing but reading the power register clears "ready" (8.6.3.2); its value is of no use.
     read_register(bus, address, POWER)?;
-    Ok(Answer::single(conversion(voltage, shunt)))
+    Ok(ChipReply::single(conversion(voltage, shunt)))
 }
 
 fn conversion(voltage: u16, shunt: u16) -> Reading<Conversion> {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_conversion_that_was_read_before_is_not_ready() {
-        assert_eq!(read_transcript(Ina219, &[(BUS_VOLTAGE, 1275 << 3), OURS]), Answer::NotReady);
+        assert_eq!(read_transcript(Ina219, &[(BUS_VOLTAGE, 1275 << 3), OURS]), ChipReply::NotReady);
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn after_a_brown_out_nothing_counts() {
         let reset = (CONFIGURATION, 0x399f);
-        assert_eq!(read_transcript(Ina219, &[READY, (SHUNT_VOLTAGE, 0), reset]), Answer::NotConfigured);
-        assert_eq!(read_transcript(Ina219, &[(BUS_VOLTAGE, 0), reset]), Answer::NotConfigured);
+        assert_eq!(read_transcript(Ina219, &[READY, (SHUNT_VOLTAGE, 0), reset]), ChipReply::NotConfigured);
+        assert_eq!(read_transcript(Ina219, &[(BUS_VOLTAGE, 0), reset]), ChipReply::NotConfigured);
     }
 }

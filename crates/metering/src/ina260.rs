@@ -9,7 +9,7 @@ use std::time::Duration;
 use embedded_hal::i2c::I2c;
 use picollect_telemetry::Reading;
 
-use crate::conversion::{Answer, Conversion, Sense, signed};
+use crate::conversion::{ChipReply, Conversion, Sense, signed};
 use picollect_board::i2c::{read_register, write_register};
 
 /// 64 pairs of 1.1 ms and 140 µs.
@@ -36,7 +36,7 @@ pub(super) fn configure<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<(),
     write_register(bus, address, CONFIGURATION, CONFIGURED)
 }
 
-pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<Answer, B::Error> {
+pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<ChipReply, B::Error> {
     let ready = read_register(bus, address, MASK_ENABLE)? & CONVERSION_READY != 0;
     let (mut current, mut voltage) = (0, 0);
     if ready {
@@ -44,9 +44,9 @@ pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<Answer, 
         voltage = read_register(bus, address, BUS_VOLTAGE)?;
     }
     Ok(match (read_register(bus, address, CONFIGURATION)?, ready) {
-        (CONFIGURED, true) => Answer::single(conversion(voltage, current)),
-        (CONFIGURED, false) => Answer::NotReady,
-        _ => Answer::NotConfigured,
+        (CONFIGURED, true) => ChipReply::single(conversion(voltage, current)),
+        (CONFIGURED, false) => ChipReply::NotReady,
+        _ => ChipReply::NotConfigured,
     })
 }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_conversion_that_was_read_before_is_not_ready() {
-        assert_eq!(read_transcript(Ina260, &[(MASK_ENABLE, 0), OURS]), Answer::NotReady);
+        assert_eq!(read_transcript(Ina260, &[(MASK_ENABLE, 0), OURS]), ChipReply::NotReady);
     }
 
     #[test]
@@ -94,6 +94,6 @@ mod tests {
     fn after_a_brown_out_nothing_counts() {
         let reset = (CONFIGURATION, 0x6127);
         let answer = read_transcript(Ina260, &[READY, (CURRENT, 0), (BUS_VOLTAGE, 0), reset]);
-        assert_eq!(answer, Answer::NotConfigured);
+        assert_eq!(answer, ChipReply::NotConfigured);
     }
 }

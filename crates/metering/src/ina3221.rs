@@ -12,7 +12,7 @@ use std::time::Duration;
 use embedded_hal::i2c::I2c;
 use picollect_telemetry::{NoData, Reading};
 
-use crate::conversion::{Answer, Conversion, MAX_CHANNELS, Sense, signed};
+use crate::conversion::{ChipReply, Conversion, MAX_CHANNELS, Sense, signed};
 use picollect_board::i2c::{read_register, write_register};
 
 /// A round over three channels, shunt and bus voltage 8.244 ms each.
@@ -40,7 +40,7 @@ pub(super) fn configure<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<(),
     write_register(bus, address, CONFIGURATION, CONFIGURED)
 }
 
-pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<Answer, B::Error> {
+pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<ChipReply, B::Error> {
     let ready = read_register(bus, address, MASK_ENABLE)? & CONVERSION_READY != 0;
     let mut channels = [Err(NoData::Absent); MAX_CHANNELS];
     if ready {
@@ -51,9 +51,9 @@ pub(super) fn read<B: I2c + ?Sized>(bus: &mut B, address: u8) -> Result<Answer, 
         }
     }
     Ok(match (read_register(bus, address, CONFIGURATION)?, ready) {
-        (CONFIGURED, true) => Answer::Ready(channels),
-        (CONFIGURED, false) => Answer::NotReady,
-        _ => Answer::NotConfigured,
+        (CONFIGURED, true) => ChipReply::Ready(channels),
+        (CONFIGURED, false) => ChipReply::NotReady,
+        _ => ChipReply::NotConfigured,
     })
 }
 
@@ -89,7 +89,7 @@ mod tests {
     fn each_channel_has_its_own_reading() {
         // The datasheet's own example: -80 mV is 0xc180.
         let answer = read_transcript(Ina3221, &registers([0x3e80, 0xc180, 0x7ff8], OURS.1));
-        let Answer::Ready([first, second, third]) = answer else { panic!("{answer:?}") };
+        let ChipReply::Ready([first, second, third]) = answer else { panic!("{answer:?}") };
         let first = first.unwrap();
         assert!((first.bus_volts - 5.104).abs() < 1e-12 && (first.drop_volts() - 0.08).abs() < 1e-12);
         assert!((second.unwrap().amps(0.1) + 0.8).abs() < 1e-12);
@@ -98,11 +98,11 @@ mod tests {
 
     #[test]
     fn a_conversion_that_was_read_before_is_not_ready() {
-        assert_eq!(read_transcript(Ina3221, &[(MASK_ENABLE, 0), OURS]), Answer::NotReady);
+        assert_eq!(read_transcript(Ina3221, &[(MASK_ENABLE, 0), OURS]), ChipReply::NotReady);
     }
 
     #[test]
     fn after_a_brown_out_nothing_counts() {
-        assert_eq!(read_transcript(Ina3221, &registers([0; 3], 0x7127)), Answer::NotConfigured);
+        assert_eq!(read_transcript(Ina3221, &registers([0; 3], 0x7127)), ChipReply::NotConfigured);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use embedded_hal::i2c::I2c;
 use serde::Deserialize;
 
-use crate::conversion::Answer;
+use crate::conversion::ChipReply;
 use crate::{ina219, ina226, ina260, ina3221};
 
 /// The chips that are known.
@@ -77,7 +77,7 @@ impl Chip {
     }
 
     /// The latest conversion, if it was not read before.
-    pub fn read<B: I2c + ?Sized>(self, bus: &mut B, address: u8) -> Result<Answer, B::Error> {
+    pub fn read<B: I2c + ?Sized>(self, bus: &mut B, address: u8) -> Result<ChipReply, B::Error> {
         match self {
             Self::Ina219 => ina219::read(bus, address),
             Self::Ina226 => ina226::read(bus, address),
@@ -95,7 +95,7 @@ pub(crate) mod tests {
     use picollect_telemetry::Reading;
 
     /// Reads a chip whose registers are read in this order with these contents.
-    pub(crate) fn read_transcript(chip: Chip, registers: &[(u8, u16)]) -> Answer {
+    pub(crate) fn read_transcript(chip: Chip, registers: &[(u8, u16)]) -> ChipReply {
         let exchange = |&(register, value): &(u8, u16)| {
             Transaction::write_read(0x40, vec![register], value.to_be_bytes().to_vec())
         };
@@ -114,9 +114,9 @@ pub(crate) mod tests {
     }
 
     /// The first channel of an answer that must be a conversion.
-    pub(crate) fn first(answer: Answer) -> Reading<Conversion> {
+    pub(crate) fn first(answer: ChipReply) -> Reading<Conversion> {
         match answer {
-            Answer::Ready([first, ..]) => first,
+            ChipReply::Ready([first, ..]) => first,
             other => panic!("{other:?}"),
         }
     }

@@ -78,7 +78,7 @@ impl MeterSettings {
 /// The table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct MeterTable {
     chip: Chip,
     #[serde(default = "usual_bus")]
     bus: u8,
@@ -122,12 +122,12 @@ pub fn boundaries<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String,
 
 impl<'de> Deserialize<'de> for MeterSettings {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+        checked(MeterTable::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
-fn checked(table: Table) -> Result<MeterSettings, String> {
-    let Table { chip, bus, address, boundary, name, .. } = table;
+fn checked(table: MeterTable) -> Result<MeterSettings, String> {
+    let MeterTable { chip, bus, address, boundary, name, .. } = table;
     let (chip_name, channels) = (chip.as_str(), chip.channels());
     if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
         return Err("`name` is empty: leave it out for one made of chip, bus and address".to_owned());

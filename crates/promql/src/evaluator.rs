@@ -12,7 +12,7 @@ use crate::labels::Labels;
 use crate::range_functions::SampleRange;
 use crate::selection::{Matcher, Selection, matchers};
 use crate::source::{Sample, Series};
-use crate::{Answer, Answered, Context, Times};
+use crate::{Answered, Context, QueryResult, Times};
 
 /// Times and durations beyond this many milliseconds are taken as this many, so that none overflows: 142,000 years.
 const FOREVER_MS: i64 = 1 << 52;
@@ -72,15 +72,15 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn instant(self, expression: &Expr) -> Result<Answered, Error> {
         let grid = Grid::of(self.times);
         let answer = match expression.value_type() {
-            ValueType::String => Answer::Text(text(expression)?.to_owned()),
+            ValueType::String => QueryResult::Text(text(expression)?.to_owned()),
             ValueType::Scalar => {
                 let values = self.scalar(expression, grid)?;
-                Answer::Scalar(values.first().copied().unwrap_or(f64::NAN))
+                QueryResult::Scalar(values.first().copied().unwrap_or(f64::NAN))
             }
             ValueType::Vector => {
                 let vector = self.vector(expression, grid)?.into_iter();
                 let series = vector.map(|series| series.into_series(grid));
-                Answer::Vector(series.filter(|series| !series.samples.is_empty()).collect())
+                QueryResult::Vector(series.filter(|series| !series.samples.is_empty()).collect())
             }
             ValueType::Matrix => self.cut(expression, grid)?,
         };
@@ -107,7 +107,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Of a range vector the samples of the one moment.
-    fn cut(&self, expression: &Expr, grid: Grid) -> Result<Answer, Error> {
+    fn cut(&self, expression: &Expr, grid: Grid) -> Result<QueryResult, Error> {
         let ranged = self.ranged(expression, grid)?;
         let mut all = Vec::new();
         for series in &ranged.series {
@@ -121,7 +121,7 @@ impl<'a> Evaluator<'a> {
         Ok(in_order(all))
     }
 
-    fn answered(self, answer: Answer) -> Answered {
+    fn answered(self, answer: QueryResult) -> Answered {
         Answered { answer, annotations: self.notes.taken(), samples: self.budget.samples() }
     }
 
@@ -333,9 +333,9 @@ pub(crate) fn nameless(series: Stepped) -> Stepped {
     Stepped { labels: series.labels.nameless(), ..series }
 }
 
-fn in_order(mut series: Vec<Series>) -> Answer {
+fn in_order(mut series: Vec<Series>) -> QueryResult {
     series.sort_by(|a, b| a.labels.cmp(&b.labels));
-    Answer::Matrix(series)
+    QueryResult::Matrix(series)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use picollect_promql::{
-//!     Answer, Context, LOOKBACK_MS, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError,
+//!     QueryResult, Context, LOOKBACK_MS, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError,
 //! };
 //!
 //! struct Memory(Vec<Series>);
@@ -24,7 +24,7 @@
 //!     subquery_step_ms: 60_000,
 //!     out_of_time: &|| false,
 //! };
-//! let Answer::Vector(sum) = Query::parse("sum(watts)")?.instant(&context, 1000)? else { unreachable!() };
+//! let QueryResult::Vector(sum) = Query::parse("sum(watts)")?.instant(&context, 1000)? else { unreachable!() };
 //! assert_eq!(sum[0].samples, [Sample { t_ms: 1000, value: 7.5 }]);
 //! # Ok::<(), picollect_promql::Error>(())
 //! ```
@@ -127,7 +127,7 @@ pub struct Context<'a> {
 
 /// What a query is: Prometheus' four types of results.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum QueryResult {
     /// A number, at the time that was asked about.
     Scalar(f64),
     /// A text that stood in the query.
@@ -142,7 +142,7 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {
     /// What the query is.
-    pub answer: Answer,
+    pub answer: QueryResult,
     /// What is to be said beside it.
     pub annotations: Annotations,
     /// How many samples were read for it.
@@ -171,7 +171,7 @@ impl Query {
     ///
     /// # Errors
     /// When a limit is reached, the source fails, or the query has no answer over these series ([`Error::kind`]).
-    pub fn instant(&self, context: &Context<'_>, t_ms: i64) -> Result<Answer, Error> {
+    pub fn instant(&self, context: &Context<'_>, t_ms: i64) -> Result<QueryResult, Error> {
         self.answered_instant(context, t_ms).map(|answered| answered.answer)
     }
 
@@ -189,7 +189,7 @@ impl Query {
     /// # Errors
     /// As [`Query::instant`]; [`Error::NoStep`] for a step that is not above zero and [`Error::NoRange`] for an expression
     /// that is a text or a range of samples.
-    pub fn range(&self, context: &Context<'_>, times: Times) -> Result<Answer, Error> {
+    pub fn range(&self, context: &Context<'_>, times: Times) -> Result<QueryResult, Error> {
         self.answered_range(context, times).map(|answered| answered.answer)
     }
 

@@ -1,6 +1,6 @@
 //! The evaluator beside a real Prometheus.
 
-use picollect_promql::{Answer, Context, Error, LOOKBACK_MS, Limits, Query, Series, Times};
+use picollect_promql::{Context, Error, LOOKBACK_MS, Limits, Query, QueryResult, Series, Times};
 
 use crate::data::{all, open_metrics};
 use crate::differential::{compare, disagreement};
@@ -28,14 +28,14 @@ fn ours(source: &Memory, case: &Case) -> Result<Comparable, Error> {
     Ok(comparable(&answered.answer, t_ms).with_notes(&notes))
 }
 
-fn comparable(answer: &Answer, t_ms: i64) -> Comparable {
+fn comparable(answer: &QueryResult, t_ms: i64) -> Comparable {
     let samples = |series: &Series| series.samples.iter().map(|sample| (sample.t_ms, sample.value)).collect();
     let plain = |series: &Series| (shown(&series.labels), samples(series));
     match answer {
-        Answer::Scalar(value) => Comparable::new("scalar", vec![(String::new(), vec![(t_ms, *value)])]),
-        Answer::Text(_) => Comparable::new("string", Vec::new()),
-        Answer::Vector(all) => Comparable::new("vector", all.iter().map(plain).collect()),
-        Answer::Matrix(all) => Comparable::new("matrix", all.iter().map(plain).collect()),
+        QueryResult::Scalar(value) => Comparable::new("scalar", vec![(String::new(), vec![(t_ms, *value)])]),
+        QueryResult::Text(_) => Comparable::new("string", Vec::new()),
+        QueryResult::Vector(all) => Comparable::new("vector", all.iter().map(plain).collect()),
+        QueryResult::Matrix(all) => Comparable::new("matrix", all.iter().map(plain).collect()),
     }
 }
 

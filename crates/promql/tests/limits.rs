@@ -1,7 +1,7 @@
 //! Every limit is an error of its own, and what has ended is no longer there.
 
 use picollect_promql::{
-    Answer, Context, Error, Kind, LOOKBACK_MS, Labels, Limits, Query, Sample, Series, Times,
+    Context, Error, Kind, LOOKBACK_MS, Labels, Limits, Query, QueryResult, Sample, Series, Times,
 };
 
 use crate::data::{END_MS, START_MS, all};
@@ -14,7 +14,7 @@ fn context<'a>(source: &'a Memory, limits: Limits, out_of_time: &'a dyn Fn() -> 
     Context { source, limits, lookback_ms: LOOKBACK_MS, subquery_step_ms: 60_000, out_of_time }
 }
 
-fn ask(text: &str, limits: Limits, out_of_time: &dyn Fn() -> bool) -> Result<Answer, Error> {
+fn ask(text: &str, limits: Limits, out_of_time: &dyn Fn() -> bool) -> Result<QueryResult, Error> {
     let source = Memory(all());
     Query::parse(text)?.range(&context(&source, limits, out_of_time), HOUR)
 }
@@ -54,22 +54,22 @@ fn a_series_that_was_marked_as_ended_is_gone_at_once() {
     let context = context(&source, WIDE, &|| false);
     let at = |text: &str, t_ms| Query::parse(text).unwrap().instant(&context, t_ms).unwrap();
     let one = |value, t_ms| {
-        Answer::Vector(vec![Series { labels: labels.clone(), samples: vec![sample(t_ms, value)] }])
+        QueryResult::Vector(vec![Series { labels: labels.clone(), samples: vec![sample(t_ms, value)] }])
     };
     assert_eq!(at("up", 9_999), one(1.0, 9_999));
-    assert_eq!(at("up", 10_000), Answer::Vector(Vec::new()));
+    assert_eq!(at("up", 10_000), QueryResult::Vector(Vec::new()));
     assert_eq!(at("up", 329_999), one(2.0, 329_999));
-    assert_eq!(at("up", 330_000), Answer::Vector(Vec::new()), "the lookback is open at its left");
+    assert_eq!(at("up", 330_000), QueryResult::Vector(Vec::new()), "the lookback is open at its left");
     assert_eq!(at("last_over_time(up[1m])", 20_000), one(1.0, 20_000), "a marker is no sample");
     let count = |t_ms| match at("count_over_time(up[20s])", t_ms) {
-        Answer::Vector(all) => all.first().map(|series| series.samples[0].value),
+        QueryResult::Vector(all) => all.first().map(|series| series.samples[0].value),
         _ => None,
     };
     assert_eq!((count(19_999), count(20_000)), (Some(1.0), None), "a range is open at its left");
 }
 
 /// What a query takes at most, and whether it has an answer.
-fn peak(text: &str) -> (u64, Result<Answer, Error>) {
+fn peak(text: &str) -> (u64, Result<QueryResult, Error>) {
     let source = Memory(all());
     let mut answer = None;
     let taken = allocation_counter::measure(|| {

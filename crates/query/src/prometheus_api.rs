@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use picollect_promql::{
-    Answer, Answered, Context, Error, Kind, LOOKBACK_MS, Limits, Matcher, Query, Times, selections,
+    Answered, Context, Error, Kind, LOOKBACK_MS, Limits, Matcher, Query, QueryResult, Times, selections,
 };
 use picollect_telemetry::catalogue::{self, Metric};
 use serde_json::{Value as Json, json};
@@ -149,7 +149,7 @@ impl Api {
         let began = Instant::now();
         let mut answered = evaluate(self.store.as_ref(), self.limits, (start_ms, self.now_ms), ask)?;
         let took = began.elapsed();
-        if let Answer::Vector(all) | Answer::Matrix(all) = &mut answered.answer
+        if let QueryResult::Vector(all) | QueryResult::Matrix(all) = &mut answered.answer
             && cut(all, limit)
         {
             answered.annotations.warnings.push(TRUNCATED.to_owned());

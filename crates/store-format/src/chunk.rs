@@ -57,7 +57,7 @@ pub struct TimeSet {
     pub first_ms: i64,
     /// The last, Unix milliseconds.
     pub last_ms: i64,
-    part: Part,
+    part: Extent,
 }
 
 /// What a column's numbers come to.
@@ -86,11 +86,11 @@ pub struct ChunkColumn {
     pub set: usize,
     /// What its numbers come to; texts have none.
     pub stats: Option<Stats>,
-    part: Part,
+    part: Extent,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Part {
+struct Extent {
     bytes: Range<usize>,
     crc: u32,
 }
@@ -227,15 +227,15 @@ fn read_column(cursor: &mut Cursor<'_>, at: &mut usize, sets: usize) -> Result<C
     Ok(ChunkColumn { series, kind, set, stats, part })
 }
 
-fn read_part(cursor: &mut Cursor<'_>, at: &mut usize) -> Result<Part, Damaged> {
+fn read_part(cursor: &mut Cursor<'_>, at: &mut usize) -> Result<Extent, Damaged> {
     // More than SQLite keeps in a row.
     let length = cursor.count(i32::MAX as usize)?;
     let start = *at;
     *at = start + length;
-    Ok(Part { bytes: start..*at, crc: u32::from_le_bytes(cursor.array()?) })
+    Ok(Extent { bytes: start..*at, crc: u32::from_le_bytes(cursor.array()?) })
 }
 
-fn part<'a>(data: &'a [u8], part: &Part) -> Result<&'a [u8], Damaged> {
+fn part<'a>(data: &'a [u8], part: &Extent) -> Result<&'a [u8], Damaged> {
     let bytes = data.get(part.bytes.clone()).ok_or(Damaged("a chunk's data is too short"))?;
     if crc32fast::hash(bytes) == part.crc { Ok(bytes) } else { Err(Damaged("a chunk's data is damaged")) }
 }

@@ -11,7 +11,7 @@ const ROWS: usize = CGRAM / SLOTS;
 
 /// Where the address counter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum AddressCounter {
     Cell(usize),
     GlyphRow(usize),
 }
@@ -21,7 +21,7 @@ enum Place {
 pub(crate) struct Contents {
     cells: [Option<u8>; DDRAM],
     glyphs: [Option<u8>; CGRAM],
-    at: Option<Place>,
+    at: Option<AddressCounter>,
     lit: bool,
 }
 
@@ -32,16 +32,16 @@ impl Contents {
 
     /// Nothing is known but that the address counter is at the first cell.
     pub(crate) fn at_home() -> Self {
-        Self { at: Some(Place::Cell(0)), ..Self::unknown() }
+        Self { at: Some(AddressCounter::Cell(0)), ..Self::unknown() }
     }
 
     /// What is to be done until the target is reached: the glyphs first, then the cells, and characters are
     /// shown only when all of them are right.
     pub(crate) fn edits(&self, target: &Target) -> Vec<Edit> {
-        let glyphs_at = if let Some(Place::GlyphRow(row)) = self.at { Some(row) } else { None };
+        let glyphs_at = if let Some(AddressCounter::GlyphRow(row)) = self.at { Some(row) } else { None };
         let glyphs = travel(&target.glyphs, &self.glyphs, glyphs_at);
         let cells_at = match self.at {
-            Some(Place::Cell(cell)) if glyphs.is_empty() => Some(cell),
+            Some(AddressCounter::Cell(cell)) if glyphs.is_empty() => Some(cell),
             _ => None,
         };
         let cells = travel(&target.cells, &self.cells, cells_at);
@@ -88,8 +88,8 @@ impl Contents {
     pub(crate) fn apply(&mut self, edits: &[Edit]) {
         for &edit in edits {
             match edit {
-                Edit::ToCell(cell) => self.at = Some(Place::Cell(cell)),
-                Edit::ToGlyphRow(row) => self.at = Some(Place::GlyphRow(row)),
+                Edit::ToCell(cell) => self.at = Some(AddressCounter::Cell(cell)),
+                Edit::ToGlyphRow(row) => self.at = Some(AddressCounter::GlyphRow(row)),
                 Edit::Put(byte) => self.put(byte),
                 Edit::Light => self.lit = true,
             }
@@ -98,13 +98,13 @@ impl Contents {
 
     fn put(&mut self, byte: u8) {
         match self.at {
-            Some(Place::Cell(cell)) => {
+            Some(AddressCounter::Cell(cell)) => {
                 self.cells[cell] = Some(byte);
-                self.at = Some(Place::Cell((cell + 1) % DDRAM));
+                self.at = Some(AddressCounter::Cell((cell + 1) % DDRAM));
             }
-            Some(Place::GlyphRow(row)) => {
+            Some(AddressCounter::GlyphRow(row)) => {
                 self.glyphs[row] = Some(byte);
-                self.at = Some(Place::GlyphRow((row + 1) % CGRAM));
+                self.at = Some(AddressCounter::GlyphRow((row + 1) % CGRAM));
             }
             None => {}
         }

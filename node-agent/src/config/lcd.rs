@@ -41,7 +41,7 @@ pub struct LcdSettings {
 impl LcdSettings {
     /// A panel with the usual pages at an address; refused where no backpack can be.
     pub fn at(address: u8) -> Result<Self, String> {
-        checked(Table { address: Some(address), ..Table::default() })
+        checked(LcdTable { address: Some(address), ..LcdTable::default() })
     }
 
     /// The number of the I2C bus and the wiring, where it is the agent that has the panel.
@@ -71,7 +71,7 @@ impl LcdSettings {
 /// The table as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct LcdTable {
     device: Option<PathBuf>,
     bus: Option<u8>,
     address: Option<u8>,
@@ -118,12 +118,12 @@ impl PanelSize {
 
 impl<'de> Deserialize<'de> for LcdSettings {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        checked(Table::deserialize(from)?).map_err(D::Error::custom)
+        checked(LcdTable::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
-fn checked(table: Table) -> Result<LcdSettings, String> {
-    let Table { device, bus, address, pins, bus_hz, brightness, dim_hours, backlight_pwm, .. } = table;
+fn checked(table: LcdTable) -> Result<LcdSettings, String> {
+    let LcdTable { device, bus, address, pins, bus_hz, brightness, dim_hours, backlight_pwm, .. } = table;
     let size = table.size.size();
     let connection = connection::Keys { device, bus, address, pins, bus_hz }.checked(size)?;
     let (brightness, dim, backlight_pwm) = light::Keys { brightness, dim_hours, backlight_pwm }.checked()?;

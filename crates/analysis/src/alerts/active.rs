@@ -3,7 +3,7 @@
 //! A rule is asked over the time that it has to hold for, so the answer needs no memory: a collector that has just started
 //! gives the same as one that has watched all the time.
 
-use picollect_promql::{Answer, Labels, Query, Series, Times};
+use picollect_promql::{Labels, Query, QueryResult, Series, Times};
 use picollect_telemetry::foreign::printable;
 
 use picollect_config::QueryConfig;
@@ -81,7 +81,7 @@ pub fn active(
     let query = Query::parse(&rule.expression())?;
     let length_ms = i64::from(rule.for_s) * 1000;
     let times = Times { start_ms: now_ms - length_ms, end_ms: now_ms, step_ms: (length_ms / STEPS).max(1) };
-    let Answer::Matrix(found) =
+    let QueryResult::Matrix(found) =
         evaluate(store, limits, (times.start_ms, now_ms), |context| query.range(context, times))?
     else {
         return Ok(Vec::new());

@@ -29,7 +29,7 @@ struct Reader {
     outcomes: Vec<Outcome>,
     /// The banner or the head of a table was seen.
     running: bool,
-    table: Table,
+    table: Layout,
     rows: Vec<Outcome>,
     precision: String,
     failure: Option<String>,
@@ -38,7 +38,7 @@ struct Reader {
 
 /// How the rows are to be read.
 #[derive(Default, Clone, Copy)]
-enum Table {
+enum Layout {
     #[default]
     None,
     /// `Copy  489190.200  0.00110 …`; bytes of a unit.
@@ -56,7 +56,7 @@ impl Reader {
         } else if let Some(bytes) = csv_head(text) {
             // Without a banner each table begins a run.
             self.close();
-            (self.running, self.table) = (true, Table::Csv(bytes));
+            (self.running, self.table) = (true, Layout::Csv(bytes));
         } else if text.starts_with("Validation failed") {
             self.failure.get_or_insert_with(|| clip(text));
         } else if self.running {
@@ -69,16 +69,16 @@ impl Reader {
         if let Some(precision) = value_of(text, "Precision") {
             self.precision = clip(precision);
         } else if text.starts_with("Function ") && text.contains("Bytes/sec") {
-            self.table = Table::Text(if text.contains("MiBytes/sec") { MIB } else { MB });
+            self.table = Layout::Text(if text.contains("MiBytes/sec") { MIB } else { MB });
         } else if let Some(rate) = value_of(text, "Bandwidth (GB/s)") {
             self.row("Triad", number(rate).map(|rate| rate * GB), line.number);
         } else if let Some(rate) = value_of(text, "Bandwidth (GiB/s)") {
             self.row("Triad", number(rate).map(|rate| rate * GIB), line.number);
         } else {
             let (columns, rate_at, bytes): (Vec<&str>, _, _) = match self.table {
-                Table::None => return,
-                Table::Text(bytes) => (text.split_whitespace().take(9).collect(), 1, bytes),
-                Table::Csv(bytes) => (text.split(',').take(9).collect(), 4, bytes),
+                Layout::None => return,
+                Layout::Text(bytes) => (text.split_whitespace().take(9).collect(), 1, bytes),
+                Layout::Csv(bytes) => (text.split(',').take(9).collect(), 4, bytes),
             };
             let kernel = KERNELS.into_iter().find(|kernel| columns.first() == Some(kernel));
             if let (Some(kernel), Some(rate)) = (kernel, columns.get(rate_at)) {

@@ -14,13 +14,13 @@ const NAME: &str = "ollama";
 /// Two outcomes for each answer.
 pub(super) fn read<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let mut answer: Option<Answer> = None;
+    let mut answer: Option<Generation> = None;
     let mut last_line = 0;
     for line in lines {
         last_line = line.number;
         let text = line.text;
         if value_of(text, "total duration").and_then(seconds).is_some() {
-            outcomes.extend(answer.replace(Answer::default()).map(|_| cut(line.number)));
+            outcomes.extend(answer.replace(Generation::default()).map(|_| cut(line.number)));
         } else if let Some(open) = &mut answer {
             open.take(line);
             if value_of(text, "eval rate").is_some() {
@@ -40,20 +40,20 @@ fn cut(line: usize) -> Outcome {
 }
 
 #[derive(Default)]
-struct Answer {
-    read: Part,
-    written: Part,
+struct Generation {
+    read: Phase,
+    written: Phase,
 }
 
 /// Tokens that were read, or written.
 #[derive(Default, Clone, Copy)]
-struct Part {
+struct Phase {
     tokens: Option<f64>,
     seconds: Option<f64>,
     line: usize,
 }
 
-impl Answer {
+impl Generation {
     fn take(&mut self, line: Line<'_>) {
         let (part, text) = match line.text.strip_prefix("prompt ") {
             Some(rest) => (&mut self.read, rest),
@@ -78,7 +78,7 @@ impl Answer {
     }
 }
 
-impl Part {
+impl Phase {
     /// The printed rates are rounded to hundredths; tokens by seconds are not.
     fn outcome(self, what: &str, core_phase: CorePhase) -> Option<Outcome> {
         let (tokens, seconds) = (self.tokens?, self.seconds.filter(|seconds| *seconds > 0.0)?);

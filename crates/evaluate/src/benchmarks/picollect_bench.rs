@@ -1,6 +1,6 @@
 //! `picollect bench`, our own: a dense system of equations, and the memory's bandwidth.
 //!
-//! Format: `collector/src/bench/text.rs`, described in `docs/bench.md`. Each result is a line that names its
+//! Format: `crates/bench/src/text.rs`, described in `docs/bench.md`. Each result is a line that names its
 //! process, `process=3/4`; the lines of several processes come in any order.
 //!
 //! Processes that ran at the same time are one outcome. For the solver it is the operations of all by the
@@ -136,30 +136,30 @@ impl<'a> Report<'a> {
                 let key = if self.of == 1 { "mb_s" } else { "mean_mb_s" };
                 let rate = number(self.text(key))? * 1e6;
                 let (size, threads) = (self.text("elements"), self.text("threads"));
-                Some(State::Passed(Part { amount: rate, time: None, size, threads }))
+                Some(State::Passed(ProcessResult { amount: rate, time: None, size, threads }))
             }
         }
     }
 
-    fn solved(&self) -> Option<Part<'a>> {
+    fn solved(&self) -> Option<ProcessResult<'a>> {
         let time = |key| self.text(key).parse::<i64>().ok();
         let (start_ms, end_ms) = (time("start_ms")?, time("end_ms")?);
         let (amount, size, threads) = (number(self.text("flop"))?, self.text("N"), self.text("threads"));
         let time = Some(Window { start_ms, end_ms });
-        (start_ms < end_ms).then_some(Part { amount, time, size, threads })
+        (start_ms < end_ms).then_some(ProcessResult { amount, time, size, threads })
     }
 }
 
 /// How far a process is.
 enum State<'a> {
     Started,
-    Passed(Part<'a>),
+    Passed(ProcessResult<'a>),
     Failed(String),
 }
 
 /// A right result of one process.
 #[derive(Clone, Copy)]
-struct Part<'a> {
+struct ProcessResult<'a> {
     /// Operations of the solver, bytes per second of a kernel.
     amount: f64,
     /// By its own clock; `None` for a kernel, which gives a rate and no time.
@@ -199,7 +199,7 @@ impl<'a> Group<'a> {
     }
 
     fn outcomes(self, what: Measurement) -> Vec<Outcome> {
-        let parts: Vec<Part<'a>> = self.processes.values().filter_map(passed).collect();
+        let parts: Vec<ProcessResult<'a>> = self.processes.values().filter_map(passed).collect();
         let failed = self.processes.values().find_map(|state| match state {
             State::Failed(reason) => Some(Verdict::Failed(clip(reason))),
             State::Started | State::Passed(_) => None,
@@ -217,12 +217,12 @@ impl<'a> Group<'a> {
         if overlap { vec![sum(what, &parts, self.last_line)] } else { self.one_by_one(what, &parts) }
     }
 
-    fn one_by_one(&self, what: Measurement, parts: &[Part<'_>]) -> Vec<Outcome> {
+    fn one_by_one(&self, what: Measurement, parts: &[ProcessResult<'_>]) -> Vec<Outcome> {
         parts.iter().map(|part| sum(what, std::slice::from_ref(part), self.last_line)).collect()
     }
 }
 
-fn passed<'a>(state: &State<'a>) -> Option<Part<'a>> {
+fn passed<'a>(state: &State<'a>) -> Option<ProcessResult<'a>> {
     match state {
         State::Passed(part) => Some(*part),
         State::Started | State::Failed(_) => None,
@@ -230,7 +230,7 @@ fn passed<'a>(state: &State<'a>) -> Option<Part<'a>> {
 }
 
 /// The outcome of processes that all passed, at least one.
-fn sum(what: Measurement, parts: &[Part<'_>], line: usize) -> Outcome {
+fn sum(what: Measurement, parts: &[ProcessResult<'_>], line: usize) -> Outcome {
     let mut outcome = Outcome::new(NAME, &label(what, parts), what.unit(), line);
     let amount: f64 = parts.iter().map(|part| part.amount).sum();
     outcome.core_phase = CorePhase::Scattered;
@@ -249,7 +249,7 @@ fn sum(what: Measurement, parts: &[Part<'_>], line: usize) -> Outcome {
 
 /// `solve N=16384 threads=4`; for several processes how many, and that they had nothing to do with each
 /// other.
-fn label(measurement: Measurement, parts: &[Part<'_>]) -> String {
+fn label(measurement: Measurement, parts: &[ProcessResult<'_>]) -> String {
     let what = measurement.name();
     let name = if measurement == Measurement::Solve { "N" } else { "n" };
     let Some(first) = parts.first() else { return what.to_owned() };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use std::time::Duration;
 
-use picollect_promql::{Answer, Answered, Labels, Sample, Series};
+use picollect_promql::{Answered, Labels, QueryResult, Sample, Series};
 use serde_json::{Value as Json, json};
 
 use super::TRUNCATED;
@@ -39,16 +39,16 @@ pub(super) fn answer(
     most_bytes: usize,
 ) -> Option<String> {
     let (kind, result) = match &answered.answer {
-        Answer::Scalar(value) => ("scalar", pair(Sample { t_ms, value: *value })),
-        Answer::Text(text) => ("string", format!("[{},{}]", seconds(t_ms), json!(text))),
-        Answer::Vector(all) => (
+        QueryResult::Scalar(value) => ("scalar", pair(Sample { t_ms, value: *value })),
+        QueryResult::Text(text) => ("string", format!("[{},{}]", seconds(t_ms), json!(text))),
+        QueryResult::Vector(all) => (
             "vector",
             list(all, most_bytes, |series, to| {
                 *to += "\"value\":";
                 series.samples.iter().take(1).for_each(|sample| *to += &pair(*sample));
             })?,
         ),
-        Answer::Matrix(all) => (
+        QueryResult::Matrix(all) => (
             "matrix",
             list(all, most_bytes, |series, to| {
                 *to += "\"values\":[";
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn text(answer: Answer, t_ms: i64) -> String {
+    fn text(answer: QueryResult, t_ms: i64) -> String {
         let answered = Answered { answer, annotations: Annotations::default(), samples: 0 };
         super::answer(&answered, t_ms, None, 1 << 20).unwrap()
     }
@@ -136,23 +136,23 @@ mod tests {
         let samples = vec![Sample { t_ms: 1500, value: f64::INFINITY }, Sample { t_ms: 2000, value: 0.5 }];
         let all = vec![Series { labels, samples }];
         let vector = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"host":"a\"b"},"value":[1.5,"+Inf"]}]}}"#;
-        assert_eq!(text(Answer::Vector(all.clone()), 1500), vector);
+        assert_eq!(text(QueryResult::Vector(all.clone()), 1500), vector);
         let matrix = vector
             .replace("vector", "matrix")
             .replace(r#""value":[1.5,"+Inf"]"#, r#""values":[[1.5,"+Inf"],[2,"0.5"]]"#);
-        assert_eq!(text(Answer::Matrix(all), 0), matrix);
+        assert_eq!(text(QueryResult::Matrix(all), 0), matrix);
     }
 
     #[test]
     fn a_number_and_a_text_have_the_time_of_the_question() {
-        assert!(text(Answer::Scalar(f64::NAN), 1000).contains(r#""scalar","result":[1,"NaN"]"#));
-        assert!(text(Answer::Text("x".to_owned()), 1001).contains(r#""string","result":[1.001,"x"]"#));
+        assert!(text(QueryResult::Scalar(f64::NAN), 1000).contains(r#""scalar","result":[1,"NaN"]"#));
+        assert!(text(QueryResult::Text("x".to_owned()), 1001).contains(r#""string","result":[1.001,"x"]"#));
     }
 
     #[test]
     fn what_belongs_to_an_answer_stands_beside_it() {
         let annotations = Annotations { warnings: vec!["w".to_owned()], infos: vec!["i".to_owned()] };
-        let answered = Answered { answer: Answer::Scalar(1.0), annotations, samples: 7 };
+        let answered = Answered { answer: QueryResult::Scalar(1.0), annotations, samples: 7 };
         let stats = stats(Duration::from_millis(1500), answered.samples);
         let json: Json = serde_json::from_str(&answer(&answered, 0, Some(&stats), 100).unwrap()).unwrap();
         assert_eq!((&json["warnings"], &json["infos"]), (&json!(["w"]), &json!(["i"])));
@@ -165,7 +165,7 @@ mod tests {
         let labels = Labels::new([("host".to_owned(), "a".repeat(1000))]);
         let all = vec![Series { labels, samples: vec![Sample { t_ms: 0, value: 1.0 }] }; 100];
         let answered =
-            Answered { answer: Answer::Vector(all), annotations: Annotations::default(), samples: 100 };
+            Answered { answer: QueryResult::Vector(all), annotations: Annotations::default(), samples: 100 };
         assert_eq!(answer(&answered, 0, None, 10_000), None);
         assert!(answer(&answered, 0, None, 200_000).is_some());
     }
