@@ -3,5 +3,6 @@
 mod benchmark_cases;
 mod benchmarks;
 mod corpus;
+mod names;
 mod scaling;
 mod thermal;
