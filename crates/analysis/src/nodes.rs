@@ -201,7 +201,27 @@ pub fn line(node: &Node, now_ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use picollect_telemetry::line::{Precision, decode};
+
     use super::*;
+
+    #[test]
+    fn a_node_shows_its_processor_and_its_primary_meter_whichever_spoke_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let lines = "agent,host=a interval_s=1 1000\n\
+                     thermal,host=a,zone=thermal_zone0 temp_c=82.5 900\nthermal,host=a,zone=ambient temp_c=23 1000\n\
+                     power,boundary=node,host=a,meter=model,source=estimated watts=2.69 900\n\
+                     power,boundary=soc-rails,host=a,meter=pmic,source=measured watts=1.83 1000\n\
+                     power,boundary=rail,host=a,meter=rail,source=measured watts=0.5 1000\n\
+                     agent,host=foreign interval_s=1 1000\npower,host=foreign watts=7 1000\n\
+                     thermal,host=foreign,zone=ambient temp_c=21 1000\n";
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+        let nodes = observe(&store, 1000).unwrap();
+        let shown = |node: &Node| (node.temp_c, node.watts, node.source);
+        assert_eq!(shown(&nodes[0]), (Some(82.5), Some(2.69), Some(Source::Estimated)));
+        assert_eq!(shown(&nodes[1]), (None, Some(7.0), None));
+    }
 
     #[test]
     fn a_host_name_does_not_steer_the_terminal() {

@@ -54,6 +54,7 @@ fn read_table(path: &Path) -> anyhow::Result<Vec<Point>> {
 
 /// CSV with a header; a cell that is empty is not known.
 fn parse_table(text: &str) -> anyhow::Result<Vec<Point>> {
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines =
         text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty() && !line.starts_with('#'));
     let (header, _) = lines.next().context("the table is empty")?;
@@ -99,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_table_is_read_and_its_mistakes_are_named() {
-        let points = parse_table("# three runs\nnodes, rate,joules\n1,1e9,\n\n2,1.9e9,100\n").unwrap();
+        let points =
+            parse_table("\u{feff}# three runs\nnodes, rate,joules\n1,1e9,\n\n2,1.9e9,100\n").unwrap();
         let first = Point { nodes: 1, rate: Some(1e9), ..Point::default() };
         let second = Point { nodes: 2, rate: Some(1.9e9), joules: Some(100.0), seconds: None };
         assert_eq!(points, [first, second]);

@@ -18,6 +18,8 @@ use picollect_store::Store;
 const BATCH_POINTS: usize = 10_000;
 /// Or so many bytes of input, if they are long.
 const BATCH_BYTES: usize = 1024 * 1024;
+/// Some editors put it before a text in UTF-8; it is no part of it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Stands for the time of a line that has none; no line can say it.
 const NO_TIME_MS: i64 = i64::MIN;
 
@@ -38,6 +40,9 @@ pub fn import(store: &dyn Store, mut input: impl BufRead, skip_bad_lines: bool) 
     let mut first = Vec::new();
     let most = u64::try_from(MAX_LINE_BYTES)?;
     (&mut input).take(most).read_until(b'\n', &mut first).context("cannot read standard input")?;
+    if first.starts_with(BYTE_ORDER_MARK) {
+        first.drain(..BYTE_ORDER_MARK.len());
+    }
     let is_csv = first.trim_ascii_end() == HEADER.join(",").as_bytes();
     let whole = io::Cursor::new(first).chain(input);
     let mut lines: Box<dyn PointReader> =
@@ -294,6 +299,17 @@ mod tests {
         assert!(
             error(&format!("1,m,,f,string,\"{}", "x".repeat(1_000_000))).contains("a row is longer than")
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        for text in
+            ["\u{feff}m f=1 1000000\n".to_owned(), format!("\u{feff}{}\n1,m,,f,float,1\n", HEADER.join(","))]
+        {
+            let (_directory, store) = store();
+            assert_eq!(import(&store, text.as_bytes(), false).unwrap().samples, 1, "{text}");
+            assert_eq!(store.series(&picollect_store::Selector::default()).unwrap()[0].measurement, "m");
+        }
     }
 
     proptest! {
