@@ -412,6 +412,24 @@ mod tests {
     }
 
     #[test]
+    fn without_cores_or_a_highest_clock_nothing_is_inferred_and_no_work_is_lost() {
+        let slow = moments("i", 60.0)[0];
+        let nothing = Moment { cores: Some(0.0), busy_cores: Some(0.0), ..slow };
+        assert_eq!((nothing.throttled(), Moment { max_hz: Some(0.0), ..slow }.throttled()), (None, None));
+        let mut throttled = moments(".tttt......", 60.0);
+        throttled.iter_mut().for_each(|moment| moment.max_hz = Some(0.0));
+        assert_eq!(episodes(&throttled, WINDOW, 1.0)[0].lost_core_s, None);
+    }
+
+    #[test]
+    fn a_gap_is_counted_in_intervals_and_the_hard_limit_has_its_slack() {
+        let found = episodes(&moments(".txxxxt......", 82.0), WINDOW, 2.0);
+        assert_eq!(found.len(), 1, "five seconds are less than three intervals of two");
+        assert_eq!(cause_of(".t......", HARD_LIMIT_C - TEMP_SLACK_C), Cause::ThermalHard);
+        assert_eq!(cause_of(".t......", HARD_LIMIT_C - TEMP_SLACK_C - 0.1), Cause::FirmwareCap);
+    }
+
+    #[test]
     fn slow_and_busy_begin_at_their_constants() {
         let slow = |clock_hz, busy_cores| {
             let moment =

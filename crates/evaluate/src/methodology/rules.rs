@@ -160,8 +160,8 @@ fn machine_part(level: Level, facts: &Facts) -> Judged {
     let kept = match level {
         _ if measured >= total => Some(true),
         Level::One => either(watts(ENOUGH_W), part(10, 2_000.0)),
-        Level::Two if total >= PART_NODES => part(8, 10_000.0),
-        Level::Two | Level::Three => Some(false),
+        Level::Two => part(8, 10_000.0),
+        Level::Three => Some(false),
     };
     match kept {
         Some(true) => (Verdict::Pass, figure),
@@ -380,6 +380,18 @@ mod tests {
         assert_eq!(rates(Some(0.1), Some(0.5), None, dc, None), "fff");
         assert_eq!(rates(Some(1.0), None, Some(true), dc, None), "pp?");
         assert_eq!(rates(None, Some(5000.0), Some(false), dc, None), "??f");
+    }
+
+    #[test]
+    fn a_meter_that_may_count_by_itself_is_not_known_to_fail() {
+        let facts = |conversions| Facts {
+            integrated: None,
+            conversions_per_s: Some(conversions),
+            meter_reads_per_s: Some(0.5),
+            ..best()
+        };
+        let at_level_1 = |conversions| verdicts(Rule::Sampling, &facts(conversions)).chars().next();
+        assert_eq!((at_level_1(1.0), at_level_1(0.9)), (Some('?'), Some('f')));
     }
 
     #[test]
