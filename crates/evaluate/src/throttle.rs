@@ -417,7 +417,9 @@ mod tests {
         let nothing = Moment { cores: Some(0.0), busy_cores: Some(0.0), ..slow };
         assert_eq!((nothing.throttled(), Moment { max_hz: Some(0.0), ..slow }.throttled()), (None, None));
         let mut throttled = moments(".tttt......", 60.0);
-        throttled.iter_mut().for_each(|moment| moment.max_hz = Some(0.0));
+        for moment in &mut throttled {
+            moment.max_hz = Some(0.0);
+        }
         assert_eq!(episodes(&throttled, WINDOW, 1.0)[0].lost_core_s, None);
     }
 
