@@ -69,7 +69,7 @@ impl Cause {
 /// An alarm. Two are the same one if cause and node are, whatever the details say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// What is wrong.
+    /// What is wrong; of which node stands in `node`.
     pub cause: Cause,
     /// Which node; for a collector, the node that does not reach it.
     pub node: String,
@@ -88,7 +88,7 @@ impl Alarm {
 /// An alarm with its place among those that are raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn<'a> {
-    /// The alarm.
+    /// Which of the alarms has its turn.
     pub alarm: &'a Alarm,
     /// Its place, from 1.
     pub number: usize,

@@ -12,7 +12,7 @@ pub struct Pins {
     pub rw: u8,
     /// Enable: the controller takes a nibble when it falls.
     pub e: u8,
-    /// The backlight's switch.
+    /// Which bit of the expander switches the backlight.
     pub backlight: u8,
     /// The data lines D4, D5, D6 and D7.
     pub data: [u8; 4],
@@ -56,7 +56,7 @@ impl PinMap {
         Ok(Self(pins))
     }
 
-    /// The wiring itself.
+    /// Which bit of the expander is which pin of the panel.
     pub fn pins(self) -> Pins {
         self.0
     }

@@ -38,7 +38,7 @@ const LAST_RETRY: Duration = Duration::from_secs(2);
 pub struct Wiring {
     /// The expander's I2C address, 7 bits.
     pub address: u8,
-    /// The backpack's wiring.
+    /// Which bit of the expander is which pin.
     pub pins: PinMap,
     /// Bits per second on the bus: it sets the transactions' length and the idle bytes on a fast bus. One that
     /// is slower than this is safe, one that is faster is not.
@@ -47,7 +47,7 @@ pub struct Wiring {
     pub size: Size,
 }
 
-/// What comes next.
+/// The step that the panel is due for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// See whether anything answers.
@@ -56,7 +56,7 @@ enum Phase {
     Wake,
     /// The other two and the rest of the initialising, of which this many pieces are done.
     SetUp(usize),
-    /// Paint what differs.
+    /// Write the cells and glyphs that differ from what is shown.
     Paint,
 }
 

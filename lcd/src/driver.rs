@@ -33,7 +33,6 @@ pub(crate) const POWER_ON: Duration = Duration::from_millis(50);
 pub(crate) struct Nibble {
     /// Whether it is of a datum (RS high) or of an instruction.
     pub(crate) data: bool,
-    /// D7 to D4.
     pub(crate) value: u8,
 }
 
@@ -42,7 +41,6 @@ pub(crate) struct Nibble {
 pub(crate) struct Instruction {
     /// Whether it is a datum.
     pub(crate) data: bool,
-    /// The code.
     pub(crate) byte: u8,
 }
 

@@ -13,7 +13,7 @@ use crate::rom_a00::{self, BLANK, Bitmap};
 pub struct Size {
     /// Characters in a row.
     pub columns: usize,
-    /// Rows.
+    /// How many lines of characters it has.
     pub rows: usize,
 }
 
@@ -27,11 +27,11 @@ impl Size {
 /// The light behind the characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backlight {
-    /// Dark.
+    /// Switched off; the characters stay.
     Off,
     /// At the brightness configured for the night, where the light is wired so that this can be chosen.
     Dim,
-    /// Fully lit.
+    /// Switched on at its full brightness.
     #[default]
     On,
 }
@@ -67,7 +67,7 @@ impl Frame {
         Self { size, cells, slots: [None; SLOTS], backlight: Backlight::On, replaced: 0 }
     }
 
-    /// Its size.
+    /// Columns and rows of the panel that it is drawn for.
     pub fn size(&self) -> Size {
         self.size
     }
@@ -98,7 +98,7 @@ impl Frame {
         self.backlight
     }
 
-    /// Chooses the light.
+    /// Says how bright the panel is while it shows this.
     pub fn set_backlight(&mut self, backlight: Backlight) {
         self.backlight = backlight;
     }

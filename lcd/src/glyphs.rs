@@ -20,7 +20,7 @@ pub struct Glyph {
     pub plain: char,
     /// The slot that it takes if that is free, 0 to 7.
     pub home: u8,
-    /// Its dots.
+    /// Its eight rows of five dots, the uppermost first.
     pub bitmap: Bitmap,
 }
 
@@ -37,13 +37,13 @@ pub fn with_dots(bitmap: Bitmap) -> Option<&'static Glyph> {
 /// A cell of a bar has five columns of dots, so it is filled by fifths: the signs for one to four of them.
 /// Unicode has eighths only, these are the nearest. The full cell is in the ROM.
 pub const FIFTHS: [char; 4] = ['▎', '▍', '▋', '▊'];
-/// A thermometer.
+/// Before a temperature.
 pub const THERMOMETER: char = '🌡';
-/// All is well.
+/// Before a state without any alarm.
 pub const FINE: char = '✓';
 /// Something is not: an exclamation mark on dark ground. A triangle of five dots looks like the thermometer.
 pub const WARNING: char = '⚠';
-/// Work is running.
+/// Before a run in progress.
 pub const RUNNING: char = '▶';
 
 const fn drawn(character: char, plain: char, home: u8, bitmap: Bitmap) -> Glyph {

@@ -14,7 +14,7 @@ pub enum Page {
     Network,
     /// Energy of the day and what a run got out of its watts.
     Efficiency,
-    /// The whole cluster.
+    /// Power, temperature and state of all nodes together.
     Cluster,
     /// The run in progress.
     Run,

@@ -19,7 +19,7 @@ pub use run::{RunFacts, run};
 /// Where a figure comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
-    /// From a meter.
+    /// Read from a meter.
     #[default]
     Measured,
     /// Computed by a model.

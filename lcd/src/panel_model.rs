@@ -49,7 +49,7 @@ pub enum Rule {
 pub struct Violation {
     /// Since the panel was made.
     pub at: Duration,
-    /// The rule.
+    /// Which of the controller's rules was broken.
     pub rule: Rule,
 }
 
@@ -148,7 +148,7 @@ impl Panel {
         self.now
     }
 
-    /// The panel's size.
+    /// Columns and rows that the model shows.
     pub fn size(&self) -> Size {
         self.size
     }

@@ -53,7 +53,7 @@ impl DimHours {
     }
 }
 
-/// What is due.
+/// What the panel is to show at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Due<'a> {
     /// A page or an alarm; nothing if there are no pages.
@@ -64,12 +64,12 @@ pub struct Due<'a> {
     pub brightness: f64,
 }
 
-/// What is shown.
+/// What has the panel until its time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content<'a> {
-    /// A page.
+    /// One of the pages that take turns.
     Page(Page),
-    /// An alarm.
+    /// An alarm, which comes before the pages.
     Alarm(Turn<'a>),
 }
 

@@ -38,7 +38,7 @@ pub struct TemplateError {
     pub row: usize,
     /// The character of that row, from 1, with which the problem begins.
     pub column: usize,
-    /// What is wrong.
+    /// Why the template cannot be used.
     pub problem: Problem,
 }
 
@@ -60,7 +60,7 @@ pub enum Problem {
     /// A width that the field cannot do with.
     #[error("`{field}` needs at least {least} cells")]
     TooNarrow {
-        /// The field.
+        /// The name of the field as it is written between braces.
         field: &'static str,
         /// Cells that it needs.
         least: usize,

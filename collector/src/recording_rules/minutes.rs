@@ -8,7 +8,6 @@
 //! Invariant: the sum over the minutes of a window is what [`energy_of`] says of the window. A minute of which nothing
 //! is covered is not published.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use picollect_evaluate::Window;
@@ -294,18 +293,10 @@ fn charged(
     energy: Energy,
     minute: Window,
 ) -> Result<Option<f64>, StoreError> {
-    let failure = Cell::new(None);
-    let energy_of_piece = |piece: Window| {
-        if piece == minute {
-            return Some(energy);
-        }
-        energy_of(store, &meter.key, piece).unwrap_or_else(|error| {
-            failure.set(Some(error));
-            None
-        })
-    };
-    let charged = charge(per_kwh, minute, energy_of_piece);
-    failure.into_inner().map_or(Ok(charged.map(|charge| charge.amount)), Err)
+    let charged = charge(per_kwh, minute, |piece: Window| {
+        if piece == minute { Ok(Some(energy)) } else { energy_of(store, &meter.key, piece) }
+    });
+    Ok(charged?.map(|charge| charge.amount))
 }
 
 fn field(metric: &Metric, value: f64) -> (String, Value) {

@@ -66,24 +66,23 @@ impl Charge {
 }
 
 /// The charge for a window, piece by piece; `energy_of` gives the energy of any part of it. `None` if no
-/// piece is known.
-pub fn charge(
+/// piece is known. Fails if `energy_of` does.
+pub fn charge<E>(
     per_kwh: &PerKwh,
     window: Window,
-    energy_of: impl Fn(Window) -> Option<Energy>,
-) -> Option<Charge> {
-    let known = per_kwh.pieces(window).into_iter();
-    let known = known.filter_map(|(piece, value)| energy_of(piece).map(|energy| (energy, value)));
-    let charges = known.map(|(energy, value)| Charge {
-        amount: energy.joules / JOULES_PER_KWH * value,
-        joules: energy.joules,
-        covered_s: energy.covered_s,
-    });
-    charges.reduce(|a, b| Charge {
-        amount: a.amount + b.amount,
-        joules: a.joules + b.joules,
-        covered_s: a.covered_s + b.covered_s,
-    })
+    energy_of: impl Fn(Window) -> Result<Option<Energy>, E>,
+) -> Result<Option<Charge>, E> {
+    let mut whole: Option<Charge> = None;
+    for (piece, value) in per_kwh.pieces(window) {
+        let Some(energy) = energy_of(piece)? else { continue };
+        let so_far = whole.unwrap_or(Charge { amount: 0.0, joules: 0.0, covered_s: 0.0 });
+        whole = Some(Charge {
+            amount: so_far.amount + energy.joules / JOULES_PER_KWH * value,
+            joules: so_far.joules + energy.joules,
+            covered_s: so_far.covered_s + energy.covered_s,
+        });
+    }
+    Ok(whole)
 }
 
 /// What the machine was bought for.
@@ -222,6 +221,8 @@ fn energy_per_hour(mean_w: Option<f64>, per_kwh: Option<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -234,6 +235,22 @@ mod tests {
         (seconds > 0.0).then_some(Energy { joules: 1000.0 * seconds, covered_s: seconds })
     }
 
+    /// What it costs where no piece of energy fails to be known.
+    fn charged(
+        per_kwh: &PerKwh,
+        window: Window,
+        energy_of: impl Fn(Window) -> Option<Energy>,
+    ) -> Option<Charge> {
+        let Ok(charge) = charge(per_kwh, window, |piece| Ok::<_, Infallible>(energy_of(piece)));
+        charge
+    }
+
+    #[test]
+    fn what_fails_within_a_window_fails_it() {
+        let fails = |_| Err::<Option<Energy>, _>("no store");
+        assert_eq!(charge(&PerKwh::Constant(0.3), hours(0, 2), fails), Err("no store"));
+    }
+
     fn hours(start: i64, end: i64) -> Window {
         Window { start_ms: start * HOUR_MS, end_ms: end * HOUR_MS }
     }
@@ -244,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_constant_tariff_is_taken_times_the_energy() {
-        let charge = charge(&PerKwh::Constant(0.3), hours(0, 2), kilowatt).unwrap();
+        let charge = charged(&PerKwh::Constant(0.3), hours(0, 2), kilowatt).unwrap();
         assert!((charge.amount - 0.6).abs() < 1e-12);
         assert_eq!(charge.coverage(7200.0), Some(1.0));
         assert!((charge.per_kwh().unwrap() - 0.3).abs() < 1e-12);
@@ -253,21 +270,21 @@ mod tests {
     #[test]
     fn a_changing_tariff_is_taken_piece_by_piece_and_before_its_first_step_it_is_unknown() {
         let tariff = series("time,eur\n3600,0.2\n7200,0.4\n");
-        let charge = charge(&tariff, hours(0, 4), kilowatt).unwrap();
+        let charge = charged(&tariff, hours(0, 4), kilowatt).unwrap();
         assert!((charge.amount - (0.2 + 2.0 * 0.4)).abs() < 1e-12);
         assert_eq!(charge.coverage(4.0 * 3600.0), Some(0.75));
         assert!((charge.per_kwh().unwrap() - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(super::charge(&tariff, hours(0, 1), kilowatt), None);
+        assert_eq!(charged(&tariff, hours(0, 1), kilowatt), None);
     }
 
     #[test]
     fn energy_that_is_not_known_is_not_free() {
-        let charge = charge(&PerKwh::Constant(0.3), hours(8, 12), kilowatt).unwrap();
+        let charge = charged(&PerKwh::Constant(0.3), hours(8, 12), kilowatt).unwrap();
         assert_eq!(charge.coverage(4.0 * 3600.0), Some(0.5));
         let run = of_run(None, 4.0 * 3600.0, Some(charge), 4.0 * 3600.0);
         assert_eq!(run, Cost { hardware: None, energy: None });
-        assert_eq!(super::charge(&PerKwh::Constant(0.3), hours(20, 21), kilowatt), None);
-        assert_eq!(super::charge(&PerKwh::Constant(0.3), hours(1, 1), kilowatt), None);
+        assert_eq!(charged(&PerKwh::Constant(0.3), hours(20, 21), kilowatt), None);
+        assert_eq!(charged(&PerKwh::Constant(0.3), hours(1, 1), kilowatt), None);
     }
 
     /// Four nodes for 80 each and 118 for the rest: 438, or 0.05 an hour for a year.
@@ -284,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_run_and_a_year_cost_hardware_and_energy() {
-        let energy = charge(&PerKwh::Constant(0.3), hours(0, 2), kilowatt);
+        let energy = charged(&PerKwh::Constant(0.3), hours(0, 2), kilowatt);
         let run = of_run(Some(&FOUR), 7200.0, energy, 7200.0);
         assert!((run.total().unwrap() - 0.7).abs() < 1e-12, "{run:?}");
         let year = of_year(Some(&FOUR), Some(24.0), Some(0.3));
@@ -318,7 +335,7 @@ mod tests {
         ) {
             let lines: String = (0..steps).map(|step| format!("{},{value}\n", step * 1800)).collect();
             let (tariff, constant) = (series(&format!("time,value\n{lines}")), PerKwh::Constant(value));
-            let amount = |tariff, window| charge(tariff, window, kilowatt).unwrap().amount;
+            let amount = |tariff, window| charged(tariff, window, kilowatt).unwrap().amount;
             let whole = amount(&constant, hours(0, 10));
             prop_assert!((amount(&tariff, hours(0, 10)) - whole).abs() < 1e-9);
             let parts = amount(&tariff, hours(0, cut)) + amount(&tariff, hours(cut, 10));

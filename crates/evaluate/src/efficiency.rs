@@ -52,15 +52,22 @@ pub fn to_solution(mean_w: f64, seconds: f64) -> Option<ToSolution> {
 
 /// How far the mean power of a core phase may be off because nobody knows to the millisecond where the
 /// phase lay: the greater change when the window is moved by `edge_s` to either side, as a ratio.
-/// `None` if the power of the phase or of both moved windows is not known.
-pub fn edge_ratio(phase: Window, edge_s: f64, energy_of: impl Fn(Window) -> Option<Energy>) -> Option<f64> {
-    let mean_w = |window| energy_of(window).and_then(Energy::mean_w);
-    let middle_w = mean_w(phase).filter(|watts| *watts > 0.0)?;
+/// `None` if the power of the phase or of both moved windows is not known. Fails if `energy_of` does.
+pub fn edge_ratio<E>(
+    phase: Window,
+    edge_s: f64,
+    energy_of: impl Fn(Window) -> Result<Option<Energy>, E>,
+) -> Result<Option<f64>, E> {
+    let mean_w = |window| Ok(energy_of(window)?.and_then(Energy::mean_w));
+    let Some(middle_w) = mean_w(phase)?.filter(|watts| *watts > 0.0) else { return Ok(None) };
     let reach_ms = whole_ms(edge_s);
-    let moved = [-reach_ms, reach_ms]
-        .map(|by_ms| Window { start_ms: phase.start_ms + by_ms, end_ms: phase.end_ms + by_ms });
-    let changes = moved.into_iter().filter_map(mean_w).map(|watts| (watts - middle_w).abs() / middle_w);
-    changes.reduce(f64::max)
+    let mut greatest = None;
+    for by_ms in [-reach_ms, reach_ms] {
+        let moved = Window { start_ms: phase.start_ms + by_ms, end_ms: phase.end_ms + by_ms };
+        let change = mean_w(moved)?.map(|watts| (watts - middle_w).abs() / middle_w);
+        greatest = greatest.into_iter().chain(change).reduce(f64::max);
+    }
+    Ok(greatest)
 }
 
 /// The relative uncertainty of a rate per watt: that of the meters and that of the edges, which are
@@ -76,6 +83,8 @@ fn whole_ms(seconds: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use crate::energy::of_watts;
     use crate::series::Sample;
@@ -112,7 +121,11 @@ mod tests {
 
     #[test]
     fn a_window_that_may_lie_beside_the_load_is_uncertain_by_what_it_would_miss() {
-        let ratio = |start_ms, end_ms| edge_ratio(Window { start_ms, end_ms }, 0.5, step);
+        let ratio = |start_ms, end_ms| {
+            let known = |window| Ok::<_, Infallible>(step(window));
+            let Ok(ratio) = edge_ratio(Window { start_ms, end_ms }, 0.5, known);
+            ratio
+        };
         assert_eq!(ratio(12_000, 18_000), Some(0.0));
         // Moved by half a second, a twentieth of it is at 2 W and not at 6 W.
         let edge = ratio(10_000, 20_000).unwrap();

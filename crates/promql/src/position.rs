@@ -49,7 +49,8 @@ pub(crate) fn unsupported(text: &str, word: &str, what: &str) -> Error {
 /// What [`unsupported`] calls a word that is followed by its arguments.
 pub(crate) const FUNCTION: &str = "the function";
 
-/// What the parser refused. It often says no more than that, so the text is read up to each of its words, with the
+/// What the parser refused. It drops the place that its grammar's own errors have (promql-parser 0.11, `parse`), and often
+/// says no more than that the query is wrong, so the text is read up to each of its words, with the
 /// brackets closed that are open there: where the longest such beginning ends is where the query goes wrong.
 pub(crate) fn syntax_error(text: &str, message: String) -> Error {
     let pieces = pieces(text);

@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// One metric.
+/// A metric: where its values stand on the wire, in which unit, and what they mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
     /// The line protocol's measurement.

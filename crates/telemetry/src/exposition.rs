@@ -24,7 +24,7 @@ use std::fmt::Write as _;
 /// Which of the two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Prometheus' text format.
+    /// Prometheus' text format 0.0.4; times in milliseconds, no end mark.
     Text,
     /// OpenMetrics, which ends with `# EOF` and has seconds where the other has milliseconds.
     OpenMetrics,
@@ -72,7 +72,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// An empty page.
+    /// A page without families yet.
     pub fn new(format: Format) -> Self {
         Self { format, text: String::new() }
     }
@@ -83,7 +83,7 @@ impl Page {
         Family { page: self, name, kind, help, begun: false }
     }
 
-    /// The whole page.
+    /// The page as it is sent; OpenMetrics ends with `# EOF`.
     pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.text += "# EOF\n";

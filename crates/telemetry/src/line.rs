@@ -23,13 +23,13 @@ pub fn count_lines(lines: &[u8]) -> usize {
 /// What one line says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Point {
-    /// The measurement, unescaped.
+    /// The measurement, without the escapes of the line; never empty.
     pub measurement: String,
     /// Tag keys and values, sorted by key, no key twice.
     pub tags: Vec<(String, String)>,
     /// Field keys and values in the order of the line, at least one.
     pub fields: Vec<(String, Value)>,
-    /// Unix time, milliseconds.
+    /// Unix time in milliseconds, whatever the precision of the line was.
     pub t_ms: i64,
 }
 

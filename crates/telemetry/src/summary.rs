@@ -25,7 +25,7 @@ pub struct Summary {
     pub watts_estimated: bool,
     /// Whether any node is simulated.
     pub simulated: bool,
-    /// The hottest node.
+    /// The node whose processor is hottest; `None` if no temperature is known.
     pub hottest: Option<Hottest>,
     /// What was used since the day began; unknown also while a collector that has just started counts it.
     pub today: Option<Today>,
@@ -38,7 +38,7 @@ pub struct Summary {
 /// A node and its temperature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hottest {
-    /// Its name.
+    /// As the node calls itself.
     pub host: String,
     /// Processor temperature, °C.
     pub temp_c: f64,
@@ -64,7 +64,7 @@ pub struct Today {
 /// A run in progress.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Running {
-    /// Its name.
+    /// What the user calls the run.
     pub name: String,
     /// When it began, Unix milliseconds.
     pub start_ms: i64,
@@ -75,7 +75,7 @@ pub struct Running {
 pub struct LastRun {
     /// What tells it from others.
     pub id: String,
-    /// Its name.
+    /// What the user calls the run.
     pub name: String,
     /// When it ended, Unix milliseconds.
     pub end_ms: i64,

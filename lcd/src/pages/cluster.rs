@@ -7,13 +7,13 @@ use crate::{Frame, Size};
 /// What the cluster page shows, from the collector's summary; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClusterFacts {
-    /// The cluster's name.
+    /// As the agents call it; `None` if they call it nothing.
     pub name: Option<String>,
     /// Whether any of its nodes is simulated.
     pub simulated: bool,
     /// Nodes that are heard.
     pub up: Option<usize>,
-    /// All nodes.
+    /// How many nodes there are, silent ones too; `None` is unknown.
     pub all: Option<usize>,
     /// Power of all nodes together, watts; partial if a node's is not known.
     pub watts: Figure,
@@ -35,7 +35,7 @@ impl ClusterFacts {
     }
 }
 
-/// The cluster page.
+/// Draws the page of the whole cluster; what is unknown is dashes.
 pub fn cluster(facts: &ClusterFacts, size: Size) -> Frame {
     let mut frame = Frame::blank(size);
     let watts = text::watts(facts.watts);

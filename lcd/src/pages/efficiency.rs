@@ -8,7 +8,7 @@ use crate::{Frame, Size};
 pub struct EfficiencyFacts {
     /// Energy since the day began, joules.
     pub today: Figure,
-    /// Power now, watts.
+    /// Power of all nodes at this moment, watts.
     pub watts: Figure,
     /// FLOPS per watt of the last run that had any.
     pub last_run: Figure,
@@ -21,7 +21,7 @@ impl EfficiencyFacts {
     }
 }
 
-/// The efficiency page.
+/// Draws the day's energy and the last run's FLOPS per watt.
 pub fn efficiency(facts: &EfficiencyFacts, size: Size) -> Frame {
     let mut frame = Frame::blank(size);
     let (today, watts) = (text::si(facts.today, "J"), text::watts(facts.watts));

@@ -11,7 +11,7 @@ const CONTINUED: &str = "·";
 /// What the network page shows; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NetworkFacts {
-    /// The node's name.
+    /// As the node calls itself.
     pub name: String,
     /// Whether the node is simulated.
     pub simulated: bool,

@@ -7,17 +7,17 @@ use crate::{Frame, Size};
 /// What the node page shows; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeFacts {
-    /// The node's name.
+    /// As the node calls itself.
     pub name: String,
     /// Whether the node is simulated: the page says so.
     pub simulated: bool,
-    /// Processor temperature, °C.
+    /// The processor's, never the air's, °C; `None` is unknown.
     pub temp_c: Option<f64>,
-    /// Power, watts.
+    /// Of the primary meter, watts; `None` is unknown.
     pub watts: Option<f64>,
     /// Whether the power is computed by a model and not measured.
     pub estimated: bool,
-    /// Processor clock, Hz.
+    /// The clock that really runs where it is known, Hz.
     pub clock_hz: Option<f64>,
     /// Share of the cores that work, 0 to 1.
     pub busy: Option<f64>,
@@ -47,7 +47,7 @@ impl NodeFacts {
     }
 }
 
-/// The node page.
+/// Draws the page of this node; what is unknown is dashes.
 pub fn node(facts: &NodeFacts, size: Size) -> Frame {
     let mut frame = Frame::blank(size);
     if size.rows < 4 {

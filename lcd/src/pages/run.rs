@@ -7,7 +7,7 @@ use crate::{Frame, Size};
 /// What the page of a run shows; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunFacts {
-    /// The run's name.
+    /// What the user calls it; `None` if no run is in progress.
     pub name: Option<String>,
     /// Whether any node that takes part is simulated.
     pub simulated: bool,

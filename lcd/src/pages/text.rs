@@ -39,8 +39,6 @@ pub(crate) fn si(figure: Figure, unit: &str) -> String {
     };
     format!("{}{scaled:.decimals$}{}{unit}", figure.mark(), PREFIXES[prefix])
 }
-
-/// Watts.
 pub(crate) fn watts(figure: Figure) -> String {
     si(figure, "W")
 }

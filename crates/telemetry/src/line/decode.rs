@@ -25,14 +25,14 @@ const LEADING: [char; 4] = [' ', '\t', '\0', '\u{feff}'];
 /// The unit of the timestamps in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// Nanoseconds, the default.
+    /// InfluxDB's default: 10^-9 s.
     #[default]
     Nanoseconds,
-    /// Microseconds.
+    /// `us` and `u`: 10^-6 s.
     Microseconds,
-    /// Milliseconds.
+    /// `ms`: 10^-3 s, the unit in which samples are stored.
     Milliseconds,
-    /// Seconds.
+    /// `s`: whole seconds of Unix time.
     Seconds,
 }
 

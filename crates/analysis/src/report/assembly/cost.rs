@@ -1,6 +1,5 @@
 //! Money and carbon, as far as they are configured.
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::fs;
 
@@ -83,18 +82,14 @@ fn charged(
     whole: &MeteredNodes,
     nodes: &[String],
 ) -> Result<Option<Charge>> {
-    let failure = Cell::new(None);
-    let energy_of = |piece: Window| {
+    charge(per_kwh, whole.window, |piece: Window| {
         let energy = if piece == whole.window {
             whole.covered_energy()
         } else {
-            let part = MeteredNodes::of(from, nodes, Scope::Cluster, piece);
-            part.map_err(|error| failure.set(Some(error))).ok()?.covered_energy()
+            MeteredNodes::of(from, nodes, Scope::Cluster, piece)?.covered_energy()
         };
-        Some(energy).filter(|energy| energy.covered_s > 0.0)
-    };
-    let charge = charge(per_kwh, whole.window, energy_of);
-    failure.into_inner().map_or(Ok(charge), Err)
+        Ok(Some(energy).filter(|energy| energy.covered_s > 0.0))
+    })
 }
 
 /// What the hardware gives for its price, by the best run of the window.

@@ -1,7 +1,5 @@
 //! A run: what its nodes used, over the whole of it and over each result's core phase.
 
-use std::cell::Cell;
-
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::efficiency::{
@@ -151,14 +149,11 @@ impl<'a> Subject<'a> {
 
     /// How far the mean power of the core phase depends on where exactly it lies.
     fn edge(&self, core: Core) -> Result<Option<f64>> {
-        let failure = Cell::new(None);
-        let energy_of = |window: Window| {
-            let part = self.part(window).map_err(|error| failure.set(Some(error))).ok()?;
-            let mean_w = part.all_mean_w()?;
-            Some(Energy { joules: mean_w * window.seconds(), covered_s: window.seconds() })
-        };
-        let ratio = edge_ratio(core.time.into(), core.edge_s, energy_of);
-        failure.into_inner().map_or(Ok(ratio), Err)
+        edge_ratio(core.time.into(), core.edge_s, |window: Window| {
+            let mean_w = self.part(window)?.all_mean_w();
+            let seconds = window.seconds();
+            Ok(mean_w.map(|mean_w| Energy { joules: mean_w * seconds, covered_s: seconds }))
+        })
     }
 
     fn busy_while_idle(&self, run: &runs::Run) -> Result<Option<String>> {
