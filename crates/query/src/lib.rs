@@ -1,7 +1,7 @@
 //! Reading metrics of the catalogue out of a store: from series of stored values to series of numbers.
 //!
 //! ```
-//! use picollect_evaluate::cluster::{self, Figure};
+//! use picollect_evaluate::Window;
 //! use picollect_query::{energy_of, power_meters};
 //! use picollect_store::{Store as _, open};
 //! use picollect_telemetry::line::{Precision, decode};
