@@ -13,6 +13,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use picollect_lcd::Size;
 use picollect_metering::settings::MeterSettings;
 use picollect_settings::exit::{self, Failure, usage};
+use picollect_settings::output::{output, say};
 use picollect_telemetry::line::{Point, Precision, decode};
 use picollect_telemetry::{Boundary, Value};
 use serde_json::{Map, json};
@@ -151,7 +152,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
         Command::Lcd(lcd) => lcd::execute(lcd),
-        Command::Check { options, target } => check(&options, &target, &mut io::stdout().lock()),
+        Command::Check { options, target } => check(&options, &target, &mut output()),
     }
 }
 
@@ -161,7 +162,7 @@ fn calibrate(options: &Options, meter: &str, seconds: u64) -> Result<(), Failure
     let clock = Clock::start();
     let mut world = World {
         input: &mut io::stdin().lock(),
-        output: &mut io::stdout().lock(),
+        output: &mut output(),
         bus: bus.as_mut(),
         now: &|| clock.now(),
         wait: &std::thread::sleep,
@@ -191,7 +192,7 @@ fn once(options: &Options, format: Format) -> Result<(), Failure> {
         }
         Format::Lcd => agent.frame(&status, Size::SMALL).to_terminal(),
     };
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(say(&text)?)
 }
 
 fn json_point(point: &Point) -> serde_json::Value {
@@ -213,7 +214,7 @@ fn probe(options: &Options, json: bool, write_config: Option<&Path>) -> Result<(
     let settings = settings(options, &TargetOptions::default())?;
     let (name, findings) = run::probe(&settings);
     let text = if json { serde_json::to_string_pretty(&findings)? + "\n" } else { probe::table(&findings) };
-    io::stdout().write_all(text.as_bytes())?;
+    say(&text)?;
     if let Some(path) = write_config {
         let mut file = OpenOptions::new().write(true).create_new(true).open(path);
         let written = file.as_mut().map_err(|error| anyhow!("{error}")).and_then(|file| {

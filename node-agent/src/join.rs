@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::introduction;
+use picollect_settings::output::{prompt, say};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -66,7 +67,7 @@ pub fn join(options: &JoinOptions) -> Result<(), Failure> {
     // Before the code is used up: whether everything can be written.
     let files = Files::beside(&options.config, &url, &settings)?;
     if io::stdin().is_terminal() {
-        eprint!("code (`picollect token code` on the head node makes one): ");
+        prompt("code (`picollect token code` on the head node makes one): ");
     }
     let code = read_code(&mut io::stdin().lock())?;
     let target = Target {
@@ -81,9 +82,12 @@ pub fn join(options: &JoinOptions) -> Result<(), Failure> {
     let answer = answer.inspect_err(|_| files.forget_introduction(&target))?;
     let joined: Joined = serde_json::from_str(&answer).context("the collector's answer cannot be read")?;
     files.write(&target, &node, &joined.token)?;
-    println!("joined {} as {node}; the configuration is {}", target.url, options.config.display());
-    println!("to start with it: systemctl restart picollect-agent");
-    Ok(())
+    let config = options.config.display();
+    Ok(say(&format!(
+        "joined {} as {node}; the configuration is {config}\n\
+         to start with it: systemctl restart picollect-agent\n",
+        target.url
+    ))?)
 }
 
 /// What the configuration says already; one that is not there says nothing.

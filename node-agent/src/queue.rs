@@ -119,16 +119,20 @@ impl Queue {
         let nothing = |state: &mut State| {
             state.memory.is_empty() && state.spool.as_ref().is_none_or(Spool::is_empty) && !state.closed
         };
-        let state = self.lock();
-        let mut state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         loop {
-            match state.spool.as_mut().and_then(|spool| spool.oldest().transpose()) {
-                Some(Ok((segment, content))) => {
-                    state.in_use = Some(segment);
-                    return Some(self.of_segment(segment, content));
-                }
-                Some(Err(error)) => give_up_spool(&mut state, &error),
-                None => return take_from_memory(&mut state, max_bytes),
+            state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+            let oldest = state.spool.as_mut().and_then(Spool::oldest);
+            let lost = state.spool.as_mut().map_or(0, Spool::take_lost);
+            state.counts.queued_lines -= number(lost);
+            state.counts.dropped_lines += number(lost);
+            if let Some((segment, content)) = oldest {
+                state.in_use = Some(segment);
+                return Some(self.of_segment(segment, content));
+            }
+            // What was lost may have been all that waited.
+            if !state.memory.is_empty() || state.closed {
+                return take_from_memory(&mut state, max_bytes);
             }
         }
     }
@@ -427,5 +431,29 @@ mod tests {
         queue.put(lines("b\n"));
         assert_eq!(queue.abandon(), (2, false), "one under way, one waiting");
         assert_eq!(queue.counts().dropped_lines, 2);
+    }
+
+    #[test]
+    fn a_segment_that_was_taken_away_is_counted_as_dropped_and_the_next_lines_are_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = with_spool(directory.path(), 10_000);
+        queue.put(lines("m f=1 1\nm f=2 2\n"));
+        let batch = queue.take(1000).unwrap();
+        queue.give_back(batch);
+        for entry in std::fs::read_dir(directory.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some() {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| queue.take(1000).map(|batch| text(&batch).to_owned()));
+            while queue.counts().dropped_lines == 0 {
+                std::thread::yield_now();
+            }
+            queue.put(lines("m f=3 3\n"));
+            assert_eq!(taken.join().unwrap().as_deref(), Some("m f=3 3\n"));
+        });
+        assert_eq!((queue.counts().dropped_lines, queue.counts().queued_lines), (2, 1));
     }
 }

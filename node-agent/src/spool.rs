@@ -10,6 +10,9 @@
 //! `anchor_ms` is the wall time of the boot by which the lines are stamped. If it was still provisional
 //! (`settled=0`) the stamps are moved when the anchor is settled, provided that the machine has not been
 //! booted anew since. A last line that a crash cut short is left out.
+//!
+//! Invariant: only plain files are read and written. Whatever else lies in the directory is named in the log and left
+//! alone, and a segment that cannot be read costs its own lines only.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -18,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use picollect_board::clock::{Authority, Stamps};
+use picollect_settings::files;
 use picollect_telemetry::line::count_lines;
 
 /// A segment is closed at this size: it is delivered as one batch. A small spool has smaller ones, so
@@ -94,14 +98,17 @@ pub struct Spool {
     segments: VecDeque<Segment>,
     open: Option<(File, Header)>,
     next: u64,
+    /// Lines of segments that could not be read any more, until somebody counts them.
+    lost: usize,
     _lock: File,
 }
 
 impl Spool {
-    /// Opens the directory, which is made if need be, and finds what an earlier agent left.
+    /// Opens the directory, which is made if need be, and finds what an earlier agent left. Fails if it cannot be
+    /// written to, or is another agent's.
     pub fn open(directory: &Path, max_bytes: u64, max_age: Duration) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
-        let lock = OpenOptions::new().create(true).append(true).open(directory.join(LOCK))?;
+        files::make_directory(directory)?;
+        let lock = files::open_to_append(&directory.join(LOCK))?;
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         let names = fs::read_dir(directory)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut numbers: Vec<u64> =
@@ -113,15 +120,25 @@ impl Spool {
             max_age,
             segments: VecDeque::new(),
             open: None,
-            next: numbers.last().map_or(1, |last| last + 1),
+            next: numbers.last().map_or(1, |last| last.saturating_add(1)),
+            lost: 0,
             _lock: lock,
         };
         for number in numbers {
-            let bytes = fs::metadata(spool.path(number))?.len();
-            let lines = spool.read(number)?.count;
-            spool.segments.push_back(Segment { number, bytes, lines });
+            match spool.found(number) {
+                Ok(segment) => spool.segments.push_back(segment),
+                Err(error) => {
+                    let path = spool.path(number);
+                    tracing::warn!("`{}` in the spool is left alone: {error}", path.display());
+                }
+            }
         }
         Ok(spool)
+    }
+
+    fn found(&self, number: u64) -> io::Result<Segment> {
+        let lines = self.read(number)?.count;
+        Ok(Segment { number, bytes: fs::metadata(self.path(number))?.len(), lines })
     }
 
     /// Lines that wait in it.
@@ -159,27 +176,54 @@ impl Spool {
         Ok(self.make_room(in_use))
     }
 
-    /// The oldest segment, closed if it was open.
-    pub fn oldest(&mut self) -> io::Result<Option<(u64, Content)>> {
-        let Some(number) = self.segments.front().map(|segment| segment.number) else { return Ok(None) };
-        if self.segments.len() == 1 {
-            self.open = None;
+    /// The oldest segment that can be read, closed if it was open; `None` if nothing waits. What could not be read is
+    /// forgotten and counted ([`take_lost`](Self::take_lost)).
+    pub fn oldest(&mut self) -> Option<(u64, Content)> {
+        loop {
+            let Segment { number, lines, .. } = *self.segments.front()?;
+            if self.segments.len() == 1 {
+                self.open = None;
+            }
+            match self.read(number) {
+                Ok(content) => return Some((number, content)),
+                Err(error) => {
+                    let path = self.path(number);
+                    tracing::error!(lines, "`{}` in the spool is lost: {error}", path.display());
+                    self.segments.pop_front();
+                    self.lost += lines;
+                }
+            }
         }
-        Ok(Some((number, self.read(number)?)))
     }
 
-    /// Forgets a segment that has been dealt with.
+    /// How many lines could not be read any more since this was last asked.
+    pub fn take_lost(&mut self) -> usize {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Forgets a segment that has been dealt with. Fails if its file is there and stays.
     pub fn remove(&mut self, number: u64) -> io::Result<()> {
         self.segments.retain(|segment| segment.number != number);
-        fs::remove_file(self.path(number))
+        match fs::remove_file(self.path(number)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
+    /// Begins a segment under the next number that nothing else has.
     fn begin(&mut self, header: &Header) -> io::Result<()> {
+        let mut file = loop {
+            match OpenOptions::new().create_new(true).append(true).open(self.path(self.next)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.next < u64::MAX => {
+                    self.next += 1;
+                }
+                opened => break opened?,
+            }
+        };
         let number = self.next;
-        let mut file = OpenOptions::new().create_new(true).append(true).open(self.path(number))?;
         let line = header.to_line();
         file.write_all(line.as_bytes())?;
-        self.next += 1;
+        self.next = self.next.saturating_add(1);
         self.segments.push_back(Segment { number, bytes: line.len() as u64, lines: 0 });
         self.open = Some((file, header.clone()));
         Ok(())
@@ -214,7 +258,7 @@ impl Spool {
     }
 
     fn read(&self, number: u64) -> io::Result<Content> {
-        let mut bytes = fs::read(self.path(number))?;
+        let mut bytes = files::read_plain(&self.path(number))?;
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);
         bytes.truncate(whole);
         let first = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);
@@ -264,11 +308,11 @@ mod tests {
         drop(spool);
         let mut again = open(directory.path(), DEFAULT_MAX_BYTES);
         assert_eq!(again.lines(), 3);
-        let (number, content) = again.oldest().unwrap().unwrap();
+        let (number, content) = again.oldest().unwrap();
         assert_eq!(content.header, Some(header(5)));
         assert_eq!(String::from_utf8(content.bytes).unwrap(), "a f=1 1\nb f=2 2\nc f=3 3\n");
         again.remove(number).unwrap();
-        assert!(again.is_empty() && again.oldest().unwrap().is_none());
+        assert!(again.is_empty() && again.oldest().is_none());
     }
 
     #[test]
@@ -280,7 +324,7 @@ mod tests {
         assert_eq!(spool.append(&header(1), &line, 1, None).unwrap(), 0);
         assert_eq!(spool.append(&header(2), &line, 1, Some(1)).unwrap(), 0);
         assert_eq!(spool.append(&header(3), &line, 1, None).unwrap(), 2);
-        assert_eq!(spool.oldest().unwrap().unwrap().0, 3);
+        assert_eq!(spool.oldest().unwrap().0, 3);
     }
 
     #[test]
@@ -299,7 +343,47 @@ mod tests {
         fs::write(directory.path().join("0000000007.lines"), b"\xff\xfe no header\nm f=1 1\n").unwrap();
         fs::write(directory.path().join("notes.txt"), "hello").unwrap();
         let mut spool = open(directory.path(), DEFAULT_MAX_BYTES);
-        let (number, content) = spool.oldest().unwrap().unwrap();
+        let (number, content) = spool.oldest().unwrap();
         assert_eq!((number, content.header, content.count), (7, None, 2));
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_left_alone_and_takes_nobodys_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |number: u64| directory.path().join(format!("{number:010}.lines"));
+        fs::create_dir(at(3)).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at(4), rustix::fs::Mode::RWXU).unwrap();
+        std::os::unix::fs::symlink("nowhere", at(5)).unwrap();
+        fs::write(at(6), "m f=1 1\n").unwrap();
+        let mut spool = open(directory.path(), DEFAULT_MAX_BYTES);
+        assert_eq!(spool.lines(), 1);
+        fs::create_dir(at(7)).unwrap();
+        spool.append(&header(1), b"m f=2 2\n", 1, None).unwrap();
+        assert_eq!((spool.segments[1].number, at(8).is_file()), (8, true));
+        assert_eq!(spool.oldest().unwrap().0, 6);
+    }
+
+    #[test]
+    fn a_segment_that_somebody_took_away_costs_its_own_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = open(directory.path(), DEFAULT_MAX_BYTES);
+        for anchor_ms in 1..=3 {
+            spool.append(&header(anchor_ms), b"m f=1 1\nm f=2 2\n", 2, None).unwrap();
+        }
+        fs::remove_file(spool.path(1)).unwrap();
+        fs::remove_file(spool.path(2)).unwrap();
+        fs::create_dir(spool.path(2)).unwrap();
+        assert_eq!(spool.oldest().unwrap().0, 3);
+        assert_eq!((spool.take_lost(), spool.take_lost(), spool.lines()), (4, 0, 2));
+        fs::remove_file(spool.path(3)).unwrap();
+        spool.remove(3).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_is_no_plain_file_is_said_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join(LOCK)).unwrap();
+        let error = Spool::open(directory.path(), DEFAULT_MAX_BYTES, DEFAULT_MAX_AGE).unwrap_err();
+        assert!(error.to_string().contains("no plain file"), "{error}");
     }
 }

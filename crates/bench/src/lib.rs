@@ -27,13 +27,13 @@ pub mod machine;
 pub mod solve;
 pub mod text;
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::say;
 
 use self::machine::Rank;
 use self::text::Runner;
@@ -130,8 +130,7 @@ const NO_THREAD: &str = "cannot start a thread; try fewer with --threads";
 
 /// In one write, so that the lines of several processes stay whole.
 fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+    say(text).context("cannot write to standard output")
 }
 
 /// What the machine has, and how many processes share it.

@@ -17,6 +17,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_analysis::requests::NodesRequest;
 use picollect_client::Source;
 use picollect_evaluate::presence::Presence;
+use picollect_settings::output::complain;
 
 const POLICIES: &str = "sys/devices/system/cpu/cpufreq";
 /// The hidden command that stands by.
@@ -204,13 +205,13 @@ pub fn restore(writes: &[String], shells: &[String]) -> anyhow::Result<()> {
     for step in writes {
         let (value, path) = step.split_once(':').context("write VALUE:FILE")?;
         if let Err(error) = fs::write(path, value) {
-            eprintln!("picollect: cannot put `{path}` back to {value}: {error}");
+            complain(format_args!("picollect: cannot put `{path}` back to {value}: {error}"));
             failures += 1;
         }
     }
     for line in shells {
         if let Err(error) = shell(line) {
-            eprintln!("picollect: {error:#}");
+            complain(format_args!("picollect: {error:#}"));
             failures += 1;
         }
     }

@@ -42,6 +42,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::complain;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
 use picollect_analysis::requests::{NodesRequest, RunRequest};
@@ -243,7 +244,7 @@ fn say(text: &str) -> io::Result<()> {
 }
 
 fn not_started(program: &str, error: &io::Error) -> Failure {
-    eprintln!("picollect: cannot start `{program}`: {error}");
+    complain(format_args!("picollect: cannot start `{program}`: {error}"));
     let missing = error.kind() == io::ErrorKind::NotFound;
     Failure::Command(if missing { NOT_FOUND } else { NOT_STARTED })
 }

@@ -1,8 +1,11 @@
 //! How both programs end: the documented exit codes, and one line on standard error that says why.
 //!
-//! 0 fine, 1 a finding (of a check), 2 usage, 3 runtime failure.
+//! 0 fine, 1 a finding (of a check), 2 usage, 3 runtime failure, 141 in silence if nobody reads standard output any
+//! more.
 
 use std::process::ExitCode;
+
+use crate::output::{complain, is_closed};
 
 /// Exit code of a check that found something.
 pub const FINDING: u8 = 1;
@@ -10,6 +13,8 @@ pub const FINDING: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Exit code of everything that the world did not allow.
 pub const RUNTIME: u8 = 3;
+/// Exit code of a command whose standard output was closed: what a shell says of one that the signal SIGPIPE ended.
+pub const CLOSED: u8 = 141;
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -44,6 +49,9 @@ pub fn code(program: &str, result: Result<(), Failure>) -> ExitCode {
         Err(Failure::Finding(_)) => return ExitCode::from(FINDING),
         Err(Failure::Command(status)) => return ExitCode::from(status),
     };
-    eprintln!("{program}: {error:#}");
+    if is_closed(&error) {
+        return ExitCode::from(CLOSED);
+    }
+    complain(format_args!("{program}: {error:#}"));
     ExitCode::from(code)
 }

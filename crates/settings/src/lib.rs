@@ -1,5 +1,5 @@
-//! What both programs do alike: how they end ([`exit`]), whom they trust ([`trust`], [`introduction`]), and how they read
-//! their configuration: TOML into a typed structure, and every mistake with its line, its column and, for a
+//! What both programs do alike: what they say ([`output`]) and how they end ([`exit`]), whose their files are ([`files`]),
+//! whom they trust ([`trust`], [`introduction`]), and how they read their configuration: TOML into a typed structure, and every mistake with its line, its column and, for a
 //! key nobody knows, the nearest name that somebody does.
 //!
 //! ```
@@ -19,9 +19,11 @@
 
 pub mod duration;
 pub mod exit;
+pub mod files;
 mod hex;
 pub mod introduction;
 pub mod log;
+pub mod output;
 pub mod secret;
 pub mod time;
 pub mod trust;

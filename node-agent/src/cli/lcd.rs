@@ -1,13 +1,14 @@
 //! `lcd`: a panel tried on explicit request, and this node's pages without a panel.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use picollect_lcd::{pixels, png};
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::say;
 
 use super::BETWEEN_READINGS;
 use crate::config::lcd::{LcdSettings, NamedPins, PanelSize, wiring};
@@ -93,12 +94,11 @@ fn try_panel(named: &Test) -> Result<(), Failure> {
     let clock = Clock::start();
     let text = trial::run(open.as_mut(), wiring, &|| clock.now(), &std::thread::sleep);
     let text = text.context("the test failed")?;
-    print!(
+    Ok(say(&format!(
         "The panel at {address:#04x} should show this now:\n{}Nothing to read: turn the screw for the contrast. \
          Wrong signs: try --pins mjkdz, or give `pins` pin by pin. A row too few or too many: --size.\n",
         text.to_terminal()
-    );
-    Ok(())
+    ))?)
 }
 
 /// In a terminal until it is interrupted; else once.
@@ -123,7 +123,7 @@ fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
         // Up to where the last picture began, and clear from there.
         let back = if drawn_lines > 0 { format!("\x1b[{drawn_lines}A\x1b[J") } else { String::new() };
         drawn_lines = pages.lines().count();
-        io::stdout().write_all(format!("{back}{pages}").as_bytes())?;
+        say(&format!("{back}{pages}"))?;
         if !io::stdout().is_terminal() {
             return Ok(());
         }
