@@ -92,7 +92,7 @@ def serve(binary, data, *more, env=None):
 def collector(binary, data, *more, env=None):
     """The same, and the headers of a client that may write and read."""
     server = serve(binary, data, *more, env=env)
-    create = [binary, "token", "create", "--data", str(data), "--name", "bench", "--scope", "write"]
+    create = [binary, "token", "create", "--data", str(data), "--name", "bench", "--scope", "write,read"]
     token = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
     return server, {"Authorization": f"Bearer {token}"}
 

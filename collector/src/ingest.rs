@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use picollect_telemetry::catalogue::{HOST, JOULES};
 use picollect_telemetry::line::{Batch, Point, Precision};
 
+use crate::tokens::{Grant, Scope};
 use picollect_config::Keep;
 use picollect_store::{Appended, Refusal, Store, StoreError};
 
@@ -50,6 +51,14 @@ pub enum IngestError {
         node: String,
         /// The node that a line names.
         said: String,
+    },
+    /// The token's scopes cover none of it.
+    #[error("this token may not write `{measurement}`: that takes the scope `{scope}`")]
+    Reserved {
+        /// The first measurement that it may not write.
+        measurement: String,
+        /// What it takes.
+        scope: Scope,
     },
     /// The store could not do it.
     #[error(transparent)]
@@ -131,18 +140,19 @@ impl Ingest {
         }
     }
 
-    /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was.
-    /// With `only_node`, nothing is stored if any line is of another node.
+    /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was. What the
+    /// token's scopes do not cover is refused; with one that is bound to a node, nothing is stored if any line is of
+    /// another node.
     pub fn body(
         &self,
         body: &[u8],
         precision: Precision,
         now_ms: i64,
-        only_node: Option<&str>,
+        grant: &Grant,
     ) -> Result<Outcome, IngestError> {
         let mut batch = self.spare().pop().unwrap_or_default();
         batch.read(body, precision, now_ms);
-        let outcome = self.batch(&mut batch, now_ms, only_node);
+        let outcome = self.batch(&mut batch, now_ms, grant);
         let mut spare = self.spare();
         if batch.points.len() <= KEPT_POINTS && spare.len() < KEPT_BATCHES {
             spare.push(batch);
@@ -156,20 +166,17 @@ impl Ingest {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn batch(&self, batch: &mut Batch, now_ms: i64, only_node: Option<&str>) -> Result<Outcome, IngestError> {
-        if let Some(node) = only_node {
-            let said = |point: &Point| point.tag(HOST).unwrap_or_default().to_owned();
-            if let Some(said) = batch.points.iter().map(said).find(|said| said != node) {
-                return Err(IngestError::OtherNode { node: node.to_owned(), said });
-            }
-        }
+    fn batch(&self, batch: &mut Batch, now_ms: i64, grant: &Grant) -> Result<Outcome, IngestError> {
+        let reserved = covered(batch, grant)?;
         let outside = without_outside(&mut batch.points, now_ms, self.kept_for);
         let mut appended = match self.store.append(&batch.points) {
             Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
             other => other?,
         };
-        appended.refused_points += outside.refused_points;
-        appended.refusals.extend(outside.refusals);
+        for taken_out in [reserved, outside] {
+            appended.refused_points += taken_out.refused_points;
+            appended.refusals.extend(taken_out.refusals);
+        }
         self.touch(&batch.points);
         let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
@@ -194,37 +201,65 @@ impl Ingest {
     }
 }
 
+/// Takes out what the token's scopes do not cover. It is an error if nothing else was there, and if what remains is of
+/// another node than the token's.
+fn covered(batch: &mut Batch, grant: &Grant) -> Result<Appended, IngestError> {
+    let (mut taken_out, mut first) = (Appended::default(), None);
+    for scope in [Scope::Write, Scope::Run, Scope::Admin].into_iter().filter(|scope| !grant.allows(*scope)) {
+        let lacks = |point: &Point| to_write(point) == scope;
+        let Some(measurement) = batch.points.iter().find(|point| lacks(point)) else { continue };
+        let measurement = measurement.measurement.clone();
+        let reason = format!("samples that take a token of the scope `{scope}`, such as `{measurement}`");
+        take_out(&mut batch.points, lacks, &reason, &mut taken_out);
+        first.get_or_insert((measurement, scope));
+    }
+    if let Some((measurement, scope)) = first.filter(|_| batch.points.is_empty() && batch.errors.is_empty()) {
+        return Err(IngestError::Reserved { measurement, scope });
+    }
+    let Some(node) = &grant.node else { return Ok(taken_out) };
+    let nodes_own = batch.points.iter().filter(|point| to_write(point) == Scope::Write);
+    let mut said = nodes_own.map(|point| point.tag(HOST).unwrap_or_default());
+    match said.find(|said| said != node) {
+        Some(said) => Err(IngestError::OtherNode { node: node.clone(), said: said.to_owned() }),
+        None => Ok(taken_out),
+    }
+}
+
+fn to_write(point: &Point) -> Scope {
+    Scope::to_write(&point.measurement, point.tag(HOST).is_some())
+}
+
 /// Takes out what is stamped outside of the times that are kept.
 fn without_outside(points: &mut Vec<Point>, now_ms: i64, kept_for: Keep) -> Appended {
     let latest_ms = now_ms.saturating_add(MAX_AHEAD_MS);
     let mut taken_out = Appended::default();
     let ahead = "samples of more than a day ahead: set the sender's clock, or name the times' `precision`";
-    take_out(points, |t_ms| t_ms > latest_ms, ahead, &mut taken_out);
+    take_out(points, |point| point.t_ms > latest_ms, ahead, &mut taken_out);
     let before = "samples from before 1970: set the sender's clock, or name the times' `precision`";
-    take_out(points, |t_ms| t_ms < 0, before, &mut taken_out);
+    take_out(points, |point| point.t_ms < 0, before, &mut taken_out);
     if let Keep::For(time) = kept_for {
         let earliest_ms = now_ms.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         let old = format!(
             "samples older than the retention of {kept_for}: set the sender's clock, or name the times' `precision`"
         );
-        take_out(points, |t_ms| t_ms < earliest_ms, &old, &mut taken_out);
+        take_out(points, |point| point.t_ms < earliest_ms, &old, &mut taken_out);
     }
     taken_out
 }
 
 fn take_out(
     points: &mut Vec<Point>,
-    is_outside: impl Fn(i64) -> bool,
+    is_meant: impl Fn(&Point) -> bool,
     reason: &str,
     taken_out: &mut Appended,
 ) {
-    let outside = points.iter().filter(|point| is_outside(point.t_ms));
-    let samples = outside.map(|point| point.fields.len()).sum();
+    let meant = points.iter().filter(|point| is_meant(point));
+    let samples = meant.map(|point| point.fields.len()).sum();
     if samples == 0 {
         return;
     }
     let before = points.len();
-    points.retain(|point| !is_outside(point.t_ms));
+    points.retain(|point| !is_meant(point));
     taken_out.refused_points += before - points.len();
     taken_out.refusals.push(Refusal { samples, reason: reason.to_owned() });
 }
@@ -243,8 +278,9 @@ mod tests {
     fn ingest(bodies: &[&str]) -> Outcome {
         let directory = tempfile::tempdir().unwrap();
         let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
-        let outcomes =
-            bodies.iter().map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7, None).unwrap());
+        let outcomes = bodies
+            .iter()
+            .map(|body| ingest.body(body.as_bytes(), Precision::Seconds, 7, &Grant::everything()).unwrap());
         outcomes.last().expect("at least one body")
     }
 
@@ -273,7 +309,7 @@ mod tests {
         let store = Arc::new(picollect_store::open(directory.path()).unwrap());
         let ingest = Ingest::new(store).kept_for(Keep::For(std::time::Duration::from_secs(86_400)));
         let body = b"m f=1 1000000\nm f=1 913600\nm f=1,g=2 913599\nm f=1 1\nm f=1 -1\n";
-        let outcome = ingest.body(body, Precision::Seconds, 1_000_000_000, None).unwrap();
+        let outcome = ingest.body(body, Precision::Seconds, 1_000_000_000, &Grant::everything()).unwrap();
         assert_eq!((outcome.written, outcome.refused_fields, outcome.refused_lines), (2, 4, 3));
         let message = outcome.message();
         assert!(message.contains("older than the retention of 1day: set the sender's clock"), "{message}");
@@ -295,11 +331,66 @@ mod tests {
         let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
         let body =
             "power,host=a watts=1 9\npower,host=a watts=1 7\npower watts=1 8\nthermal,host=b temp_c=1 1";
-        ingest.body(body.as_bytes(), Precision::Seconds, 0, None).unwrap();
+        ingest.body(body.as_bytes(), Precision::Seconds, 0, &Grant::everything()).unwrap();
         assert_eq!(
             ingest.take_earliest_power(),
             EarliestPower::from([(Some("a".to_owned()), 7000), (None, 8000)])
         );
         assert_eq!(ingest.take_earliest_power(), EarliestPower::new());
+    }
+
+    /// What of a body is stored with these scopes, and what is said.
+    fn written(body: &str, scopes: &[Scope], node: Option<&str>) -> Result<Outcome, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let ingest = Ingest::new(Arc::new(picollect_store::open(directory.path()).unwrap()));
+        let grant =
+            Grant { scopes: scopes.to_vec(), node: node.map(ToOwned::to_owned), ..Grant::everything() };
+        ingest.body(body.as_bytes(), Precision::Seconds, 7, &grant).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_nodes_token_writes_its_samples_and_no_word_of_the_collectors() {
+        for reserved in ["result", "energy", "health", "resolution", "retirement", "ingest", "store"] {
+            let body = format!("{reserved},host=pi-1 x=1 7");
+            let want = format!("this token may not write `{reserved}`: that takes the scope `admin`");
+            for (scope, node) in [(Scope::Write, Some("pi-1")), (Scope::Write, None), (Scope::Run, None)] {
+                assert_eq!(written(&body, &[scope], node), Err(want.clone()));
+            }
+            assert_eq!(written(&body, &[Scope::Admin], None).unwrap().written, 1);
+        }
+        let run = "run,run=r,host=pi-1 start_ms=1 7";
+        let error = written(run, &[Scope::Write], Some("pi-1")).unwrap_err();
+        assert_eq!(error, "this token may not write `run`: that takes the scope `run`");
+        assert_eq!(written(run, &[Scope::Run], None).unwrap().written, 1);
+        assert!(
+            written("m,host=pi-1 f=1 7", &[Scope::Run], None).unwrap_err().ends_with("the scope `write`")
+        );
+    }
+
+    #[test]
+    fn what_a_token_does_not_cover_costs_nothing_beside_it() {
+        let body = "thermal,host=pi-1 temp_c=1 7\nresult,run=r rate=9,watts=1 7\nrun,run=r end_ms=1 7";
+        let outcome = written(body, &[Scope::Write], Some("pi-1")).unwrap();
+        assert_eq!((outcome.written, outcome.refused_fields, outcome.refused_lines), (1, 3, 2));
+        assert!(outcome.message().contains("take a token of the scope `admin`, such as `result`"));
+        // Whoever records runs on a node may have one token for both.
+        let outcome = written(body, &[Scope::Write, Scope::Run], Some("pi-1")).unwrap();
+        assert_eq!((outcome.written, outcome.refused_fields), (2, 2));
+        let other =
+            written("m,host=pi-2 f=1 7\nrun,run=r end_ms=1 7", &[Scope::Write, Scope::Run], Some("pi-1"));
+        assert!(other.unwrap_err().contains("bound to the node `pi-1`, but a line is of `pi-2`"));
+    }
+
+    #[test]
+    fn a_meter_at_the_wall_is_the_collectors_own_word() {
+        let wall = "power,boundary=wall,meter=rack watts=1 7";
+        assert!(written(wall, &[Scope::Write], None).unwrap_err().contains("may not write `power`"));
+        assert_eq!(written(wall, &[Scope::Admin], None).unwrap().written, 1);
+        assert_eq!(
+            written("power,host=pi-1,boundary=wall watts=1 7", &[Scope::Write], Some("pi-1"))
+                .unwrap()
+                .written,
+            1
+        );
     }
 }

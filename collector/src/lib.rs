@@ -10,6 +10,7 @@
 //! use std::sync::Arc;
 //!
 //! use picollect_collector::ingest::Ingest;
+//! use picollect_collector::tokens::Grant;
 //! use picollect_store::{Store, open};
 //! use picollect_telemetry::line::Precision;
 //!
@@ -19,7 +20,7 @@
 //! let ingest = Ingest::new(store);
 //!
 //! let body = b"thermal,host=pi-1 temp_c=48.3 1800000000\nno line at all\n";
-//! let outcome = ingest.body(body, Precision::Seconds, 1_800_000_000_000, None)?;
+//! let outcome = ingest.body(body, Precision::Seconds, 1_800_000_000_000, &Grant::everything())?;
 //! assert_eq!((outcome.written, outcome.bad_lines, outcome.first_bad_line), (1, 1, Some(2)));
 //! # Ok(())
 //! # }

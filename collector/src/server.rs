@@ -27,6 +27,7 @@ use crate::web::router;
 use picollect_config::data_dir::{self, Lock};
 use picollect_config::store_spec::StoreSpec;
 use picollect_config::{Config, Retention};
+use picollect_settings::files;
 
 /// How to serve, beside what and where.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +102,11 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let spec = options.store.clone().unwrap_or_else(|| StoreSpec::in_directory(data));
     let config = options.config.clone();
     let tokens = config.tokens.clone().map_or_else(|| Tokens::of(data), Tokens::at);
+    tokens.begin()?;
+    if files::is_open_to_all(data) {
+        let name = data.display();
+        tracing::warn!("every user of this machine can read the data directory `{name}`: chmod o= {name}");
+    }
     let opened = tokio::task::spawn_blocking(move || Collector::new(spec.open()?, tokens, config));
     let mut collector = opened.await??;
     // An engine has a retention of its own, and says itself what is too old for it.

@@ -1,56 +1,41 @@
 //! Tokens: made once, shown once, kept as a hash in the data directory.
 //!
-//! The file is read again whenever it has changed, so a token made while the collector runs works at
-//! once. With a one-time code ([`codes`]) a node gets a token that is bound to it.
+//! The file is read again whenever it has changed, so a token made or revoked while the collector runs is so at once.
+//! With a one-time code ([`codes`]) a node gets a token that is bound to it. What a token opens are its [`Scope`]s.
 
 pub mod codes;
+mod entry;
+mod scope;
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
-use picollect_settings::hex;
-use serde::{Deserialize, Serialize};
+use picollect_settings::{files, hex};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use self::codes::{CodeError, Codes};
+use self::entry::Entry;
+pub use self::scope::{Grant, Scope, listed};
 use picollect_settings::time;
 
 const FILE: &str = "tokens.json";
 
-/// What the bearer of a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Push samples
-    Write,
-    /// Read reports and queries
-    Read,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Entry {
-    name: String,
-    scope: Scope,
-    /// The only node whose samples it may push; none means any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    node: Option<String>,
-    sha256: String,
-    created: String,
-}
-
 /// Inode and time of change: a file that was replaced differs in one of them.
 type Version = (u64, i64, i64);
 
-/// What a token opens.
+/// A token as it is listed; nobody knows its text any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// The only node whose samples may be pushed with it; none means any.
-    pub node: Option<String>,
+pub struct Listed {
+    /// What it opens, and its name.
+    pub grant: Grant,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// Whether a version made it that did not know scopes: if it records runs, then until the next release.
+    pub is_older: bool,
 }
 
 /// Why a node could not join.
@@ -82,8 +67,8 @@ pub struct Tokens {
     /// The entries, and which version of the file they were read from.
     read: Mutex<(Option<Version>, Vec<Entry>)>,
     codes: Codes,
-    /// One joins after the other: each reads the file and replaces it.
-    joining: Mutex<()>,
+    /// One change after the other: each reads the file and replaces it. Other processes are kept out by a file's lock.
+    changing: Mutex<()>,
 }
 
 impl Tokens {
@@ -95,21 +80,96 @@ impl Tokens {
     /// The tokens of this file, read when first asked for; the codes lie beside it.
     pub fn at(path: PathBuf) -> Self {
         let codes = Codes::of(path.parent().unwrap_or(Path::new(".")));
-        Self { path, read: Mutex::new((None, Vec::new())), codes, joining: Mutex::new(()) }
+        Self { path, read: Mutex::new((None, Vec::new())), codes, changing: Mutex::new(()) }
     }
 
-    /// Makes a token and gives its text, which is kept nowhere. A name that is empty or taken is an error.
-    /// With `node`, only that node's samples can be pushed with it.
-    pub fn create(&self, name: &str, scope: Scope, node: Option<&str>) -> anyhow::Result<String> {
-        let entries = self.entries()?;
+    /// What a collector does with them when it starts: it takes the codes of an older version out of other users'
+    /// sight, and says in the log what is different for such a version's tokens. Fails if the tokens cannot be read.
+    pub fn begin(&self) -> anyhow::Result<()> {
+        if let Err(error) = self.codes.close() {
+            tracing::warn!("{error:#}; `picollect token code`, run as root once, puts it right");
+        }
+        let older: Vec<Grant> =
+            self.entries()?.iter().filter(|entry| entry.is_older()).map(Entry::grant).collect();
+        let names = |is_meant: &dyn Fn(&Grant) -> bool| {
+            let names: Vec<&str> =
+                older.iter().filter(|grant| is_meant(grant)).map(|grant| grant.name.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        if let Some(names) = names(&|grant| grant.node.is_some() && grant.allows(Scope::Write)) {
+            tracing::info!("tokens that are bound to a node write its samples, and no longer runs: {names}");
+        }
+        if let Some(names) = names(&|grant| grant.allows(Scope::Run)) {
+            tracing::warn!(
+                "tokens of an older version may record runs until the next release: {names}; for what records runs \
+                 make one with `picollect token create --scope run`, then `picollect token revoke` these"
+            );
+        }
+        Ok(())
+    }
+
+    /// Makes a token and gives its text, which is kept nowhere. With `node`, only that node's samples can be written
+    /// with it. A name that is empty or taken is an error, and so is a node without the scope `write` or with `admin`.
+    pub fn create(&self, name: &str, scopes: &[Scope], node: Option<&str>) -> anyhow::Result<String> {
         ensure!(!name.is_empty(), "a token needs a name");
-        ensure!(entries.iter().all(|entry| entry.name != name), "there is a token named `{name}` already");
-        self.add(entries, name, scope, node)
+        ensure!(!scopes.is_empty(), "a token needs a scope");
+        if let Some(node) = node {
+            ensure!(is_node_name(node), "a node cannot be called `{}`", node.escape_debug());
+            let binds = scopes.contains(&Scope::Write) && !scopes.contains(&Scope::Admin);
+            ensure!(
+                binds,
+                "a node binds what may be written: it goes with the scope `write`, not with `admin`"
+            );
+        }
+        self.change(|entries| {
+            ensure!(
+                entries.iter().all(|entry| entry.name != name),
+                "there is a token named `{name}` already"
+            );
+            add(entries, name, scopes, node)
+        })
+    }
+
+    /// The same under a name whose token, if there is one, ends.
+    pub fn renew(&self, name: &str, scopes: &[Scope]) -> anyhow::Result<String> {
+        self.change(|entries| {
+            entries.retain(|entry| entry.name != name);
+            add(entries, name, scopes, None)
+        })
+    }
+
+    /// All tokens, in the order in which they were made. Fails if their file is there and cannot be read.
+    pub fn list(&self) -> anyhow::Result<Vec<Listed>> {
+        let listed = |entry: &Entry| Listed {
+            grant: entry.grant(),
+            created: entry.created.clone(),
+            is_older: entry.is_older(),
+        };
+        Ok(self.entries()?.iter().map(listed).collect())
+    }
+
+    /// Ends the token of this name, at once and also for a collector that runs. Fails if there is none.
+    pub fn revoke(&self, name: &str) -> anyhow::Result<()> {
+        self.change(|entries| {
+            let before = entries.len();
+            entries.retain(|entry| entry.name != name);
+            ensure!(
+                entries.len() < before,
+                "there is no token named `{}`; `picollect token list` names them",
+                name.escape_debug()
+            );
+            Ok(())
+        })
     }
 
     /// Makes a one-time code, valid for a quarter of an hour. Fails if it cannot be kept.
     pub fn code(&self) -> anyhow::Result<String> {
         self.codes.create(time::now_ms())
+    }
+
+    /// Takes a code back that nobody has seen.
+    pub fn forget_code(&self, code: &str) -> Result<(), CodeError> {
+        self.codes.redeem(code, time::now_ms())
     }
 
     /// Proves the collector's authority (PEM) to the node that has the code with this name; `None` if none
@@ -125,45 +185,32 @@ impl Tokens {
         if !is_node_name(node) {
             return Err(JoinError::Name);
         }
-        let _one = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         self.codes.redeem(code, time::now_ms())?;
         let name = joined(node);
-        let mut entries = self.entries()?;
-        entries.retain(|entry| entry.name != name);
-        Ok(self.add(entries, &name, Scope::Write, Some(node))?)
+        Ok(self.change(|entries| {
+            entries.retain(|entry| entry.name != name);
+            add(entries, &name, &[Scope::Write], Some(node))
+        })?)
     }
 
     /// Gives the tokens that are bound to a node to its new name. If that has joined already, what the old
     /// name joined with ends.
     pub fn rename_node(&self, old: &str, new: &str) -> anyhow::Result<()> {
-        let (joined_old, joined_new) = (joined(old), joined(new));
-        let mut entries = self.entries()?;
-        let has_joined = entries.iter().any(|entry| entry.name == joined_new);
-        entries.retain(|entry| !(has_joined && entry.name == joined_old));
-        for entry in entries.iter_mut().filter(|entry| entry.node.as_deref() == Some(old)) {
-            entry.node = Some(new.to_owned());
-            if entry.name == joined_old {
-                entry.name.clone_from(&joined_new);
-            }
+        if self.entries()?.iter().all(|entry| entry.node.as_deref() != Some(old)) {
+            return Ok(());
         }
-        if entries == self.entries()? { Ok(()) } else { self.write(&entries) }
-    }
-
-    fn add(
-        &self,
-        mut entries: Vec<Entry>,
-        name: &str,
-        scope: Scope,
-        node: Option<&str>,
-    ) -> anyhow::Result<String> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-        let token = format!("pc_{}", hex(&random));
-        let created = time::rfc3339(time::now_ms());
-        let node = node.map(ToOwned::to_owned);
-        entries.push(Entry { name: name.to_owned(), scope, node, sha256: hash(&token), created });
-        self.write(&entries)?;
-        Ok(token)
+        let (joined_old, joined_new) = (joined(old), joined(new));
+        self.change(|entries| {
+            let has_joined = entries.iter().any(|entry| entry.name == joined_new);
+            entries.retain(|entry| !(has_joined && entry.name == joined_old));
+            for entry in entries.iter_mut().filter(|entry| entry.node.as_deref() == Some(old)) {
+                entry.node = Some(new.to_owned());
+                if entry.name == joined_old {
+                    entry.name.clone_from(&joined_new);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Whether any token has been made. Fails if their file is there and cannot be read.
@@ -171,19 +218,12 @@ impl Tokens {
         Ok(!self.entries()?.is_empty())
     }
 
-    /// What this token opens in that scope, if anything. Fails if the tokens' file is there and cannot be
+    /// What this token opens; `None` for one that is not known here. Fails if the tokens' file is there and cannot be
     /// read.
-    pub fn grant(&self, token: &str, scope: Scope) -> anyhow::Result<Option<Grant>> {
+    pub fn grant(&self, token: &str) -> anyhow::Result<Option<Grant>> {
         let hash = hash(token);
-        let same = |entry: &Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
-        let found = self.entries()?.into_iter().find(|entry| same(entry) && entry.scope == scope);
-        Ok(found.map(|entry| Grant { node: entry.node }))
-    }
-
-    /// Whether this token opens anything at all. Fails as [`grant`](Self::grant) does.
-    pub fn known(&self, token: &str) -> anyhow::Result<bool> {
-        let scopes = [Scope::Write, Scope::Read];
-        scopes.iter().try_fold(false, |known, scope| Ok(known || self.grant(token, *scope)?.is_some()))
+        let same = |entry: &&Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
+        Ok(self.entries()?.iter().find(same).map(Entry::grant))
     }
 
     fn entries(&self) -> anyhow::Result<Vec<Entry>> {
@@ -194,8 +234,8 @@ impl Tokens {
         };
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if read.0 != changed {
-            let text = fs::read_to_string(&self.path).with_context(|| self.cannot_read())?;
-            *read = (changed, serde_json::from_str(&text).with_context(|| self.cannot_read())?);
+            let text = files::read_plain(&self.path).with_context(|| self.cannot_read())?;
+            *read = (changed, serde_json::from_slice(&text).with_context(|| self.cannot_read())?);
         }
         Ok(read.1.clone())
     }
@@ -204,17 +244,29 @@ impl Tokens {
         format!("cannot read the tokens in `{}`", self.path.display())
     }
 
-    /// Replaces the file in one step; temporary files are made readable by their owner only.
-    fn write(&self, entries: &[Entry]) -> anyhow::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let cannot_write = || format!("cannot write the tokens in `{}`", directory.display());
-        fs::create_dir_all(directory).with_context(cannot_write)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory).with_context(cannot_write)?;
-        file.write_all(&serde_json::to_vec_pretty(entries)?).with_context(cannot_write)?;
-        file.persist(&self.path).with_context(cannot_write)?;
+    /// Changes the entries, one after the other with whoever else does, and replaces the file in one step.
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Entry>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let cannot_write = || format!("cannot write the tokens in `{}`", self.path.display());
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        files::make_directory(self.path.parent().unwrap_or(Path::new("."))).with_context(cannot_write)?;
+        let lock = files::open_to_append(&self.path.with_extension("lock")).with_context(cannot_write)?;
+        lock.lock().with_context(cannot_write)?;
+        let mut entries = self.entries()?;
+        let done = change(&mut entries)?;
+        files::replace(&self.path, &serde_json::to_vec_pretty(&entries)?).with_context(cannot_write)?;
         self.read.lock().unwrap_or_else(PoisonError::into_inner).0 = None;
-        Ok(())
+        Ok(done)
     }
+}
+
+/// Adds a token and gives its text.
+fn add(entries: &mut Vec<Entry>, name: &str, scopes: &[Scope], node: Option<&str>) -> anyhow::Result<String> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    let token = format!("pc_{}", hex(&random));
+    let created = time::rfc3339(time::now_ms());
+    entries.push(Entry::new(name, scopes, node, hash(&token), created));
+    Ok(token)
 }
 
 /// What the token is called that a node joined with.
@@ -228,19 +280,24 @@ fn hash(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
+    fn opens(tokens: &Tokens, token: &str) -> Option<Vec<Scope>> {
+        tokens.grant(token).unwrap().map(|grant| grant.scopes)
+    }
+
     #[test]
-    fn a_token_opens_its_scope_only_and_its_text_is_kept_nowhere() {
+    fn a_token_opens_its_scopes_and_its_text_is_kept_nowhere() {
         let directory = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(directory.path());
         assert!(!tokens.any().unwrap());
-        let token = tokens.create("pi-1", Scope::Write, Some("pi-1")).unwrap();
-        let grant = tokens.grant(&token, Scope::Write).unwrap();
-        assert_eq!(grant, Some(Grant { node: Some("pi-1".into()) }));
-        assert_eq!(tokens.grant(&token, Scope::Read).unwrap(), None);
-        assert_eq!(tokens.grant("pc_0", Scope::Write).unwrap(), None);
-        assert!(tokens.known(&token).unwrap() && !tokens.known("pc_0").unwrap());
+        let token = tokens.create("pi-1", &[Scope::Write, Scope::Run], Some("pi-1")).unwrap();
+        let grant = tokens.grant(&token).unwrap().unwrap();
+        assert_eq!((grant.name.as_str(), grant.node.as_deref()), ("pi-1", Some("pi-1")));
+        assert!(grant.allows(Scope::Write) && grant.allows(Scope::Run) && !grant.allows(Scope::Admin));
+        assert_eq!(tokens.grant("pc_0").unwrap(), None);
         let file = fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(!file.contains(&token[3..]));
         // The hash of FIPS 180-2's example "abc".
@@ -248,14 +305,63 @@ mod tests {
     }
 
     #[test]
-    fn a_token_made_by_another_process_works_at_once_and_a_name_stands_once() {
+    fn a_token_made_or_revoked_by_another_process_is_so_at_once_and_a_name_stands_once() {
         let directory = tempfile::tempdir().unwrap();
         let (serving, command) = (Tokens::of(directory.path()), Tokens::of(directory.path()));
-        let first = command.create("a", Scope::Write, None).unwrap();
-        assert!(serving.grant(&first, Scope::Write).unwrap().is_some());
-        let second = command.create("b", Scope::Write, None).unwrap();
-        assert!(serving.grant(&second, Scope::Write).unwrap().is_some());
-        assert!(command.create("a", Scope::Read, None).unwrap_err().to_string().contains("named `a`"));
+        let first = command.create("a", &[Scope::Write], None).unwrap();
+        assert_eq!(opens(&serving, &first), Some(vec![Scope::Write]));
+        let second = command.create("b", &[Scope::Read], None).unwrap();
+        assert_eq!(opens(&serving, &second), Some(vec![Scope::Read]));
+        let error = command.create("a", &[Scope::Read], None).unwrap_err().to_string();
+        assert!(error.contains("named `a`"), "{error}");
+        command.revoke("a").unwrap();
+        assert_eq!((opens(&serving, &first), opens(&serving, &second).is_some()), (None, true));
+        assert_eq!(serving.list().unwrap().len(), 1);
+        let error = command.revoke("a").unwrap_err().to_string();
+        assert!(error.contains("no token named `a`"), "{error}");
+    }
+
+    #[test]
+    fn a_node_binds_what_is_written_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(directory.path());
+        for scopes in [&[Scope::Run][..], &[Scope::Read], &[Scope::Write, Scope::Admin], &[]] {
+            assert!(tokens.create("x", scopes, Some("pi-1")).is_err(), "{scopes:?}");
+        }
+        assert!(tokens.create("x", &[Scope::Write], Some("a\nb")).is_err());
+        assert!(!tokens.any().unwrap());
+    }
+
+    #[test]
+    fn many_who_change_the_tokens_at_once_lose_none() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for process in 0..4 {
+                let tokens = Tokens::of(directory.path());
+                scope.spawn(move || {
+                    for n in 0..8 {
+                        tokens.create(&format!("{process} {n}"), &[Scope::Write], None).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(Tokens::of(directory.path()).list().unwrap().len(), 32);
+    }
+
+    #[test]
+    fn the_file_keeps_its_mode_and_one_that_is_no_file_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let (tokens, file) = (Tokens::of(directory.path()), directory.path().join(FILE));
+        tokens.create("a", &[Scope::Read], None).unwrap();
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        tokens.create("b", &[Scope::Read], None).unwrap();
+        assert_eq!(mode(), 0o640);
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        let error = format!("{:#}", tokens.create("c", &[Scope::Read], None).unwrap_err());
+        assert!(error.contains("it is no plain file"), "{error}");
     }
 
     #[test]
@@ -263,12 +369,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(directory.path());
         let first = tokens.join(&tokens.code().unwrap(), "pi-1").unwrap();
-        let opened = tokens.grant(&first, Scope::Write).unwrap();
-        assert_eq!(opened, Some(Grant { node: Some("pi-1".into()) }));
-        assert_eq!(tokens.grant(&first, Scope::Read).unwrap(), None);
+        let opened = tokens.grant(&first).unwrap().unwrap();
+        assert_eq!((opened.scopes, opened.node.as_deref()), (vec![Scope::Write], Some("pi-1")));
         let second = tokens.join(&tokens.code().unwrap(), "pi-1").unwrap();
-        assert_eq!(tokens.grant(&first, Scope::Write).unwrap(), None);
-        assert!(tokens.grant(&second, Scope::Write).unwrap().is_some());
+        assert_eq!(opens(&tokens, &first), None);
+        assert_eq!(opens(&tokens, &second), Some(vec![Scope::Write]));
     }
 
     #[test]
@@ -280,5 +385,36 @@ mod tests {
             assert!(matches!(tokens.join(&code, wrong), Err(JoinError::Name)), "{wrong:?}");
         }
         tokens.join(&code, "pi-1").unwrap();
+    }
+
+    /// What a version without scopes left: `picollect token create` and `picollect-agent join` of 0.1.0 wrote it. Its
+    /// tokens are `pc_` and their name.
+    const OF_VERSION_0_1: &str = include_str!("tokens/of-version-0.1.json");
+
+    #[test]
+    fn after_an_upgrade_bound_tokens_record_no_runs_and_unbound_ones_still_do() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(FILE), OF_VERSION_0_1).unwrap();
+        let tokens = Tokens::of(directory.path());
+        tokens.begin().unwrap();
+        let check = |tokens: &Tokens| {
+            assert_eq!(opens(tokens, "pc_agents"), Some(vec![Scope::Write, Scope::Run]));
+            assert_eq!(opens(tokens, "pc_joined pi-1"), Some(vec![Scope::Write]));
+            assert_eq!(tokens.grant("pc_joined pi-1").unwrap().unwrap().node.as_deref(), Some("pi-1"));
+            assert_eq!(opens(tokens, "pc_grafana"), Some(vec![Scope::Read]));
+        };
+        check(&tokens);
+        // What is made beside them changes nothing of them.
+        let new = tokens.create("new", &[Scope::Write], None).unwrap();
+        assert_eq!(opens(&tokens, &new), Some(vec![Scope::Write]));
+        check(&Tokens::of(directory.path()));
+        let older: Vec<bool> = tokens.list().unwrap().iter().map(|token| token.is_older).collect();
+        assert_eq!(older, [true, true, true, false]);
+        tokens.rename_node("pi-1", "pi-2").unwrap();
+        assert_eq!(
+            opens(&tokens, "pc_joined pi-1"),
+            Some(vec![Scope::Write]),
+            "also when its node is renamed"
+        );
     }
 }

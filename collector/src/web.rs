@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::Collector;
 use crate::own_metrics::own_metrics;
 use crate::tokens::codes::CodeError;
-use crate::tokens::{Grant, JoinError, Scope, Tokens};
+use crate::tokens::{Grant, JoinError, Scope, Tokens, listed};
 use picollect_analysis::alerts::AlertsRequest;
 use picollect_analysis::nodes;
 use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, answered};
@@ -36,6 +36,10 @@ use picollect_store::{StoreError, cached};
 
 /// Largest body of a node that joins: a code and a name.
 const MAX_JOIN_BYTES: usize = 4096;
+/// All that an answer says of what went wrong in the collector itself.
+const INTERNAL: &str = "the collector could not do this; its log says why";
+/// All that an answer says of a store that is away: its address is in the log.
+const UNAVAILABLE: &str = "the store is not available now; the collector's log says why";
 /// When they are asked to come back.
 const RETRY_AFTER_S: &str = "1";
 
@@ -96,9 +100,10 @@ impl Refusal {
         Self { status, code, message: message.into(), line: None, refused_lines: None }
     }
 
+    /// What went wrong in here stands in the log: it may name files, which are nobody's business outside.
     fn internal(error: &anyhow::Error) -> Self {
         tracing::error!("{error:#}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", format!("{error:#}"))
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", INTERNAL)
     }
 }
 
@@ -174,29 +179,26 @@ fn not_joined(error: JoinError) -> Refusal {
     Refusal::new(status, code, message)
 }
 
-/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`, in any case.
-fn authorize(tokens: &Tokens, headers: &HeaderMap, scope: Scope) -> Result<Grant, Refusal> {
+/// `Authorization: Token …`, as InfluxDB's clients write it, or `Bearer …`, in any case; the token has to open one of
+/// these scopes.
+fn authorize(tokens: &Tokens, headers: &HeaderMap, wanted: &[Scope]) -> Result<Grant, Refusal> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let scheme = |scheme: &str| ["token", "bearer"].contains(&scheme.to_ascii_lowercase().as_str());
-    let token = given.split_once(' ').filter(|(word, _)| scheme(word)).map(|(_, token)| token);
-    let grant = match token {
-        Some(token) => tokens.grant(token, scope).map_err(|error| Refusal::internal(&error))?,
-        None => None,
-    };
-    if let Some(grant) = grant {
-        return Ok(grant);
-    }
-    let Some(token) = token else {
+    let Some((_, token)) = given.split_once(' ').filter(|(word, _)| scheme(word)) else {
         let message = "unauthorized access: no token given (header `Authorization: Token …`)";
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message));
     };
-    let known = tokens.known(token).map_err(|error| Refusal::internal(&error))?;
-    Err(if known {
-        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "this token is not for this: its scope is another")
-    } else {
+    let Some(grant) = tokens.grant(token).map_err(|error| Refusal::internal(&error))? else {
         let message = "unauthorized access: this token is not known here";
-        Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
-    })
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message));
+    };
+    if wanted.iter().any(|scope| grant.allows(*scope)) {
+        return Ok(grant);
+    }
+    let (has, takes) = (listed(&grant.scopes), wanted.iter().map(|scope| scope.as_str()).collect::<Vec<_>>());
+    let message =
+        format!("this token is not for this: its scope is {has}, and this takes {}", takes.join(" or "));
+    Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", message))
 }
 
 /// Answers a request; its findings stand in a header.
@@ -230,7 +232,9 @@ fn no_answer(error: RequestError) -> Refusal {
         RequestError::Invalid(message) => Refusal::new(StatusCode::BAD_REQUEST, "invalid", message),
         RequestError::NotFound(message) => Refusal::new(StatusCode::NOT_FOUND, "not found", message),
         RequestError::Store(error) => store_failed(error),
-        RequestError::Rule(_) | RequestError::Json(_) => Refusal::internal(&error.into()),
+        RequestError::Configuration(_) | RequestError::Rule(_) | RequestError::Json(_) => {
+            Refusal::internal(&error.into())
+        }
     }
 }
 
@@ -238,18 +242,13 @@ fn no_answer(error: RequestError) -> Refusal {
 fn store_failed(error: StoreError) -> Refusal {
     if let StoreError::Unavailable { .. } = error {
         tracing::warn!("{error}");
-        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string());
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", UNAVAILABLE);
     }
     Refusal::internal(&error.into())
 }
 
-/// A token for reading, or one for writing that is bound to no node: who may push a run may read it.
 fn authorize_reading(tokens: &Tokens, headers: &HeaderMap) -> Result<(), Refusal> {
-    let reading = authorize(tokens, headers, Scope::Read);
-    if reading.is_err() && authorize(tokens, headers, Scope::Write).is_ok_and(|grant| grant.node.is_none()) {
-        return Ok(());
-    }
-    reading.map(drop)
+    authorize(tokens, headers, &[Scope::Read]).map(drop)
 }
 
 /// The cluster in a few figures. Every token opens it, one that is bound to a node too: it is for that node's panel.
@@ -257,8 +256,7 @@ async fn summary_now(
     State(collector): State<Arc<Collector>>,
     headers: HeaderMap,
 ) -> Result<Json<Summary>, Refusal> {
-    let tokens = &collector.tokens;
-    authorize(tokens, &headers, Scope::Read).or_else(|_| authorize(tokens, &headers, Scope::Write))?;
+    authorize(&collector.tokens, &headers, &[Scope::Read, Scope::Write])?;
     blocking(move || Ok(collector.summary()?)).await.map(Json)
 }
 

@@ -4,11 +4,10 @@
 //! the receiver could be reached, both at once. What is kept is bounded in number and in time.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use picollect_settings::files;
 use serde::{Deserialize, Serialize};
 
 use super::message::{Message, Notification};
@@ -151,11 +150,8 @@ impl Episodes {
         if !self.changed {
             return Ok(());
         }
-        let directory = self.path.parent().unwrap_or(Path::new("."));
         let cannot_write = || format!("cannot write `{}`", self.path.display());
-        let mut file = tempfile::NamedTempFile::new_in(directory).with_context(cannot_write)?;
-        file.write_all(&serde_json::to_vec(&self.all)?).with_context(cannot_write)?;
-        file.persist(&self.path).with_context(cannot_write)?;
+        files::replace(&self.path, &serde_json::to_vec(&self.all)?).with_context(cannot_write)?;
         self.changed = false;
         Ok(())
     }
@@ -163,9 +159,9 @@ impl Episodes {
 
 fn read(path: &Path) -> anyhow::Result<Vec<Episode>> {
     let cannot_read = || format!("cannot read `{}`", path.display());
-    match fs::read_to_string(path) {
+    match files::read_plain(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        text => serde_json::from_str(&text.with_context(cannot_read)?).with_context(cannot_read),
+        text => serde_json::from_slice(&text.with_context(cannot_read)?).with_context(cannot_read),
     }
 }
 
@@ -245,7 +241,7 @@ mod tests {
     #[test]
     fn messages_and_memory_are_bounded_and_a_garbled_file_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(FILE), "{").unwrap();
+        std::fs::write(directory.path().join(FILE), "{").unwrap();
         let mut episodes = Episodes::of(directory.path());
         let many: Vec<Active> = (0..=MAX_EPISODES).map(|at| active(&at.to_string(), State::Firing)).collect();
         episodes.observe(rule(), &many, 200_000);

@@ -4,12 +4,11 @@
 //! Nodes that join with a code are told the authority (`picollect_settings::introduction`).
 
 use std::fs;
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use picollect_settings::files;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -54,14 +53,12 @@ fn authority(data: &Path) -> anyhow::Result<(String, KeyPair)> {
         let key = KeyPair::from_pem(&fs::read_to_string(key_file)?)?;
         return Ok((fs::read_to_string(certificate_file)?, key));
     }
-    fs::create_dir_all(data.join(FOLDER))?;
+    files::make_directory(&data.join(FOLDER))?;
     let key = KeyPair::generate()?;
     let certificate = authority_parameters().self_signed(&key)?.pem();
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(key_file)?;
-    file.write_all(key.serialize_pem().as_bytes())?;
+    files::replace(&key_file, key.serialize_pem().as_bytes())?;
     // The certificate comes last: where it is, its key is.
-    fs::write(certificate_file, &certificate)?;
+    files::replace(&certificate_file, certificate.as_bytes())?;
     Ok((certificate, key))
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
+use picollect_settings::files;
 use picollect_settings::introduction::{kept, name, proof};
 
 /// How long a code can be used: long enough to walk to the other node.
@@ -51,10 +52,24 @@ impl Codes {
         Self { directory: data.join("codes"), wrong: Mutex::default() }
     }
 
+    /// Takes the directory out of other users' sight: its names are enough to pass for the collector. Fails if it is
+    /// somebody else's.
+    pub(super) fn close(&self) -> anyhow::Result<()> {
+        if !self.directory.exists() {
+            return Ok(());
+        }
+        let cannot = || format!("cannot take `{}` out of other users' sight", self.directory.display());
+        if files::close_to_others(&self.directory).with_context(cannot)? {
+            tracing::info!("`{}` could be read by other users; no longer", self.directory.display());
+        }
+        Ok(())
+    }
+
     /// Makes a code that is valid from `now_ms` for [`VALID_MS`].
     pub(super) fn create(&self, now_ms: i64) -> anyhow::Result<String> {
         let cannot_write = || format!("cannot write a code to `{}`", self.directory.display());
-        fs::create_dir_all(&self.directory).with_context(cannot_write)?;
+        files::make_directory(&self.directory).with_context(cannot_write)?;
+        self.close()?;
         let mut waiting = 0;
         for entry in fs::read_dir(&self.directory).with_context(cannot_write)? {
             let path = entry.with_context(cannot_write)?.path();
@@ -71,7 +86,7 @@ impl Codes {
         let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
         let text: String = random.iter().map(letter).collect();
         let file = self.directory.join(kept(&text));
-        fs::write(file, (now_ms + VALID_MS).to_string()).with_context(cannot_write)?;
+        files::create(&file, (now_ms + VALID_MS).to_string().as_bytes()).with_context(cannot_write)?;
         let groups = text.as_bytes().chunks(GROUP).map(String::from_utf8_lossy);
         Ok(groups.collect::<Vec<_>>().join("-"))
     }
@@ -110,7 +125,7 @@ impl Codes {
 
 /// When the code ends, Unix milliseconds; `None` if its file is gone or garbled.
 fn valid_until(path: &Path) -> Option<i64> {
-    fs::read_to_string(path).ok()?.parse().ok()
+    String::from_utf8(files::read_plain(path).ok()?).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -133,6 +148,20 @@ mod tests {
         let typed = format!(" {} ", code.to_lowercase().replace('-', " "));
         assert_eq!(codes.redeem(&typed, 2_000), Ok(()));
         assert_eq!(codes.redeem(&code, 2_000), Err(CodeError::Unknown));
+    }
+
+    #[test]
+    fn codes_are_for_nobody_else_also_where_an_older_version_left_them_open() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_directory, codes) = codes();
+        codes.close().unwrap();
+        codes.create(0).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let file = fs::read_dir(&codes.directory).unwrap().next().unwrap().unwrap().path();
+        assert_eq!((mode(&codes.directory), mode(&file)), (0o700, 0o600));
+        fs::set_permissions(&codes.directory, fs::Permissions::from_mode(0o755)).unwrap();
+        codes.close().unwrap();
+        assert_eq!(mode(&codes.directory), 0o700);
     }
 
     #[test]

@@ -77,9 +77,15 @@ async fn answer(
     });
     match answered.await {
         Ok(Ok(text)) => page(200, text),
+        Ok(Err(error @ ApiError::Internal(_))) => failed(error),
         Ok(Err(error)) => page(error.kind().1, error.json()),
-        Err(error) => page(500, error_json("internal", &error.to_string())),
+        Err(error) => failed(error),
     }
+}
+
+/// What went wrong in here stands in the log.
+fn failed(error: impl Into<anyhow::Error>) -> Response {
+    page(500, error_json("internal", &Refusal::internal(&error.into()).message))
 }
 
 /// Those of the address and, of a POST, those of its form too.

@@ -33,7 +33,7 @@ pub(super) async fn write(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let grant = authorize(&collector.tokens, &headers, Scope::Write)?;
+    let grant = authorize(&collector.tokens, &headers, &[Scope::Write, Scope::Run])?;
     let precision = precision(&query)?;
     let Ok(_room) = collector.bodies.try_acquire() else {
         let busy = "too many writes at once, come back in a second";
@@ -45,7 +45,7 @@ pub(super) async fn write(
     let shared = Arc::clone(&collector);
     let outcome = tokio::task::spawn_blocking(move || {
         let plain = if gzipped { gunzip(&received)? } else { received };
-        shared.ingest.body(&plain, precision, now_ms(), grant.node.as_deref()).map_err(not_ingested)
+        shared.ingest.body(&plain, precision, now_ms(), &grant).map_err(not_ingested)
     });
     taken_whole(&outcome.await.map_err(|error| Refusal::internal(&error.into()))??)
 }
@@ -74,7 +74,9 @@ fn taken_whole(outcome: &Outcome) -> Result<StatusCode, Refusal> {
 
 fn not_ingested(error: IngestError) -> Refusal {
     match error {
-        IngestError::OtherNode { .. } => Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
+        IngestError::OtherNode { .. } | IngestError::Reserved { .. } => {
+            Refusal::new(StatusCode::FORBIDDEN, "forbidden", error.to_string())
+        }
         IngestError::Store(error) => store_failed(error),
     }
 }

@@ -1,12 +1,15 @@
 //! What is known of each node right now.
 
+use std::ops::RangeInclusive;
+
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, ENERGY_J, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    NODE_RETIRED, NODE_UP, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
+    BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    NODE_RETIRED, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
 };
 use picollect_telemetry::exposition::{self, Page};
 use picollect_telemetry::foreign::printable;
+use picollect_telemetry::reserved::is_collectors;
 use picollect_telemetry::{NoData, Source};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,8 @@ const FORGET_MS: i64 = 30 * 24 * 3600 * 1000;
 /// The interval of a node that does not say its own: Telegraf's default.
 pub const FOREIGN_INTERVAL_S: f64 = 10.0;
 const FOREIGN_INTERVAL_MS: i64 = 10_000;
+/// The intervals that a node's own word is taken for, in seconds: from a tenth of an agent's shortest to a day.
+const INTERVALS_S: RangeInclusive<f64> = 0.01..=86_400.0;
 
 /// A node as it is now; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -137,15 +142,15 @@ fn busy_of_all_cores(
 /// When a node was last heard and how often it speaks: by its own word, or for a foreign one by any of
 /// its series.
 pub fn last_seen(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i64, f64)>, StoreError> {
-    if let Some((_, sample)) = latest(store, host, &INTERVAL_S, now_ms, FORGET_MS)? {
+    let own_word = latest(store, host, &INTERVAL_S, now_ms, FORGET_MS)?;
+    if let Some((_, sample)) = own_word.filter(|(_, sample)| INTERVALS_S.contains(&sample.value)) {
         return Ok(Some((sample.t_ms, sample.value)));
     }
     let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
     let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
     let mut last_seen_ms = None;
     // What the collector says of a node is not the node's own word.
-    let computed = [ENERGY_J.measurement, NODE_UP.measurement];
-    for key in keys.iter().filter(|key| !computed.contains(&key.measurement.as_str())) {
+    for key in keys.iter().filter(|key| !is_collectors(&key.measurement)) {
         let samples = store.read(key, moment, FORGET_MS)?;
         last_seen_ms =
             last_seen_ms.max(samples.iter().rev().map(|sample| sample.t_ms).find(|t_ms| *t_ms <= now_ms));
@@ -221,6 +226,20 @@ mod tests {
         let shown = |node: &Node| (node.temp_c, node.watts, node.source);
         assert_eq!(shown(&nodes[0]), (Some(82.5), Some(2.69), Some(Source::Estimated)));
         assert_eq!(shown(&nodes[1]), (None, Some(7.0), None));
+    }
+
+    #[test]
+    fn an_interval_that_cannot_be_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        for (host, interval_s) in [("a", "-1"), ("b", "0"), ("c", "1e300"), ("d", "2")] {
+            let line = format!("agent,host={host} interval_s={interval_s} 1000");
+            store.append(&decode(line.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+        }
+        let nodes = observe(&store, 61_000).unwrap();
+        let shown: Vec<_> = nodes.iter().map(|node| (node.interval_s, node.state)).collect();
+        let foreign = (FOREIGN_INTERVAL_S, Presence::Late);
+        assert_eq!(shown, [foreign, foreign, foreign, (2.0, Presence::Down)]);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::nodes::Node;
 use crate::report::fail_on::{self, Condition};
 use crate::report::{self, Format, Report};
 use crate::request::{Request, RequestError, Sources, Written};
-use crate::runs::Run;
+use crate::runs::{Kept, Run};
 use crate::{nodes, runs};
+use picollect_settings::time::{LATEST_MS, is_time};
 
 /// For a report on a window or a run, or for two runs side by side.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -51,7 +52,11 @@ impl ReportRequest {
         }
         let end_ms = self.to_ms.unwrap_or(from.now_ms);
         let since_ms = self.since_ms.unwrap_or(DEFAULT_SINCE_MS);
-        let start_ms = self.from_ms.unwrap_or(end_ms.saturating_sub(since_ms));
+        let start_ms = self.from_ms.unwrap_or(end_ms.saturating_sub(since_ms).max(0));
+        if !is_time(start_ms) || !is_time(end_ms) {
+            let text = "the window lies outside of the years 1970 to 9999; times are Unix milliseconds";
+            return Err(RequestError::Invalid(text.to_owned()));
+        }
         if start_ms >= end_ms {
             return Err(RequestError::Invalid("the window ends before it begins".to_owned()));
         }
@@ -121,25 +126,36 @@ pub struct RunsRequest {
     pub format: Format,
 }
 
+/// Runs, and what of the store is none: JSON has the runs alone, and the log what is left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunsAnswer {
+    /// Those that ended in the time that was asked for.
+    pub runs: Vec<report::Run>,
+    /// A sentence for each document that cannot be a run's.
+    pub left_out: Vec<String>,
+}
+
 impl Request for RunsRequest {
     const PATH: &'static str = "/api/v1/runs";
 
-    type Answer = Vec<report::Run>;
+    type Answer = RunsAnswer;
 
-    fn answer(&self, from: &Sources<'_>) -> Result<Vec<report::Run>, RequestError> {
-        let start_ms = self.since_ms.map_or(0, |since_ms| from.now_ms.saturating_sub(since_ms));
-        let ended = runs::ended_in(from.store, Window { start_ms, end_ms: i64::MAX })?.into_iter();
-        ended.map(|run| report::run(from, run)).collect()
+    fn answer(&self, from: &Sources<'_>) -> Result<RunsAnswer, RequestError> {
+        let start_ms = self.since_ms.map_or(0, |since_ms| from.now_ms.saturating_sub(since_ms).max(0));
+        let Kept { runs, left_out } = runs::kept_in(from.store, Window { start_ms, end_ms: LATEST_MS })?;
+        let runs = runs.into_iter().map(|run| report::run(from, run)).collect::<Result<_, _>>()?;
+        Ok(RunsAnswer { runs, left_out })
     }
 
     fn format(&self) -> Format {
         self.format
     }
 
-    fn written(&self, runs: &Vec<report::Run>, _now_ms: i64) -> Result<Written, RequestError> {
+    fn written(&self, answer: &RunsAnswer, _now_ms: i64) -> Result<Written, RequestError> {
+        let RunsAnswer { runs, left_out } = answer;
         Ok(Written::from(match self.format {
             Format::Json => serde_json::to_string_pretty(runs)? + "\n",
-            _ => report::runs_table(runs),
+            _ => left_out.iter().fold(report::runs_table(runs), |text, why| text + why + "\n"),
         }))
     }
 }

@@ -9,8 +9,10 @@ use std::fmt;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::{self, Verdict};
+use picollect_settings::time::is_time;
 use picollect_telemetry::Value;
 use picollect_telemetry::catalogue::{RUN_DOCUMENT, RUN_END_MS, RUN_START_MS};
+use picollect_telemetry::foreign::printable;
 use picollect_telemetry::line::{LineWriter, MAX_LINE_BYTES, Precision, decode};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,10 @@ use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// Version of the document; one that is greater is not read.
 pub const SCHEMA: u32 = 1;
+/// A run, its idle time and its core phase last no longer than this: a year.
+const LONGEST_MS: i64 = 366 * 24 * 3600 * 1000;
+/// And where its core phase lies is known to this many seconds.
+const LONGEST_EDGE_S: f64 = 366.0 * 24.0 * 3600.0;
 /// Longest label of the user's and longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 120;
 
@@ -266,10 +272,24 @@ pub fn record(store: &dyn Store, run: &Run) -> Result<(), KeepError> {
     Ok(())
 }
 
+/// What the store has of runs, and what of it is no run of ours.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Kept {
+    /// The runs, in the order of their beginning.
+    pub runs: Vec<Run>,
+    /// Documents that were left out: which, and what is wrong with each.
+    pub left_out: Vec<String>,
+}
+
 /// The runs that ended within the window, in the order of their beginning. Documents that cannot be read,
 /// a newer version's for example, are left out and logged.
 pub fn ended_in(store: &dyn Store, window: Window) -> Result<Vec<Run>, StoreError> {
-    documents(store, window, &[])
+    Ok(kept(store, window, &[])?.runs)
+}
+
+/// The same, and what was left out.
+pub fn kept_in(store: &dyn Store, window: Window) -> Result<Kept, StoreError> {
+    kept(store, window, &[])
 }
 
 /// The run with this id, or the last one for `last`; `None` if there is none. Fails only as the store does.
@@ -277,32 +297,78 @@ pub fn find(store: &dyn Store, id: &str) -> Result<Option<Run>, StoreError> {
     let ever = Window { start_ms: 0, end_ms: i64::MAX };
     let tags = [("run", id)];
     let tags = if id == "last" { &[][..] } else { &tags };
-    Ok(documents(store, ever, tags)?.into_iter().next_back())
+    Ok(kept(store, ever, tags)?.runs.pop())
 }
 
-fn documents(store: &dyn Store, window: Window, tags: &[(&str, &str)]) -> Result<Vec<Run>, StoreError> {
+fn kept(store: &dyn Store, window: Window, tags: &[(&str, &str)]) -> Result<Kept, StoreError> {
     let (measurement, field) = (Some(RUN_DOCUMENT.measurement), Some(RUN_DOCUMENT.field));
-    let mut runs: Vec<Run> = Vec::new();
+    let mut kept = Kept::default();
     for key in store.series(&Selector { measurement, field, tags })? {
-        runs.extend(read(store, &key, window)?);
+        match document(store, &key, window)? {
+            Some(Ok(run)) => kept.runs.push(run),
+            Some(Err(why)) => kept.left_out.push(why),
+            None => {}
+        }
     }
-    runs.sort_by_key(|run| run.time.start_ms);
-    Ok(runs)
+    kept.runs.sort_by_key(|run| run.time.start_ms);
+    Ok(kept)
 }
 
 /// The run whose document is this series, if it ended within the window. A document that cannot be read is
 /// logged.
 pub fn read(store: &dyn Store, key: &SeriesKey, window: Window) -> Result<Option<Run>, StoreError> {
-    let samples = store.read(key, window, 0)?;
-    let Some(Value::Text(document)) = samples.last().map(|sample| &sample.value) else { return Ok(None) };
-    match serde_json::from_str::<Run>(document) {
-        Ok(run) if run.schema <= SCHEMA => return Ok(Some(run)),
-        Ok(run) => tracing::warn!("the run {} was kept by a newer version of picollect", run.id),
-        Err(error) => {
-            tracing::warn!("a run's document cannot be read: {error}: {}", key.tag("run").unwrap_or("-"));
-        }
+    Ok(document(store, key, window)?.and_then(Result::ok))
+}
+
+/// What a series says, or why it says no run; that is logged.
+fn document(
+    store: &dyn Store,
+    key: &SeriesKey,
+    window: Window,
+) -> Result<Option<Result<Run, String>>, StoreError> {
+    let Some(last) = store.read(key, window, 0)?.pop() else { return Ok(None) };
+    let name = printable(key.tag("run").unwrap_or("-")).into_owned();
+    let run = match &last.value {
+        Value::Text(text) => serde_json::from_str::<Run>(text).map_err(|error| error.to_string()),
+        _ => Err("it is no text".to_owned()),
+    };
+    let run = run.and_then(|run| match wrong_with(&run, key, last.t_ms) {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(run),
+    });
+    Ok(Some(run.map_err(|why| {
+        let text = format!("the document of the run `{name}` is left out: {}", printable(&why));
+        tracing::warn!("{text}");
+        text
+    })))
+}
+
+/// What no run of ours would say; whoever may write to the store may have written it. `t_ms` is when it is stored.
+fn wrong_with(run: &Run, key: &SeriesKey, t_ms: i64) -> Option<&'static str> {
+    let is_stretch = |time: TimeRange| {
+        let lasts_ms = time.end_ms.saturating_sub(time.start_ms);
+        is_time(time.start_ms) && is_time(time.end_ms) && (0..=LONGEST_MS).contains(&lasts_ms)
+    };
+    let cores = run.results.iter().filter_map(|result| result.core);
+    let mut times = cores.clone().map(|core| core.time).chain(run.idle).chain([run.time]);
+    let rated = run.results.iter().flat_map(|result| [result.rate, result.seconds]);
+    let mut numbers = rated.chain(run.shares.iter().map(|share| share.flop)).flatten();
+    let mut edges_s = cores.map(|core| core.edge_s);
+    if run.schema > SCHEMA {
+        Some("a newer version of picollect kept it")
+    } else if key.tag("run") != Some(run.id.as_str()) {
+        Some("it has the id of another run")
+    } else if !times.all(is_stretch) {
+        Some("it has times that cannot be, or lasts longer than a year")
+    } else if run.time.end_ms != t_ms {
+        Some("it ended at another time than it is stored at")
+    } else if numbers.any(|number| number < 0.0)
+        || edges_s.any(|edge_s| !(0.0..=LONGEST_EDGE_S).contains(&edge_s))
+    {
+        Some("it has numbers that cannot be")
+    } else {
+        None
     }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -342,6 +408,49 @@ mod tests {
         assert_eq!(find(&store, "r2").unwrap(), Some(run("r2", 500)));
         assert_eq!(find(&store, "last").unwrap(), Some(run("r1", 1_000)));
         assert_eq!(find(&store, "r").unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_run_of_ours_is_left_out_and_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let good = run("good", 1_000);
+        record(&store, &good).unwrap();
+        let forged = |change: fn(&mut Run), name: &str| {
+            let mut forged = run(name, 1_000);
+            change(&mut forged);
+            let document = Value::Text(serde_json::to_string(&forged).unwrap());
+            say(&store, name, document);
+        };
+        forged(|run| run.time.end_ms = 253_402_300_800_000, "year 10000");
+        forged(|run| run.time = TimeRange { start_ms: i64::MIN, end_ms: i64::MAX }, "all time");
+        forged(|run| run.time = TimeRange { start_ms: 2_000, end_ms: 1_000 }, "backwards");
+        forged(|run| run.time = TimeRange { start_ms: 0, end_ms: LONGEST_MS + 1 }, "long");
+        forged(|run| run.idle = Some(TimeRange { start_ms: -1, end_ms: 1 }), "before 1970");
+        forged(|run| run.id = "good".into(), "another");
+        forged(|run| run.schema = SCHEMA + 1, "newer");
+        forged(|run| run.shares[0].flop = Some(-1.0), "negative");
+        forged(|run| run.time.end_ms += 1, "elsewhere");
+        say(&store, "shape", Value::Text("[1]".into()));
+        let kept = kept_in(&store, Window { start_ms: 0, end_ms: i64::MAX }).unwrap();
+        assert_eq!(kept.runs, [good]);
+        assert_eq!(kept.left_out.len(), 10, "{:?}", kept.left_out);
+        for name in ["year 10000", "all time", "newer", "shape"] {
+            assert!(
+                kept.left_out.iter().any(|why| why.contains(&format!("`{name}`"))),
+                "{:?}",
+                kept.left_out
+            );
+        }
+        assert_eq!(find(&store, "last").unwrap().map(|run| run.id), Some("good".to_owned()));
+        assert_eq!(find(&store, "all time").unwrap(), None);
+    }
+
+    /// Stores a document where a run from 1 s to 11 s would be.
+    fn say(store: &dyn Store, name: &str, document: Value) {
+        let mut writer = LineWriter::new(&[]);
+        writer.point(11_000, &[("name", "x"), ("run", name)], &[(&RUN_DOCUMENT, document)]);
+        store.append(&decode(&writer.take().0, Precision::Nanoseconds, 0).points).unwrap();
     }
 
     #[test]

@@ -10,6 +10,9 @@ pub enum RequestError {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// A file that the configuration names cannot be used: which, and why. It is nobody's business outside.
+    #[error("{0}")]
+    Configuration(String),
     /// It is about something that is not there.
     #[error("{0}")]
     NotFound(String),

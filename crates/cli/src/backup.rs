@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::say;
 
 use picollect_config::store_spec::StoreOptions;
 use picollect_store::location::Location;
@@ -41,9 +42,11 @@ pub(crate) fn backup(options: &BackupOptions) -> Result<(), Failure> {
     for file in FILES {
         copy_file(&data.join(file), &options.to.join(file))?;
     }
-    println!("`{}` has everything; to try it: picollect nodes --data {0}", options.to.display());
-    println!("it opens this collector to who reads it: keep it as you keep the data directory");
-    Ok(())
+    let to = options.to.display();
+    Ok(say(&format!(
+        "`{to}` has everything; to try it: picollect nodes --data {to}\n\
+         it opens this collector to who reads it: keep it as you keep the data directory\n"
+    ))?)
 }
 
 /// For nobody but its owner: tokens and keys are in it.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::files;
 
 use picollect_collector::wall::device::{Device, Reading};
 use picollect_config::store_spec::StoreSpec;
@@ -163,6 +164,14 @@ pub(crate) fn findings(config: &Config) -> Vec<String> {
     unreadable.chain(passwords).chain(unready(&config.alerts)).collect()
 }
 
+/// What of the data directory every user of this machine can read.
+pub(crate) fn open_to_all(data: &Path) -> impl Iterator<Item = String> {
+    let names = ["", "tokens.json", "codes", "agent.token", "tls/authority.key"];
+    let paths = names.map(|name| if name.is_empty() { data.to_owned() } else { data.join(name) });
+    let open = paths.into_iter().filter(|path| files::is_open_to_all(path));
+    open.map(|path| format!("every user of this machine can read `{0}`: chmod o= {0}", path.display()))
+}
+
 /// Receivers of alerts whose secret cannot be read.
 fn unready(alerts: &AlertsConfig) -> impl Iterator<Item = String> {
     let AlertsConfig { webhook, ntfy, email, .. } = alerts;
@@ -262,6 +271,25 @@ mod tests {
             findings(&config)[0]
                 .starts_with("[alerts.webhook]: cannot read the secret file `/nowhere/token`")
         );
+    }
+
+    #[test]
+    fn what_every_user_can_read_is_a_finding() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let open = || open_to_all(directory.path()).collect::<Vec<_>>();
+        std::fs::write(directory.path().join("tokens.json"), "[]").unwrap();
+        let set = |name: &str, mode| {
+            let path = directory.path().join(name);
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set("tokens.json", 0o640);
+        set(".", 0o750);
+        assert_eq!(open(), [""; 0]);
+        set("tokens.json", 0o644);
+        set(".", 0o755);
+        assert_eq!(open().len(), 2);
+        assert!(open()[1].contains("tokens.json"), "{:?}", open());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `picollect export`: what a store holds, in order of time, as line protocol or CSV.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -10,6 +10,7 @@ use picollect_evaluate::Window;
 use picollect_samples::csv::RowWriter;
 use picollect_samples::export::{EARLIEST_MS, Wanted, export, write_lines};
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::{complain, output};
 use picollect_settings::time::{millis, now_ms, parse_rfc3339, rfc3339};
 
 /// What to export, and how.
@@ -60,7 +61,7 @@ pub(crate) fn execute(options: &ExportOptions) -> Result<(), Failure> {
     }
     let (store, _) = options.store.open()?;
     let wanted = Wanted { window, nodes: options.nodes.clone(), metrics: options.metrics.clone() };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output());
     let samples = match options.format {
         SampleFormat::Lines => export(store.as_ref(), &wanted, |point| Ok(write_lines(point, &mut out)?))?,
         SampleFormat::Csv => {
@@ -71,6 +72,6 @@ pub(crate) fn execute(options: &ExportOptions) -> Result<(), Failure> {
         }
     };
     out.flush().context("cannot write to standard output")?;
-    eprintln!("picollect: {samples} samples up to {}", rfc3339(window.end_ms));
+    complain(format_args!("picollect: {samples} samples up to {}", rfc3339(window.end_ms)));
     Ok(())
 }

@@ -2,12 +2,13 @@
 //! ([`wall::import`](picollect_collector::wall::import)), the output of a benchmark, or, from standard input, samples
 //! ([`samples::import`](crate::samples::import)).
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{ArgGroup, Args};
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::say;
 use picollect_telemetry::catalogue::{GAIN_ERROR, OFFSET_W};
 use picollect_telemetry::line::Point;
 
@@ -88,7 +89,7 @@ fn import_samples(options: &ImportOptions) -> Result<(), Failure> {
         last.unwrap_or_default(),
         imported.left_out
     );
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(say(&text)?)
 }
 
 /// Without the folders and the ending.
@@ -112,7 +113,7 @@ fn import_log(options: &ImportOptions, log: &Path) -> Result<(), Failure> {
         "wall meter `{name}`: {readings} readings{}; {unknown} lines without a value, {bad_lines} bad lines left out\n",
         span.unwrap_or_default()
     );
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(say(&text)?)
 }
 
 /// What an agent would say of a meter of its own.
@@ -149,5 +150,5 @@ fn import_run(options: &ImportOptions, output: &Path) -> Result<(), Failure> {
         rfc3339(found.time.end_ms),
         found.results.len()
     );
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(say(&text)?)
 }

@@ -10,18 +10,21 @@ mod import;
 mod live;
 mod rename;
 mod retire;
+mod samples;
 mod scaling;
 mod serving;
+mod token;
 mod up;
 mod workload;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::{complain, say};
 
 use picollect_analysis::alerts::AlertsRequest;
 use picollect_analysis::report::{self, Format};
@@ -31,7 +34,6 @@ use picollect_bench as bench;
 use picollect_bench::BenchOptions;
 use picollect_client::SourceOptions;
 use picollect_collector::alerts;
-use picollect_collector::tokens::{Scope, Tokens};
 use picollect_config::store_spec::{DataOptions, StoreSpec};
 use picollect_config::{Config, ConfigOptions, StoreConfig};
 use picollect_run as run;
@@ -45,8 +47,10 @@ use export::ExportOptions;
 use import::ImportOptions;
 use scaling::ScalingOptions;
 
+pub use samples::SamplesCommand;
 pub use serving::{ServeOptions, TlsOptions};
 use serving::{Serving, serve};
+pub use token::TokenCommand;
 
 /// What the collector can do.
 #[derive(Debug, Subcommand)]
@@ -137,9 +141,12 @@ pub enum Command {
         after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by ppr:1:node --bind-to none picollect bench"
     )]
     Bench(BenchOptions),
-    /// Make tokens
+    /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Delete samples
+    #[command(subcommand)]
+    Samples(SamplesCommand),
     /// Write samples to standard output: line protocol or CSV, in order of time
     #[command(
         after_help = "Examples:\n  picollect export --since 24h --metric power --format csv > power.csv\n  \
@@ -291,34 +298,6 @@ pub enum AlertsCommand {
     },
 }
 
-/// What can be done with tokens.
-#[derive(Debug, Subcommand)]
-pub enum TokenCommand {
-    /// Make a token and print it, this once
-    Create {
-        /// Where the data is.
-        #[command(flatten)]
-        data: DataOptions,
-        /// What to call it
-        #[arg(long)]
-        name: String,
-        /// What it allows
-        #[arg(long, value_enum)]
-        scope: Scope,
-        /// Only this node's samples may be pushed with it
-        #[arg(long, value_name = "NAME")]
-        node: Option<String>,
-    },
-    /// Make a one-time code with which a node joins, valid for 15 minutes
-    #[command(after_help = "Example:\n  picollect token code\n\n\
-                            Then, on the node:\n  picollect-agent join http://HEAD-NODE:8650")]
-    Code {
-        /// Where the data is.
-        #[command(flatten)]
-        data: DataOptions,
-    },
-}
-
 /// Carries out a command. The failure says the exit code; a command under measurement hands on its own.
 pub fn execute(command: Command) -> Result<(), Failure> {
     match command {
@@ -356,23 +335,13 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             print(&ask.open()?.ask_written(&AlertsRequest { format: text_or_json(json) })?)
         }
         Command::Bench(options) => bench::bench(&options),
-        Command::Token(command) => token(command),
+        Command::Samples(command) => samples::execute(&command),
+        Command::Token(command) => token::execute(command),
         Command::Export(options) => export::execute(&options),
         Command::Import(options) => import::execute(&options),
         Command::Backup(options) => backup::backup(&options),
         Command::Check { options, tls, connect, chunks } => serving::check(&options, tls, connect, chunks),
     }
-}
-
-fn token(command: TokenCommand) -> Result<(), Failure> {
-    let text = match command {
-        TokenCommand::Create { data, name, scope, node } => {
-            Tokens::of(&data.path()?).create(&name, scope, node.as_deref())?
-        }
-        TokenCommand::Code { data } => Tokens::of(&data.path()?).code()?,
-    };
-    println!("{text}");
-    Ok(())
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
@@ -403,8 +372,7 @@ fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: 
     let source = ask.open()?;
     if deliver {
         let delivered = run::deliver_waiting(&source, &ask.directory()?.join("runs"))?;
-        println!("{delivered} delivered");
-        return Ok(());
+        return Ok(say(&format!("{delivered} delivered\n"))?);
     }
     match command {
         None => print(&source.ask_written(&RunsRequest { since_ms: None, format: text_or_json(json) })?),
@@ -438,12 +406,12 @@ fn text_or_json(json: bool) -> Format {
 
 /// Prints an answer; its findings go to standard error and make the exit code.
 fn print(answer: &Written) -> Result<(), Failure> {
-    io::stdout().write_all(answer.text.as_bytes()).context("cannot write to standard output")?;
+    say(&answer.text).context("cannot write to standard output")?;
     if answer.findings.is_empty() {
         return Ok(());
     }
     for finding in &answer.findings {
-        eprintln!("picollect: {finding}");
+        complain(format_args!("picollect: {finding}"));
     }
     Err(Failure::Finding(answer.findings.len()))
 }

@@ -6,7 +6,9 @@
 use anyhow::{Context as _, anyhow, ensure};
 use picollect_evaluate::Window;
 use picollect_settings::exit::{Failure, usage};
-use picollect_telemetry::catalogue::{ENERGY_J, HOST, NODE_RETIRED, NODE_UP};
+use picollect_settings::output::say;
+use picollect_telemetry::catalogue::HOST;
+use picollect_telemetry::reserved::{Author, RESERVED};
 
 use picollect_analysis::runs::{self, Run};
 use picollect_client::{Here, SourceOptions};
@@ -17,7 +19,10 @@ use picollect_store::location::Location;
 use picollect_store::{Maintenance, open};
 
 /// What the collector says of a node; all else is the node's own word.
-const COLLECTORS_WORDS: [&str; 3] = [ENERGY_J.measurement, NODE_UP.measurement, NODE_RETIRED.measurement];
+fn collectors_words() -> Vec<&'static str> {
+    let reserved = RESERVED.iter().filter(|(_, author)| *author == Author::Collector);
+    reserved.map(|(measurement, _)| *measurement).collect()
+}
 
 /// Renames a node and says what else has to be done. Refused for a node that there is not, and for two that spoke at
 /// the same time.
@@ -40,18 +45,18 @@ pub(crate) fn rename(options: &SourceOptions, old: &str, new: &str) -> Result<()
     let groups = store.rename(HOST, old, new)?;
     let runs = rename_in_runs(&store, old, new)?;
     config.tokens.clone().map_or_else(|| Tokens::of(&data), Tokens::at).rename_node(old, new)?;
-    println!(
-        "`{old}` is `{new}` now, in {groups} sets of series and {runs} runs; its token is the new name's"
+    let mut text = format!(
+        "`{old}` is `{new}` now, in {groups} sets of series and {runs} runs; its token is the new name's\n\
+         now start the collector, and on the node, with `name = \"{new}\"` in agent.toml, the agent\n"
     );
-    println!("now start the collector, and on the node, with `name = \"{new}\"` in agent.toml, the agent");
     for meter in config.wall.iter().filter(|meter| meter.covers.iter().any(|name| name == old)) {
-        println!("in collector.toml: the wall meter `{}` covers `{old}`", meter.name);
+        text += &format!("in collector.toml: the wall meter `{}` covers `{old}`\n", meter.name);
     }
-    Ok(())
+    Ok(say(&text)?)
 }
 
 fn possible(store: &dyn Maintenance, old: &str, new: &str) -> anyhow::Result<()> {
-    let spoke = |name| store.span_of((HOST, name), &COLLECTORS_WORDS);
+    let spoke = |name| store.span_of((HOST, name), &collectors_words());
     let (from_ms, to_ms) =
         spoke(old)?.with_context(|| format!("there is no node `{old}`; see `picollect nodes`"))?;
     if let Some((first_ms, last_ms)) = spoke(new)? {

@@ -1,11 +1,11 @@
 //! How a collector serves: what flags, variables and the file say of it, and the check of that.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::Args;
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::say;
 
 use crate::check::{self, Effective};
 use picollect_collector::server;
@@ -104,8 +104,7 @@ impl TlsOptions {
 /// Serves until told to stop.
 pub(super) async fn serve(serving: &Serving) -> anyhow::Result<()> {
     let (server, collector) = server::start(&serving.data, &serving.listen, &serving.server).await?;
-    println!("listening on {}", server.url());
-    io::stdout().flush()?;
+    say(&format!("listening on {}\n", server.url()))?;
     if !collector.tokens.any()? {
         tracing::warn!("there are no tokens yet, so nobody can push; see `picollect token create --help`");
     }
@@ -126,6 +125,7 @@ pub(super) fn check(
     options.own_or(tls.clone().laid_over(&config)?, &config)?;
     let effective = effective(options, tls, &data, &spec, &config);
     let mut findings = check::findings(&config);
+    findings.extend(check::open_to_all(&data));
     let mut page = check::page(&effective, &config);
     if connect {
         let (answers, silent) = check::connect(&config.wall);
@@ -146,7 +146,7 @@ pub(super) fn check(
             .extend((damaged > 0).then(|| format!("{damaged} chunks or segments of the store are damaged")));
     }
     page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
-    io::stdout().write_all(page.as_bytes())?;
+    say(&page)?;
     if findings.is_empty() { Ok(()) } else { Err(Failure::Finding(findings.len())) }
 }
 

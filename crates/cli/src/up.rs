@@ -1,9 +1,7 @@
 //! `picollect up`: collector and agent of this machine together. `picollect demo` is the same with
 //! simulated nodes, a load and an end: it is built on [`Site`] too.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +14,9 @@ use picollect_analysis::runs;
 use picollect_collector::Collector;
 use picollect_collector::server::authority_file;
 use picollect_collector::server::{self, Server};
-use picollect_collector::tokens::Scope;
+use picollect_collector::tokens::{Scope, Tokens};
+use picollect_settings::files;
+use picollect_settings::output::say;
 use picollect_store::Store;
 
 use crate::live;
@@ -39,12 +39,8 @@ impl Site {
     pub(crate) async fn start(data: &Path, listen: &str, options: &server::Options) -> anyhow::Result<Self> {
         let (server, collector) = server::start(data, listen, options).await?;
         let token_file = data.join("agent.token");
-        if !token_file.exists() {
-            let token = collector.tokens.create("agents", Scope::Write, None)?;
-            let mut file =
-                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&token_file)?;
-            file.write_all(format!("{token}\n").as_bytes())?;
-        }
+        make_token(&collector.tokens, &token_file)
+            .with_context(|| format!("cannot make the agents' token in `{}`", token_file.display()))?;
         let ca_file = collector.authority.as_ref().map(|_| authority_file(data));
         Ok(Self { server, collector, token_file, ca_file, agents: Vec::new() })
     }
@@ -110,21 +106,36 @@ impl Site {
     }
 }
 
+/// Leaves a token that opens the way in, as it is; else makes one: at the first start, and where it was revoked.
+fn make_token(tokens: &Tokens, file: &Path) -> anyhow::Result<()> {
+    let kept = match files::read_plain(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        kept => Some(String::from_utf8_lossy(&kept?).trim().to_owned()),
+    };
+    let known = kept.map(|token| tokens.grant(&token)).transpose()?.flatten();
+    if known.is_none_or(|grant| !grant.allows(Scope::Write)) {
+        let token = tokens.renew("agents", &[Scope::Write])?;
+        files::replace(file, format!("{token}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Collector and agent of this machine, until told to stop.
 pub(crate) async fn up(data: &Path, listen: &str, options: &server::Options) -> anyhow::Result<()> {
     let mut site = Site::start(data, listen, options).await?;
-    println!("listening on {}", site.url());
-    println!("data in {}; stop with Ctrl-C", data.display());
+    let mut text = format!("listening on {}\ndata in {}; stop with Ctrl-C\n", site.url(), data.display());
     if site.server.address.ip().is_loopback() {
-        println!("only this machine can push; to let other nodes in: picollect up --listen 0.0.0.0:8650");
+        text += "only this machine can push; to let other nodes in: picollect up --listen 0.0.0.0:8650\n";
     } else {
-        let port = site.server.address.port();
-        let scheme = site.server.scheme;
-        println!("on another node, within 15 minutes: picollect-agent join {scheme}://THIS-MACHINE:{port}");
-        println!("  the code that it asks for: {}", site.collector.tokens.code()?);
-        println!("  a code for one more: picollect token code --data {}", data.display());
+        let (scheme, port) = (site.server.scheme, site.server.address.port());
+        text += &format!(
+            "on another node, within 15 minutes: picollect-agent join {scheme}://THIS-MACHINE:{port}\n  \
+             the code that it asks for: {}\n  a code for one more: picollect token code --data {}\n",
+            site.collector.tokens.code()?,
+            data.display()
+        );
     }
-    io::stdout().flush()?;
+    say(&text)?;
     site.start_agent("this machine", &[])?;
     let view = tokio::spawn(live::draw(site.collector(), String::new()));
     server::told_to_stop().await?;

@@ -128,7 +128,7 @@ fn answer_here<T>(
 ) -> Result<T, Failure> {
     let answer = cached(store, |store| answer(&Sources { store, config, now_ms: now_ms() }));
     answer.map_err(|error| match error {
-        RequestError::Invalid(_) => usage(error),
+        RequestError::Invalid(_) | RequestError::Configuration(_) => usage(error),
         _ => Failure::Runtime(error.into()),
     })
 }

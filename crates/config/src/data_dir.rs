@@ -1,9 +1,10 @@
 //! The data directory: what lies in it, and that only one collector serves it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use picollect_settings::files;
 
 /// The user's own data directory for picollect. Fails if neither `XDG_DATA_HOME` nor `HOME` is set.
 pub fn default_path() -> anyhow::Result<PathBuf> {
@@ -19,12 +20,12 @@ pub struct Lock {
     _file: File,
 }
 
-/// Makes the directory if need be and takes its lock. Fails if it cannot be written to or another collector
+/// Makes the directory if need be, for its owner alone, and takes its lock. Fails if it cannot be written to or another collector
 /// serves it.
 pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     let name = directory.display();
-    fs::create_dir_all(directory).with_context(|| format!("cannot use the data directory `{name}`"))?;
-    let file = OpenOptions::new().create(true).append(true).open(directory.join("lock"));
+    files::make_directory(directory).with_context(|| format!("cannot use the data directory `{name}`"))?;
+    let file = files::open_to_append(&directory.join("lock"));
     let file = file.with_context(|| format!("the data directory `{name}` is not writable"))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),

@@ -63,7 +63,10 @@ pub fn edge_ratio<E>(
     let reach_ms = whole_ms(edge_s);
     let mut greatest = None;
     for by_ms in [-reach_ms, reach_ms] {
-        let moved = Window { start_ms: phase.start_ms + by_ms, end_ms: phase.end_ms + by_ms };
+        let moved = Window {
+            start_ms: phase.start_ms.saturating_add(by_ms),
+            end_ms: phase.end_ms.saturating_add(by_ms),
+        };
         let change = mean_w(moved)?.map(|watts| (watts - middle_w).abs() / middle_w);
         greatest = greatest.into_iter().chain(change).reduce(f64::max);
     }

@@ -63,7 +63,7 @@ pub struct Window {
 impl Window {
     /// Its length in seconds.
     pub fn seconds(self) -> f64 {
-        (self.end_ms - self.start_ms) as f64 / 1000.0
+        self.end_ms.saturating_sub(self.start_ms) as f64 / 1000.0
     }
 }
 

@@ -40,7 +40,7 @@ impl fmt::Display for Presence {
 
 /// The state at `now_ms` of a node that was last heard at `heard_ms` and speaks every `interval_s`.
 pub fn presence(heard_ms: i64, now_ms: i64, interval_s: f64) -> Presence {
-    let silent = (now_ms - heard_ms) as f64 / 1000.0 / interval_s;
+    let silent = now_ms.saturating_sub(heard_ms) as f64 / 1000.0 / interval_s;
     if silent > DOWN_INTERVALS {
         Presence::Down
     } else if silent > LATE_INTERVALS {

@@ -32,11 +32,15 @@ use picollect_evaluate::{Window, thermometer};
 use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, RESOLUTION, SINCE_MS, WATTS};
 use picollect_telemetry::{Boundary, Source};
 
+use picollect_settings::time::is_time;
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// How far outside a window a sample may lie that still says something about its edges: a little more
 /// than the longest interval of an agent.
 pub const AROUND_MS: i64 = 2 * 3600 * 1000;
+
+/// No store's points stand for more than this, in seconds; a mark that says so is not believed.
+const LONGEST_STEP_S: f64 = 24.0 * 3600.0;
 
 /// A series with its samples as numbers; texts are left out.
 #[derive(Debug, Clone)]
@@ -140,7 +144,8 @@ pub fn energy_points(
     let (metered, since) = (sibling(&METERED_S)?, sibling(&SINCE_MS)?);
     let point = |sample: &Sample| {
         let (metered_s, since) = (*metered.get(&sample.t_ms)?, *since.get(&sample.t_ms)?);
-        Some(EnergyPoint { t_ms: sample.t_ms, since_ms: whole(since), total: sample.value, metered_s })
+        let since_ms = Some(whole(since)).filter(|since_ms| is_time(*since_ms))?;
+        Some(EnergyPoint { t_ms: sample.t_ms, since_ms, total: sample.value, metered_s })
     };
     Ok(joules.samples.iter().filter_map(point).collect())
 }
@@ -231,8 +236,10 @@ pub fn resolution_s(store: &dyn Store, t_ms: i64, now_ms: i64) -> Result<Option<
     let mut coarsest: Option<f64> = None;
     for key in store.series(&Selector { measurement, field, tags: &[] })? {
         // A mark is about all that is before it.
-        let since = Window { start_ms: t_ms + 1, end_ms: now_ms.max(t_ms + 1) };
+        let start_ms = t_ms.saturating_add(1);
+        let since = Window { start_ms, end_ms: now_ms.max(start_ms) };
         let marks = numbers(store, &key, since, 0)?.into_iter().map(|mark| mark.value);
+        let marks = marks.filter(|step_s| *step_s > 0.0 && *step_s <= LONGEST_STEP_S);
         coarsest = marks.chain(coarsest).reduce(f64::max);
     }
     Ok(coarsest)
@@ -285,6 +292,29 @@ mod tests {
         let totals = lines(|step| format!("watts=5,joules={},metered_s={},since_ms=0i", step * 60, step * 5));
         assert_eq!(energy(&totals), Some(Energy { joules: 360.0, covered_s: 30.0 }));
         assert_eq!(energy("power,boundary=wall,meter=m watts=5 7\n"), None, "one sample covers no time");
+    }
+
+    #[test]
+    fn a_mark_of_a_step_that_cannot_be_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let say = |step_s: &str| {
+            let line = format!("resolution step_s={step_s} 1000");
+            store.append(&decode(line.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+            resolution_s(&store, 0, 2000).unwrap()
+        };
+        assert_eq!(["-60", "0", "1e300", "86401", "60"].map(say), [None, None, None, None, Some(60.0)]);
+        assert_eq!(resolution_s(&store, i64::MAX, 2000).unwrap(), None);
+    }
+
+    #[test]
+    fn an_epoch_that_is_no_time_is_left_out() {
+        let epoch = |since: &str| {
+            lines(|step| format!("watts=5,joules={},metered_s={},since_ms={since}", step * 60, step * 5))
+        };
+        let watts = Some(Energy { joules: 360.0, covered_s: 60.0 });
+        // What is left is a counter without an epoch.
+        assert_eq!(["-1", "9e18", "-9e18", "1e300"].map(|since| energy(&epoch(since))), [watts; 4]);
     }
 
     #[test]

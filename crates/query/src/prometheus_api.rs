@@ -66,11 +66,7 @@ impl ApiError {
 
     /// The answer that says it.
     pub fn json(&self) -> String {
-        let message = match self {
-            Self::Internal(source) => format!("{self}: {source}"),
-            other => other.to_string(),
-        };
-        error_json(self.kind().0, &message)
+        error_json(self.kind().0, &self.to_string())
     }
 }
 

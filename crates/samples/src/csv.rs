@@ -28,20 +28,21 @@ pub struct RowWriter<W: io::Write>(Writer<W>);
 
 impl<W: io::Write> RowWriter<W> {
     /// Begins with the header. Fails if `out` does.
-    pub fn new(out: W) -> Result<Self, csv::Error> {
+    pub fn new(out: W) -> io::Result<Self> {
         let mut writer = Writer::from_writer(out);
-        writer.write_record(HEADER)?;
+        writer.write_record(HEADER).map_err(cause)?;
         Ok(Self(writer))
     }
 
     /// A row for each field. Fails if the writer does.
-    pub fn write(&mut self, point: &Point) -> Result<(), csv::Error> {
+    pub fn write(&mut self, point: &Point) -> io::Result<()> {
         let (t_ms, tags) = (point.t_ms.to_string(), SeriesKey::tags_text(&point.tags));
         for (field, value) in &point.fields {
             let (kind, value) = spelled(value);
             let value = if kind == "string" { csv_cell_to_read(&value) } else { value.as_str().into() };
             let names = [&point.measurement, &tags, field].map(|name| csv_cell_to_read(name));
-            self.0.write_record([&t_ms, &*names[0], &*names[1], &*names[2], kind, &*value])?;
+            let row = [t_ms.as_str(), &*names[0], &*names[1], &*names[2], kind, &*value];
+            self.0.write_record(row).map_err(cause)?;
         }
         Ok(())
     }
@@ -49,6 +50,14 @@ impl<W: io::Write> RowWriter<W> {
     /// Writes what is buffered; without this the end is lost. Fails if the writer does.
     pub fn finish(mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// What the writer below said, which the error of a row hides.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("a row cannot be written: {other:?}")),
     }
 }
 

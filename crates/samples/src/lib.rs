@@ -1,4 +1,5 @@
-//! Samples on their way from one store to another: `picollect export` and `picollect import`.
+//! Samples on their way from one store to another: `picollect export` and `picollect import`; and out of one for good:
+//! `picollect samples delete`.
 //!
 //! Both ends are streams in order of time, so that moving to another engine is a pipe and a pipe that broke goes on
 //! from the time that was reached.
@@ -23,6 +24,7 @@
 //! ```
 
 pub mod csv;
+pub mod delete;
 pub mod export;
 pub mod import;
 pub mod reader;

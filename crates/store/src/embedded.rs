@@ -7,6 +7,7 @@
 mod append;
 mod backup;
 mod database;
+mod deletion;
 mod downsampling;
 mod errors;
 mod foreign_segments;
@@ -26,12 +27,12 @@ mod verify;
 mod write_buffer;
 mod write_transaction;
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use picollect_evaluate::Window;
+use picollect_settings::files;
 use picollect_telemetry::line::Point;
 
 use self::shared::{Shared, lock};
@@ -62,7 +63,7 @@ pub fn open(directory: &Path) -> Result<EmbeddedStore, StoreError> {
 /// Fails with [`StoreError::Directory`] if the directory or the journal in it cannot be made, and with
 /// [`StoreError::Open`] if the SQLite file cannot be used or is of a later version.
 pub fn open_durable(directory: &Path, durability: Durability) -> Result<EmbeddedStore, StoreError> {
-    fs::create_dir_all(directory)
+    files::make_directory(directory)
         .map_err(|source| StoreError::Directory { path: directory.display().to_string(), source })?;
     let shared = Arc::new(Shared::open(directory, durability)?);
     Ok(EmbeddedStore { shared, threads: Mutex::default() })
@@ -149,6 +150,10 @@ impl Maintenance for EmbeddedStore {
 
     fn delete_before(&self, t_ms: i64) -> Result<u64, StoreError> {
         self.shared.delete_before(t_ms)
+    }
+
+    fn delete_samples(&self, keys: &[SeriesKey], window: Window) -> Result<u64, StoreError> {
+        self.shared.delete_samples(keys, window)
     }
 
     fn downsample(&self, to: Resolution, until_ms: i64, exact_at: &[i64]) -> Result<u64, StoreError> {

@@ -103,6 +103,11 @@ pub trait Maintenance: Store {
     /// sealed first. The deletion is one transaction, and on the disk when this returns.
     fn delete_before(&self, t_ms: i64) -> Result<u64, StoreError>;
 
+    /// Deletes the samples of these series from the window's start to its end, both included, and series that hold
+    /// none any more; says how many samples. Everything is sealed first; what another process has not sealed stays.
+    /// Each group of series is one transaction, and all of it on the disk when this returns.
+    fn delete_samples(&self, keys: &[SeriesKey], window: Window) -> Result<u64, StoreError>;
+
     /// Downsamples what is sealed and not later than `until_ms` to points of this resolution, in whole pages of time
     /// ([`Resolution::page_ms`]), while others read and write; says how many samples went that way. Counters and
     /// states keep a sample on both sides of each of the times `exact_at`, which are in order. Each page of a group is

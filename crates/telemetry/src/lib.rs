@@ -24,6 +24,7 @@ pub mod foreign;
 pub mod line;
 mod no_data;
 mod origin;
+pub mod reserved;
 pub mod summary;
 
 pub use no_data::NoData;

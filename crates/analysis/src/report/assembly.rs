@@ -34,7 +34,7 @@ use picollect_settings::time::rfc3339;
 type Result<T> = std::result::Result<T, RequestError>;
 
 /// The report of a window. Fails if the store cannot be read ([`RequestError::Store`]) or a configured file
-/// with prices cannot ([`RequestError::Invalid`]).
+/// with prices cannot ([`RequestError::Configuration`]).
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut known = Vec::new();
     let end = Moment::at(from, window.end_ms)?;
@@ -49,9 +49,9 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
         seen.push(node::see(from.store, host, window, *last_seen, part.resolution_s, meter)?);
     }
     heat_up(&mut seen, &part);
-    let kept = runs::ended_in(from.store, window)?;
-    let between_runs = between_runs(from, &kept, &part, &names)?;
-    let runs = kept.into_iter().map(|kept| run(from, kept)).collect::<Result<Vec<_>>>()?;
+    let kept = runs::kept_in(from.store, window)?;
+    let between_runs = between_runs(from, &kept.runs, &part, &names)?;
+    let runs = kept.runs.into_iter().map(|kept| run(from, kept)).collect::<Result<Vec<_>>>()?;
     let prices = Prices::read(from)?;
     let cost = cost::cost(from, &prices, &part, &names)?;
     let balance = balance(&seen);
@@ -78,6 +78,7 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     };
     verdict::shares(&mut report);
     report.verdict = verdict::sentences(&report);
+    report.verdict.extend(kept.left_out);
     Ok(report)
 }
 

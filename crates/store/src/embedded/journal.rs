@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use picollect_settings::files;
 use picollect_store_format::{FRAME_HEAD_BYTES, Frame, Table, close, next};
 
 use crate::StoreError;
@@ -55,7 +56,7 @@ impl Journal {
     /// The journal in a data directory, made if need be.
     pub(super) fn open(data: &Path) -> Result<Self, StoreError> {
         let directory = data.join(DIRECTORY);
-        fs::create_dir_all(&directory)
+        files::make_directory(&directory)
             .map_err(|source| StoreError::Directory { path: directory.display().to_string(), source })?;
         Ok(Self { directory })
     }
@@ -100,6 +101,7 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
             other => other?,
         };
+        files::give_to_owner_of_directory(&file, &path)?;
         // Somebody who looks for orphans may have it already.
         if file.try_lock().is_err() {
             return Ok(None);

@@ -1,6 +1,7 @@
 //! The store against a plain model of it, and against every way in which it can be interrupted.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use picollect_telemetry::Value;

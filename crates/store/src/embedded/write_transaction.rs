@@ -256,7 +256,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Deletes the series of a group that have no sample any more, and the group with its last one.
-    fn forget_empty(&self, group: i64) -> Result<(), StoreError> {
+    pub(super) fn forget_empty(&self, group: i64) -> Result<(), StoreError> {
         let transaction = &self.read.sqlite;
         let mut of_group = transaction.prepare_cached("SELECT id FROM series WHERE point_group = ?1")?;
         let mut empty =

@@ -39,7 +39,8 @@ pub fn per_kwh(rate: &Rate) -> Result<PerKwh> {
     match rate {
         Rate::Constant(value) => Ok(PerKwh::Constant(*value)),
         Rate::File(path) => {
-            let wrong = |error: &dyn Display| RequestError::Invalid(format!("{}: {error}", path.display()));
+            let wrong =
+                |error: &dyn Display| RequestError::Configuration(format!("{}: {error}", path.display()));
             let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
             let series = cost::PriceSeries::parse(&text).map_err(|error| wrong(&error))?;
             Ok(PerKwh::Series(series))
