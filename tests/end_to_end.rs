@@ -23,6 +23,7 @@ mod store;
 mod summary;
 mod time;
 mod tls;
+mod tokens;
 mod up;
 mod vanishing;
 mod wall;

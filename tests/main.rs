@@ -2,7 +2,6 @@
 
 mod alert_receivers;
 mod boards;
-mod campaign;
 mod conformance;
 mod corpus;
 mod documents;
@@ -17,5 +16,4 @@ mod proxy;
 mod report_formats;
 mod reports;
 mod sample_report;
-mod supply_chain;
 mod wall_device;

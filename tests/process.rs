@@ -13,11 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// What a test waits for has to happen within this time on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The command `picollect` with these arguments, without the tester's own settings; `PICOLLECT_TEST_PROGRAM` is
-/// another build of it, such as the one that is shipped.
+/// The command `picollect` with these arguments, without the tester's own settings.
 pub(crate) fn picollect(arguments: &[&str]) -> Command {
-    let program = std::env::var_os("PICOLLECT_TEST_PROGRAM");
-    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_picollect").into()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picollect"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PICOLLECT_"))
     {
         command.env_remove(name);
@@ -155,11 +153,6 @@ impl Collector {
         Self { process: Some(process), directory, url }
     }
 
-    /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.as_ref().expect("it runs").id()
-    }
-
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
     }
@@ -190,7 +183,8 @@ impl Collector {
         let file = self.data().join("test.token");
         if !file.exists() {
             let data = self.data_text();
-            let token = stdout(&["token", "create", "--data", data, "--name", "test", "--scope", "write"]);
+            let token =
+                stdout(&["token", "create", "--data", data, "--name", "test", "--scope", "write,run"]);
             std::fs::write(&file, token).expect("the token file is writable");
         }
         file

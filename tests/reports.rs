@@ -8,6 +8,7 @@ use picollect_analysis::request::Sources;
 use picollect_analysis::runs::{self, Run, Share, TimeRange};
 use picollect_analysis::summary::Summaries;
 use picollect_collector::ingest::Ingest;
+use picollect_collector::tokens::Grant;
 use picollect_config::{Config, Keep, Retention};
 use picollect_evaluate::Window;
 use picollect_store::Maintenance as _;
@@ -25,8 +26,9 @@ const NOW_MS: i64 = 4_102_444_800_000;
 pub(crate) fn store_with(lines: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let ingest = Ingest::new(Arc::new(store::open(directory.path()).expect("the store opens")));
-    let outcome =
-        ingest.body(lines.as_bytes(), Precision::Milliseconds, NOW_MS, None).expect("the store writes");
+    let outcome = ingest
+        .body(lines.as_bytes(), Precision::Milliseconds, NOW_MS, &Grant::everything())
+        .expect("the store writes");
     assert_eq!(outcome.reasons, [""; 0]);
     directory
 }
@@ -299,7 +301,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["up"],
         &["serve"],
@@ -314,6 +316,9 @@ fn the_help_of_every_command() {
         &["bench"],
         &["token", "create"],
         &["token", "code"],
+        &["token", "list"],
+        &["token", "revoke"],
+        &["samples", "delete"],
         &["export"],
         &["import"],
         &["check"],

@@ -75,7 +75,7 @@ fn two_collectors_before_one_engine_are_one_to_agents_and_to_whoever_asks() {
         "--name",
         "t",
         "--scope",
-        "write",
+        "write,run",
     ]);
     let token_file = directory.path().join("token");
     fs::write(&token_file, token).unwrap();
