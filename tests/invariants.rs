@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Which of our crates each of our crates may depend on. Cargo holds the directions: what is not named here cannot be
 /// imported.
-const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
     // What agent and collector share.
     ("picollect-telemetry", &[]),
     ("picollect-settings", &[]),
@@ -33,6 +33,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
     ),
     // A bus for tests and for the bench of the emulated Pi; it is in nothing that is shipped.
     ("picollect-i2c-model", &["picollect-board", "picollect-lcd"]),
+    // The HTTP of the crate influxdb2, by the name that it asks for.
+    ("reqwest", &[]),
     // The collector, from the store up to the command line.
     (
         "picollect-store",
@@ -133,7 +135,7 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
     ("rcgen", &["picollect-collector"]),
     ("ring", &["picollect-settings"]),
     ("snap", &["picollect-store"]),
-    ("tokio", &["picollect-cli", "picollect-collector", "picollect-store"]),
+    ("tokio", &["picollect-cli", "picollect-collector", "picollect-store", "reqwest"]),
     ("axum", &["picollect-collector"]),
     ("rusqlite", &["picollect-store"]),
     (
@@ -144,6 +146,7 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
             "picollect-collector",
             "picollect-settings",
             "picollect-store",
+            "reqwest",
         ],
     ),
     ("faer", &["picollect-bench"]),

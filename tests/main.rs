@@ -2,6 +2,7 @@
 
 mod alert_receivers;
 mod boards;
+mod campaign;
 mod conformance;
 mod corpus;
 mod documents;
@@ -16,4 +17,5 @@ mod proxy;
 mod report_formats;
 mod reports;
 mod sample_report;
+mod supply_chain;
 mod wall_device;

@@ -13,9 +13,11 @@ use rustix::process::{Pid, Signal, kill_process};
 /// What a test waits for has to happen within this time on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The command `picollect` with these arguments, without the tester's own settings.
+/// The command `picollect` with these arguments, without the tester's own settings; `PICOLLECT_TEST_PROGRAM` is
+/// another build of it, such as the one that is shipped.
 pub(crate) fn picollect(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picollect"));
+    let program = std::env::var_os("PICOLLECT_TEST_PROGRAM");
+    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_picollect").into()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PICOLLECT_"))
     {
         command.env_remove(name);
@@ -151,6 +153,11 @@ impl Collector {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (process, url) = first_line(command("127.0.0.1:0", directory.path().to_str().expect("UTF-8")));
         Self { process: Some(process), directory, url }
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
     }
 
     pub(crate) fn data(&self) -> &Path {

@@ -9,11 +9,12 @@ use influxdb2::api::query::FluxRecord;
 use influxdb2::models::Query;
 use influxdb2::{Client, ClientBuilder, RequestError};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use tokio::runtime::Runtime;
 
 use crate::StoreError;
 use crate::location::Secrets;
+use picollect_settings::trust;
 
 /// An engine that is there is reached within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ impl Connection {
                 "an InfluxDB below a path of its host cannot be reached; give it a host or a port".into(),
             ));
         }
-        let http = http(secrets).map_err(unusable)?;
+        let http = http(url, secrets).map_err(unusable)?;
         let token = secrets.token.clone().unwrap_or_default();
         let client = ClientBuilder::with_builder(http, url, org, token).build();
         let client = client.map_err(|error| unusable(error.to_string()))?;
@@ -144,7 +145,7 @@ impl Drop for Connection {
 }
 
 /// The HTTP client underneath; an error says what is wrong with the secrets.
-fn http(secrets: &Secrets) -> Result<reqwest::ClientBuilder, String> {
+fn http(url: &str, secrets: &Secrets) -> Result<reqwest::ClientBuilder, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &secrets.headers {
         let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header"))?;
@@ -162,17 +163,10 @@ fn http(secrets: &Secrets) -> Result<reqwest::ClientBuilder, String> {
     if secrets.token.as_deref().is_some_and(|token| secret(token).is_none()) {
         return Err("the token has a character that no header holds".into());
     }
-    let mut http = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
-        .no_proxy()
-        .default_headers(headers);
-    if let Some(path) = &secrets.ca_file {
-        let pem =
-            std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        let certificate =
-            Certificate::from_pem(&pem).map_err(|error| format!("`{}`: {error}", path.display()))?;
-        http = http.tls_built_in_root_certs(false).add_root_certificate(certificate);
+    let mut http =
+        reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).default_headers(headers);
+    if url.starts_with("https://") {
+        http = http.tls(trust::tls(secrets.ca_file.as_deref()).map_err(|error| format!("{error:#}"))?);
     }
     Ok(http)
 }
@@ -212,7 +206,7 @@ fn message(text: &str) -> String {
     message.chars().take(MAX_SAID_CHARS).collect()
 }
 
-/// An error with its causes: reqwest's own text says only that there is one.
+/// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
