@@ -12,21 +12,19 @@ use picollect_evaluate::energy::of_epochs;
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
 use picollect_telemetry::catalogue::{
-    CLUSTER, COVERAGE, HEADROOM, HOST, INTERVAL_S, Metric, NODE_DOWN, NODE_UP, SIMULATED, TEMP,
+    CLUSTER, COVERAGE, HEADROOM, HOST, INTERVAL_S, Metric, NODE_DOWN, NODE_UP, SIMULATED,
 };
 use picollect_telemetry::line::Point;
 use picollect_telemetry::{Boundary, Source, Value};
 
 use picollect_analysis::nodes::{self, Node};
-use picollect_query::{latest, points_of, power_meters, series_of, whole};
+use picollect_query::{latest, points_of, power_meters};
 use picollect_store::{SeriesKey, Store, StoreError};
 
 /// The window of the coverage.
 const HOUR_MS: i64 = 3600 * 1000;
 /// Coverage is computed anew so often: it reads some hours of every meter.
 const RENEWED_MS: i64 = 10 * 60 * 1000;
-/// The zone of a thermometer in the air.
-const AMBIENT: &str = "ambient";
 
 /// Makes the points, and keeps between them the coverage, which would be dear to compute each time.
 #[derive(Debug, Default)]
@@ -53,7 +51,7 @@ impl Health {
         say(&NODE_DOWN, i64::from(node.state == Presence::Down).into());
         if node.state == Presence::Up {
             self.coverage.get(&node.host).into_iter().for_each(|ratio| say(&COVERAGE, (*ratio).into()));
-            headroom_k(store, node, now_ms)?.into_iter().for_each(|kelvin| say(&HEADROOM, kelvin.into()));
+            headroom_k(node).into_iter().for_each(|kelvin| say(&HEADROOM, kelvin.into()));
         }
         let (measurement, tags) = (NODE_UP.measurement.to_owned(), tags(store, node, now_ms)?);
         Ok(Point { measurement, tags, fields, t_ms: now_ms })
@@ -69,14 +67,10 @@ fn tags(store: &dyn Store, node: &Node, now_ms: i64) -> Result<Vec<(String, Stri
     Ok(tags)
 }
 
-fn headroom_k(store: &dyn Store, node: &Node, now_ms: i64) -> Result<Option<f64>, StoreError> {
-    let Some(limit_c) = first_limit_c(node.model.as_deref()) else { return Ok(None) };
-    let moment = Window { start_ms: now_ms, end_ms: now_ms };
-    let zones = series_of(store, &node.host, &TEMP, moment, whole(node.interval_s * 3000.0) + 1)?;
-    let last = zones.iter().filter(|zone| zone.key.tag("zone") != Some(AMBIENT)).filter_map(|zone| {
-        zone.samples.iter().rfind(|sample| sample.t_ms <= now_ms).map(|sample| sample.value)
-    });
-    Ok(last.reduce(f64::max).map(|hottest| limit_c - hottest))
+/// From *the* temperature of the node, which every view shows, to the first limit of its board. `None` where either is not
+/// known.
+fn headroom_k(node: &Node) -> Option<f64> {
+    Some(first_limit_c(node.model.as_deref())? - node.temp_c?)
 }
 
 /// Of each node that is up and has a meter with totals: the covered share of the hour before it was last heard, which
@@ -135,10 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_speaks_has_headroom_and_one_that_is_silent_is_down() {
+    fn a_node_that_speaks_has_its_processors_headroom_and_one_that_is_silent_is_down() {
         let lines = format!(
             "agent,cluster=c,host=a interval_s=1 {NOW_MS}\nnode,host=a,model=Raspberry\\ Pi\\ 4\\ Model\\ B info=1 {NOW_MS}\n\
              thermal,host=a,zone=thermal_zone0 temp_c=71 {NOW_MS}\nthermal,host=a,zone=ambient temp_c=99 {NOW_MS}\n\
+             thermal,host=a,zone=thermal_zone3 temp_c=78 {NOW_MS}\n\
              agent,host=b interval_s=1 {}\ncpu,host=foreign usage=1 {}\n",
             NOW_MS - 11_000,
             NOW_MS - 40_000

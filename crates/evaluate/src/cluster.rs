@@ -18,15 +18,22 @@ pub struct Figure {
     pub energy: Energy,
 }
 
+/// Of equal meters, one counts as covered as well as the best from this share of the best's covered time on.
+const AS_WELL_COVERED: f64 = 0.95;
+
 /// The index of a node's primary meter, whose figure is the node's: the widest boundary, there the
-/// strongest source, there the best covered. One rail of several never is. `None` of none.
+/// strongest source, there the first in order that covers about as much as the best covered, so that
+/// a lost sample does not move the figure from one meter to the next. One rail of several never is.
+/// `None` of none.
 pub fn primary_meter(figures: &[Figure]) -> Option<usize> {
     let rank = |figure: &Figure| (figure.boundary, std::cmp::Reverse(figure.source));
-    let whole = |&index: &usize| figures[index].boundary != Boundary::Rail;
-    (0..figures.len()).filter(whole).max_by(|&a, &b| {
-        let (a, b) = (&figures[a], &figures[b]);
-        rank(a).cmp(&rank(b)).then(a.energy.covered_s.total_cmp(&b.energy.covered_s))
-    })
+    let whole = || figures.iter().filter(|figure| figure.boundary != Boundary::Rail);
+    let best = whole().map(rank).max()?;
+    let equals = || whole().filter(|figure| rank(figure) == best);
+    let covered_s = equals().map(|figure| figure.energy.covered_s).fold(0.0, f64::max);
+    let covers =
+        |figure: &Figure| rank(figure) == best && figure.energy.covered_s >= AS_WELL_COVERED * covered_s;
+    figures.iter().position(covers)
 }
 
 /// The nodes of one boundary together.
@@ -103,6 +110,19 @@ mod tests {
         let rail = figure(Source::Measured, Boundary::Rail, 2.0);
         assert_eq!(primary_meter(&[rail, rail]), None, "a part is not the node");
         assert_eq!(primary_meter(&[rail, model]), Some(1));
+    }
+
+    #[test]
+    fn of_equal_meters_the_first_stays_primary_while_it_covers_about_as_much() {
+        let covering = |covered_s| {
+            let energy = Energy { joules: 1.0, covered_s };
+            Figure { source: Source::Measured, boundary: Boundary::Node, energy }
+        };
+        for (covered_s, want) in
+            [([10.0, 10.0], 0), ([9.9, 10.0], 0), ([10.0, 9.9], 0), ([9.4, 10.0], 1), ([0.0, 0.0], 0)]
+        {
+            assert_eq!(primary_meter(&covered_s.map(covering)), Some(want), "{covered_s:?}");
+        }
     }
 
     #[test]
