@@ -28,7 +28,7 @@ pub(crate) struct Double {
 }
 
 impl Double {
-    /// Takes POSTs.
+    /// A receiver that takes POSTs over HTTP and keeps their bodies.
     pub(crate) fn http() -> Self {
         Self::start(take_post)
     }

@@ -14,7 +14,7 @@ pub(crate) struct Trace {
     /// The lines of an agent.
     pub(crate) lines: String,
     pub(crate) window: Window,
-    /// The exact answer.
+    /// The exact energy, in joules.
     pub(crate) joules: f64,
     pub(crate) covered_s: f64,
 }

@@ -88,7 +88,7 @@ impl Server {
     }
 }
 
-/// A single VictoriaMetrics.
+/// A VictoriaMetrics of its own directory and port, ended when dropped.
 pub(crate) struct VictoriaMetrics {
     pub(crate) server: Server,
     pub(crate) url: String,
@@ -125,7 +125,7 @@ impl VictoriaMetrics {
     }
 }
 
-/// A single Prometheus.
+/// A Prometheus of its own directory and port, ended when dropped.
 pub(crate) struct Prometheus {
     pub(crate) server: Server,
     pub(crate) url: String,
@@ -138,7 +138,7 @@ impl Prometheus {
         Self::configured(&format!("storage:\n  tsdb:\n    out_of_order_time_window: {window}\n"))
     }
 
-    /// With this configuration.
+    /// Started with this configuration, in YAML.
     pub(crate) fn configured(text: &str) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let config = data.path().join("prometheus.yml");

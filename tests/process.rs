@@ -141,7 +141,7 @@ impl Collector {
         Self::start_with(&[])
     }
 
-    /// With more options.
+    /// Started with more options than the usual ones.
     pub(crate) fn start_with(options: &[&str]) -> Self {
         Self::start_by(|listen, data| {
             picollect(&[&["serve", "--listen", listen, "--data", data], options].concat())

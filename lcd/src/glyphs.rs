@@ -37,7 +37,7 @@ pub fn with_dots(bitmap: Bitmap) -> Option<&'static Glyph> {
 /// A cell of a bar has five columns of dots, so it is filled by fifths: the signs for one to four of them.
 /// Unicode has eighths only, these are the nearest. The full cell is in the ROM.
 pub const FIFTHS: [char; 4] = ['▎', '▍', '▋', '▊'];
-/// Before a temperature.
+/// Sign of a thermometer, shown before a temperature.
 pub const THERMOMETER: char = '🌡';
 /// Before a state without any alarm.
 pub const FINE: char = '✓';

@@ -53,7 +53,7 @@ pub struct Violation {
     pub rule: Rule,
 }
 
-/// The panel.
+/// A simulated panel: controller, glass and backlight behind one bus address.
 #[derive(Debug, Clone)]
 pub struct Panel {
     size: Size,

@@ -88,7 +88,7 @@ impl embedded_hal_02::blocking::delay::DelayUs<u16> for Shared {
     }
 }
 
-/// picollect's own.
+/// The driver that this project ships.
 struct Ours {
     bus: Shared,
     display: Display,
@@ -169,7 +169,7 @@ impl Driver for Published {
     }
 }
 
-/// `i2c-character-display`, likewise.
+/// The crate `i2c-character-display`, on the same bus.
 struct CharacterDisplay {
     bus: Shared,
     driver: CharacterDisplayPCF8574T<Shared, Shared>,
@@ -212,7 +212,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// With the addresses.
+    /// Bytes on the bus, those of the addresses included.
     fn on_the_bus(self) -> u64 {
         self.used.bytes + self.used.addresses
     }

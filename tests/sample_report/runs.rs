@@ -1,4 +1,4 @@
-//! The sample's runs.
+//! The runs that the sample report shows.
 
 use picollect_analysis::report::RunStatus;
 use picollect_analysis::report::{EnergyFigure, Methodology, Rule, Run, RunNode, RunResult};

@@ -19,7 +19,7 @@ const MINUTE_S: u32 = 60;
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Worth knowing.
+    /// Worth knowing; nobody needs to act.
     Info,
     /// It costs performance or figures.
     Warning,
@@ -38,7 +38,7 @@ impl Severity {
     }
 }
 
-/// One alert.
+/// A rule: what is asked, for how long it has to hold, and what its alert says.
 #[derive(Debug)]
 pub struct Rule {
     /// Its name, which is the label `alertname`.
@@ -81,7 +81,7 @@ pub fn filled(text: &str, value_of: impl Fn(&str) -> String) -> String {
     filled + rest
 }
 
-/// All of them.
+/// Every rule that the collector evaluates, in the order in which they are listed.
 pub static RULES: [Rule; 10] = [
     Rule {
         name: "NodeThrottled",

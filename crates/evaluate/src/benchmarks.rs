@@ -95,7 +95,7 @@ pub enum CorePhase {
     EndsAtLine,
     /// It ended so long before the result's line was printed, and had lasted `seconds`.
     EndsBeforeLine {
-        /// Milliseconds, not negative.
+        /// By how much, in milliseconds; not negative.
         by_ms: i64,
     },
     /// It had lasted `seconds` when it ended, a check of its result before this Unix time in whole seconds.

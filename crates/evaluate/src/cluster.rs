@@ -60,7 +60,7 @@ pub struct SourceShare {
     pub source: Source,
     /// How many nodes there are of it.
     pub nodes: usize,
-    /// Their energy together.
+    /// Energy of all of them together, in joules.
     pub joules: f64,
 }
 

@@ -19,7 +19,7 @@ pub enum Error {
     TooLong {
         /// How many bytes it has.
         bytes: usize,
-        /// [`crate::MAX_QUERY_BYTES`].
+        /// The bound, [`crate::MAX_QUERY_BYTES`], in bytes.
         most: usize,
     },
     /// A regular expression cannot be used.

@@ -109,7 +109,7 @@ fn difference_of_the_last_two(samples: &[Sample]) -> Option<f64> {
 
 /// The line with the least squares, from a time on.
 struct Line {
-    /// Per second.
+    /// Change of the value per second.
     slope: f64,
     intercept: f64,
 }

@@ -51,7 +51,7 @@ pub fn chunks(columns: &[(u64, Samples)], span_ms: i64) -> Vec<Vec<(u64, Samples
 /// Times that columns have in common.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeSet {
-    /// How many.
+    /// Number of times, and so of values in each column that has this set.
     pub count: usize,
     /// The first, Unix milliseconds.
     pub first_ms: i64,
@@ -63,15 +63,15 @@ pub struct TimeSet {
 /// What a column's numbers come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stats {
-    /// Their sum.
+    /// Sum of all values, added in order of time.
     pub sum: f64,
-    /// The least.
+    /// The least value, not counting NaN.
     pub min: f64,
-    /// The greatest.
+    /// The greatest value, not counting NaN.
     pub max: f64,
-    /// The earliest.
+    /// The value at the first time.
     pub first: f64,
-    /// The latest.
+    /// The value at the last time.
     pub last: f64,
 }
 
@@ -80,7 +80,7 @@ pub struct Stats {
 pub struct ChunkColumn {
     /// The number of its series.
     pub series: u64,
-    /// Its type.
+    /// The type of its values; a series has one for good.
     pub kind: Kind,
     /// The number of its set of times.
     pub set: usize,
@@ -100,7 +100,7 @@ struct Extent {
 pub struct Head {
     /// The sets of times.
     pub sets: Vec<TimeSet>,
-    /// The columns.
+    /// One column for each series that has samples in the chunk.
     pub columns: Vec<ChunkColumn>,
 }
 
@@ -159,7 +159,7 @@ fn stats(samples: &Samples) -> Option<Stats> {
 }
 
 impl Head {
-    /// Reads a head.
+    /// Reads a head whole. `Damaged` if its checksum, version, counts or extents do not fit.
     pub fn read(bytes: &[u8]) -> Result<Self, Damaged> {
         let (body, crc) = bytes.split_last_chunk::<CRC_BYTES>().ok_or(Damaged("a chunk has no head"))?;
         if crc32fast::hash(body) != u32::from_le_bytes(*crc) {

@@ -31,7 +31,7 @@ const MAX_TEXT_BYTES: u64 = 256 * 1024 * 1024;
 
 const NOT_PCO: Damaged = Damaged("a compressed column cannot be read");
 
-/// Appends integers.
+/// Appends integers: first and step where they are evenly spaced, else compressed.
 pub(crate) fn put_integers(out: &mut Vec<u8>, integers: &[i64]) {
     let (first, second) = (integers.first().copied().unwrap_or(0), integers.get(1).copied());
     let step = second.map_or(0, |second| second.wrapping_sub(first));
@@ -91,7 +91,7 @@ fn unpacked<T: pco::data_types::Number + Default>(bytes: &[u8], count: usize) ->
     if progress.n_processed == count { Ok(numbers) } else { Err(NOT_PCO) }
 }
 
-/// Appends values.
+/// Appends the values of a column in the encoding of their type.
 pub(crate) fn put_values(out: &mut Vec<u8>, values: &Values) {
     match values {
         Values::Float(values) => put_floats(out, values),

@@ -29,15 +29,15 @@ pub struct Damaged(pub &'static str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
-    /// 64-bit floats.
+    /// An IEEE 754 double.
     Float = 1,
-    /// Signed 64-bit integers.
+    /// A signed 64-bit integer (`i` in line protocol).
     Int = 2,
-    /// Unsigned 64-bit integers.
+    /// An unsigned 64-bit integer (`u` in line protocol).
     UInt = 3,
-    /// Truth values.
+    /// True or false, which count as 1 and 0.
     Bool = 4,
-    /// Texts.
+    /// UTF-8 text, which counts as no number.
     Text = 5,
 }
 

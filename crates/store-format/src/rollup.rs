@@ -12,7 +12,7 @@ use crate::samples::{Samples, Values};
 /// Which samples of a series stay as they are, beside the last one of each step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Keep {
-    /// No others.
+    /// Only the last one of each step: for gauges.
     Last,
     /// Those on both sides of each change.
     Changes,
@@ -26,13 +26,13 @@ pub enum Keep {
 pub struct Numbers {
     /// When the last sample of the step was, Unix milliseconds.
     pub times: Vec<i64>,
-    /// How many samples.
+    /// How many samples fell into the step.
     pub count: Vec<u64>,
-    /// Their sum.
+    /// Sum of the samples of the step.
     pub sum: Vec<f64>,
-    /// The least.
+    /// The least sample of the step.
     pub min: Vec<f64>,
-    /// The greatest.
+    /// The greatest sample of the step.
     pub max: Vec<f64>,
 }
 
@@ -48,9 +48,9 @@ pub struct RolledUp {
 /// A series that is to be rolled up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Its number.
+    /// Its number in the store's table of series.
     pub series: u64,
-    /// Which samples stay.
+    /// Which of its samples stay beside the last of each step.
     pub keep: Keep,
     /// Whether the numbers of its steps are wanted.
     pub numbered: bool,
@@ -184,7 +184,7 @@ impl Numbers {
         self.max.push(max);
     }
 
-    /// In longer steps.
+    /// The same numbers, added up over steps of `step_ms` milliseconds.
     fn stepped(&self, step_ms: i64) -> Self {
         let mut steps: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for (at, t_ms) in self.times.iter().enumerate() {

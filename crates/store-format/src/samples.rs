@@ -9,24 +9,24 @@ use crate::Kind;
 /// Values of one type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// 64-bit floats.
+    /// IEEE 754 doubles; every bit pattern comes back as it was, NaN too.
     Float(Vec<f64>),
-    /// Signed integers.
+    /// Line protocol's `i` integers.
     Int(Vec<i64>),
-    /// Unsigned integers.
+    /// Line protocol's `u` integers.
     UInt(Vec<u64>),
-    /// Truth values.
+    /// Line protocol's `t` and `f`; as numbers 1 and 0.
     Bool(Vec<bool>),
-    /// Texts.
+    /// Line protocol's quoted strings, of which no number is made.
     Text(Vec<String>),
 }
 
 /// Times, Unix milliseconds, and as many values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
-    /// When.
+    /// When each sample was taken, in Unix milliseconds, ascending.
     pub times: Vec<i64>,
-    /// What.
+    /// The values at these times: as many as there are times.
     pub values: Values,
 }
 
@@ -44,7 +44,7 @@ macro_rules! each {
 }
 
 impl Values {
-    /// None yet.
+    /// An empty column of this type.
     pub fn new(kind: Kind) -> Self {
         match kind {
             Kind::Float => Self::Float(Vec::new()),
@@ -55,7 +55,7 @@ impl Values {
         }
     }
 
-    /// Their type.
+    /// The type that all of them have.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Float(_) => Kind::Float,
@@ -66,7 +66,7 @@ impl Values {
         }
     }
 
-    /// How many.
+    /// Number of values, or of times with their values.
     pub fn len(&self) -> usize {
         each!(self, values => values.len())
     }
@@ -76,7 +76,7 @@ impl Values {
         self.len() == 0
     }
 
-    /// One of them.
+    /// The value in this row; `None` past the end.
     pub fn get(&self, at: usize) -> Option<Value> {
         Some(match self {
             Self::Float(values) => Value::Float(*values.get(at)?),
@@ -110,12 +110,12 @@ impl Values {
 }
 
 impl Samples {
-    /// None yet.
+    /// An empty column of this type.
     pub fn new(kind: Kind) -> Self {
         Self { times: Vec::new(), values: Values::new(kind) }
     }
 
-    /// How many.
+    /// Number of values, or of times with their values.
     pub fn len(&self) -> usize {
         self.times.len()
     }

@@ -36,7 +36,7 @@ type Tags = [(String, String)];
 /// The points of one measurement with the same tags.
 #[derive(Debug)]
 pub struct Group {
-    /// The measurement.
+    /// The measurement that all its points are of.
     pub measurement: String,
     /// Tag keys and values, sorted by key.
     pub tags: Vec<(String, String)>,
@@ -328,7 +328,7 @@ impl Group {
         self.count += 1;
     }
 
-    /// Rows so far.
+    /// Number of rows that were added so far.
     pub fn len(&self) -> usize {
         self.count
     }

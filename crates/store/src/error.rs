@@ -37,7 +37,7 @@ pub enum StoreError {
     Engine {
         /// What it was asked for.
         message: String,
-        /// What it said.
+        /// The engine's own error, as far as it can be read.
         source: Cause,
     },
     /// The engine is away, or too busy, and nothing of a batch was acknowledged: the same may work later. The

@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 4096;
 pub enum Location {
     /// The store of picollect's own in this directory.
     Embedded(PathBuf),
-    /// An InfluxDB 2.
+    /// An InfluxDB 2, by its own API.
     Influxdb2 {
         /// `http(s)://HOST[:PORT][/PATH]`, without a slash at its end.
         url: String,

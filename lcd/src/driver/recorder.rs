@@ -17,7 +17,7 @@ use super::{Edit, Instruction, LINE, Nibble};
 /// The pins that the crate takes for granted: RS, E, and the data in the upper half.
 const RS: u8 = 1 << 0;
 const E: u8 = 1 << 2;
-/// Set CGRAM address.
+/// The instruction that sets the address of a row of a glyph (CGRAM).
 const TO_GLYPH_ROW: u8 = 0x40;
 /// Where the second line's addresses begin.
 const SECOND_LINE: usize = 0x40;

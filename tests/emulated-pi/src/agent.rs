@@ -20,7 +20,7 @@ const BUSYBOX: &str = "/bin/busybox";
 /// The kernel counts processor time for processes in hundredths (`USER_HZ`).
 const MS_PER_TICK: u64 = 10;
 
-/// A process.
+/// A process that ends with its owner.
 pub(crate) struct Child(process::Child);
 
 /// Starts the agent, pushing to this collector; what it logs becomes events.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 use picollect_i2c_model::ina219_model::Supply;
 
-/// An order.
+/// What the test orders the emulated board to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Order {
     /// `start URL TOKEN`: the agent, pushing to this collector.

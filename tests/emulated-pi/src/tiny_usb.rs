@@ -38,7 +38,7 @@ pub(crate) struct TinyUsb<B> {
 }
 
 impl<B: I2c> TinyUsb<B> {
-    /// With this bus.
+    /// An adapter whose I2C pins lead to this bus.
     pub(crate) fn new(bus: B) -> Self {
         Self { bus, last_status: 0 }
     }

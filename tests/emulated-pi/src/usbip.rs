@@ -23,7 +23,7 @@ pub(crate) struct Request {
     pub(crate) transfer: Option<Transfer>,
 }
 
-/// A control transfer.
+/// A control transfer, by the names of the USB specification.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Transfer {
     /// `bmRequestType`.
@@ -41,7 +41,7 @@ pub(crate) struct Transfer {
 /// The data stage of a transfer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Data {
-    /// From the host.
+    /// Data from the host to the device.
     Out(Vec<u8>),
     /// To the host, at most so many bytes.
     In(usize),

@@ -25,7 +25,7 @@ pub enum Failure {
 /// What the board would measure.
 #[derive(Debug)]
 pub struct State {
-    /// The processor's temperature.
+    /// Temperature that the firmware answers, in thousandths of a degree Celsius.
     pub temperature_millicelsius: i32,
     /// The Arm cores' real clock.
     pub arm_hz: u32,

@@ -90,7 +90,7 @@ impl Phase {
     }
 }
 
-/// `1m13.8s`, `97.885315ms`.
+/// Seconds of a duration as Go writes it: `1m13.8s`, `97.885315ms`.
 fn seconds(text: &str) -> Option<f64> {
     let duration: SignedDuration = text.parse().ok()?;
     Some(duration.as_secs_f64()).filter(|seconds| *seconds >= 0.0)

@@ -30,7 +30,7 @@ pub(super) struct Http {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What came back.
+/// The status and the beginning of the body that an engine answered.
 #[derive(Debug)]
 pub(super) enum Reply {
     /// It did what it was asked for.

@@ -32,7 +32,7 @@ const EVER: &str = "1";
 /// Nobody's clock is so far ahead that a later sample is to be looked for.
 const AHEAD_MS: i64 = 24 * 3600 * 1000;
 
-/// Asks an engine.
+/// The client of an engine's query API.
 #[derive(Debug)]
 pub(super) struct Reader {
     url: String,

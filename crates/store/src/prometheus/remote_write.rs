@@ -55,7 +55,7 @@ struct Label {
 struct Sample {
     #[prost(double, tag = "1")]
     value: f64,
-    /// Unix milliseconds.
+    /// When, in Unix milliseconds.
     #[prost(int64, tag = "2")]
     timestamp: i64,
 }
@@ -139,7 +139,7 @@ impl Batch {
     }
 }
 
-/// Where samples go.
+/// The writer to an engine's remote-write address, with its credentials.
 #[derive(Debug)]
 pub(super) struct Writer {
     /// Tried in turn, from the one that took the last request.
