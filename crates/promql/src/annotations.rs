@@ -54,6 +54,13 @@ impl Notes {
         add(&self.warnings, text.to_owned());
     }
 
+    /// A function needs samples that were downsampled.
+    pub(crate) fn downsampled(&self, function: &str, metric: &str) {
+        let text = "PromQL warning: older samples are downsampled, so that this is computed of the points that are \
+                    kept of them:";
+        add(&self.warnings, format!("{text} {function} of {:?}", short(metric)));
+    }
+
     /// Buckets counted less than smaller ones did.
     pub(crate) fn forced_monotonic(&self) {
         let text = "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see \

@@ -11,7 +11,7 @@ use crate::grid::{Grid, Stepped, Value, merge};
 use crate::labels::Labels;
 use crate::range_functions::SampleRange;
 use crate::selection::{Matcher, Selection, matchers};
-use crate::source::{Sample, Series};
+use crate::source::{Found, Sample, Series, Step};
 use crate::{Answered, Context, QueryResult, Times};
 
 /// Times and durations beyond this many milliseconds are taken as this many, so that none overflows: 142,000 years.
@@ -41,23 +41,44 @@ impl TimeModifiers {
 
 /// What a range selector or a subquery found, and the ranges of it that belong to the moments of a grid.
 pub(crate) struct RangeVector {
-    pub(crate) series: Vec<Series>,
+    pub(crate) series: Vec<Found>,
     range_ms: i64,
     reach: TimeModifiers,
 }
 
 impl RangeVector {
     /// The range of a series at each moment; moments only go forward, and so do the ranges' ends.
-    pub(crate) fn ranges<'s>(&self, series: &'s Series, grid: Grid) -> impl Iterator<Item = SampleRange<'s>> {
-        let (mut first, mut end) = (0, 0);
-        let (range_ms, reach, samples) = (self.range_ms, self.reach, &series.samples);
+    pub(crate) fn ranges<'s>(&self, found: &'s Found, grid: Grid) -> impl Iterator<Item = SampleRange<'s>> {
+        let (range_ms, reach) = (self.range_ms, self.reach);
+        let mut samples = Sliding::of(&found.series.samples, |sample: &Sample| sample.t_ms);
+        let mut steps = Sliding::of(&found.steps, |step: &Step| step.t_ms);
         grid.times().map(move |t_ms| {
             let to_ms = reach.from(t_ms);
             let from_ms = to_ms - range_ms;
-            end += samples[end..].iter().take_while(|sample| sample.t_ms <= to_ms).count();
-            first += samples[first..end].iter().take_while(|sample| sample.t_ms <= from_ms).count();
-            SampleRange { samples: &samples[first..end], from_ms, to_ms, t_ms }
+            let (samples, steps) = (samples.between(from_ms, to_ms), steps.between(from_ms, to_ms));
+            SampleRange { samples, steps, from_ms, to_ms, t_ms }
         })
+    }
+}
+
+/// The part of a list in order of time that lies in a range which only goes forward.
+struct Sliding<'a, T> {
+    all: &'a [T],
+    time: fn(&T) -> i64,
+    first: usize,
+    end: usize,
+}
+
+impl<'a, T> Sliding<'a, T> {
+    fn of(all: &'a [T], time: fn(&T) -> i64) -> Self {
+        Self { all, time, first: 0, end: 0 }
+    }
+
+    fn between(&mut self, from_ms: i64, to_ms: i64) -> &'a [T] {
+        let Self { all, time, .. } = *self;
+        self.end += all[self.end..].iter().take_while(|one| time(one) <= to_ms).count();
+        self.first += all[self.first..self.end].iter().take_while(|one| time(one) <= from_ms).count();
+        &all[self.first..self.end]
     }
 }
 
@@ -108,14 +129,15 @@ impl<'a> Evaluator<'a> {
 
     /// Of a range vector the samples of the one moment.
     fn cut(&self, expression: &Expr, grid: Grid) -> Result<QueryResult, Error> {
-        let ranged = self.ranged(expression, grid)?;
+        let ranged = self.ranged(expression, grid, false)?;
         let mut all = Vec::new();
-        for series in &ranged.series {
-            let Some(range) = ranged.ranges(series, grid).next() else { continue };
+        for found in &ranged.series {
+            let Some(range) = ranged.ranges(found, grid).next() else { continue };
             if !range.samples.is_empty() {
-                self.budget.charge_bytes(series.labels.bytes())?;
+                let labels = found.series.labels.clone();
+                self.budget.charge_bytes(labels.bytes())?;
                 self.budget.charge::<Sample>(range.samples.len())?;
-                all.push(Series { labels: series.labels.clone(), samples: range.samples.to_vec() });
+                all.push(Series { labels, samples: range.samples.to_vec() });
             }
         }
         Ok(in_order(all))
@@ -195,7 +217,7 @@ impl<'a> Evaluator<'a> {
         let reach = self.reach(selector.at.as_ref(), selector.offset.as_ref());
         let lookback_ms = self.context.lookback_ms;
         let mut all = Vec::new();
-        for series in self.fetch(selector, reach, lookback_ms, grid)? {
+        for Found { series, .. } in self.fetch(selector, reach, lookback_ms, grid, false)? {
             let mut stepped = self.stepped(series.labels, grid)?;
             let mut past = 0;
             self.budget.work(series.samples.len() + grid.count)?;
@@ -213,22 +235,22 @@ impl<'a> Evaluator<'a> {
         Ok(all)
     }
 
-    /// What a range function is given.
-    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid) -> Result<RangeVector, Error> {
+    /// What a range function is given; with `steps` of what was downsampled, if it knows what to do with them.
+    pub(crate) fn ranged(&self, expression: &Expr, grid: Grid, steps: bool) -> Result<RangeVector, Error> {
         match expression {
-            Expr::Paren(parenthesis) => self.ranged(&parenthesis.expr, grid),
-            Expr::MatrixSelector(selector) => self.samples(selector, grid),
+            Expr::Paren(parenthesis) => self.ranged(&parenthesis.expr, grid, steps),
+            Expr::MatrixSelector(selector) => self.samples(selector, grid, steps),
             Expr::Subquery(subquery) => self.subquery(subquery, grid),
             other => Err(Error::Parameter(format!("`{other}` is no range"))),
         }
     }
 
-    fn samples(&self, selector: &MatrixSelector, grid: Grid) -> Result<RangeVector, Error> {
+    fn samples(&self, selector: &MatrixSelector, grid: Grid, steps: bool) -> Result<RangeVector, Error> {
         let reach = self.reach(selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let range_ms = milliseconds(selector.range);
-        let mut series = self.fetch(&selector.vs, reach, range_ms, grid)?;
-        for series in &mut series {
-            series.samples.retain(|sample| !sample.is_stale());
+        let mut series = self.fetch(&selector.vs, reach, range_ms, grid, steps)?;
+        for found in &mut series {
+            found.series.samples.retain(|sample| !sample.is_stale());
         }
         Ok(RangeVector { series, range_ms, reach })
     }
@@ -250,7 +272,7 @@ impl<'a> Evaluator<'a> {
         let found = self.vector(&subquery.expr, inner)?;
         drop(computed);
         self.budget.charge::<Sample>(inner.count.saturating_mul(found.len()))?;
-        let series = found.into_iter().map(|series| series.into_series(inner)).collect();
+        let series = found.into_iter().map(|series| Found::whole(series.into_series(inner))).collect();
         Ok(RangeVector { series, range_ms, reach })
     }
 
@@ -261,7 +283,8 @@ impl<'a> Evaluator<'a> {
         reach: TimeModifiers,
         back_ms: i64,
         grid: Grid,
-    ) -> Result<Vec<Series>, Error> {
+        steps: bool,
+    ) -> Result<Vec<Found>, Error> {
         if grid.count == 0 {
             return Ok(Vec::new());
         }
@@ -272,14 +295,17 @@ impl<'a> Evaluator<'a> {
             matchers: &matchers,
             from_ms: reach.from(grid.start_ms) - back_ms + 1,
             to_ms: reach.from(grid.end_ms()),
+            steps,
             most_series,
             most_samples,
         };
         let found = self.context.source.select(&wanted).map_err(|error| Error::of_source(error, limits))?;
-        let samples = found.iter().map(|series| series.samples.len()).sum();
-        self.budget.charge_found(found.len(), samples)?;
+        let samples: usize = found.iter().map(|found| found.series.samples.len()).sum();
+        let steps: usize = found.iter().map(|found| found.steps.len()).sum();
+        self.budget.charge_found(found.len(), samples + steps)?;
         self.budget.charge::<Sample>(samples)?;
-        self.budget.charge_bytes(found.iter().map(|series| series.labels.bytes()).sum())?;
+        self.budget.charge::<Step>(steps)?;
+        self.budget.charge_bytes(found.iter().map(|found| found.series.labels.bytes()).sum())?;
         Ok(found)
     }
 

@@ -12,6 +12,7 @@ use promql_parser::parser::{Call, Expr, VectorSelector};
 
 use self::date::{Date, DateFunction};
 use self::histogram::Bucket;
+use crate::downsampled::Needs;
 use crate::error::Error;
 use crate::evaluator::{Evaluator, argument, nameless, without_parentheses};
 use crate::grid::{Grid, Stepped, Value, merge};
@@ -115,24 +116,29 @@ impl Evaluator<'_> {
             Some(parameter) => self.scalar(parameter, grid)?,
             None => self.constant(0.0, grid)?,
         };
-        let vector = self.ranged(range, grid)?;
+        let needs = Needs::of(name);
+        let vector = self.ranged(range, grid, needs.steps())?;
         let mut all = Vec::new();
-        for series in &vector.series {
+        for found in &vector.series {
+            let series = &found.series;
             // Room for a sorted copy of its samples.
             let _room = self.budget.lease(series.samples.len().saturating_mul(size_of::<f64>()))?;
             let labels = series.labels.clone();
             let labels = if KEEP_THE_NAME.contains(&name) { labels } else { labels.nameless() };
             let mut stepped = self.stepped(labels, grid)?;
-            let ranges = vector.ranges(series, grid).zip(&parameters);
+            let ranges = vector.ranges(found, grid).zip(&parameters);
             for (value, (range, parameter)) in stepped.values.iter_mut().zip(ranges) {
-                self.budget.work(range.samples.len())?;
-                if range.samples.is_empty() {
+                self.budget.work(range.samples.len() + range.steps.len())?;
+                if range.is_empty() {
                     continue;
                 }
                 *value = function(range, *parameter);
                 if name == "quantile_over_time" {
                     self.notes.quantile(*parameter);
                 }
+            }
+            if found.downsampled.is_some_and(|kept| !needs.is_met_by(kept)) && !stepped.is_empty() {
+                self.notes.downsampled(name, series.labels.get(NAME));
             }
             if matches!(name, "rate" | "increase") && !stepped.is_empty() {
                 self.notes.possible_non_counter(series.labels.get(NAME));
@@ -198,11 +204,11 @@ impl Evaluator<'_> {
 
     /// One at each moment at which any series of a range vector has samples.
     fn present(&self, range: &Expr, grid: Grid) -> Result<Vec<Stepped>, Error> {
-        let vector = self.ranged(range, grid)?;
+        let vector = self.ranged(range, grid, false)?;
         let mut present = self.stepped(Labels::default(), grid)?;
-        for series in &vector.series {
-            self.budget.work(series.samples.len() + grid.count)?;
-            for (value, range) in present.values.iter_mut().zip(vector.ranges(series, grid)) {
+        for found in &vector.series {
+            self.budget.work(found.series.samples.len() + grid.count)?;
+            for (value, range) in present.values.iter_mut().zip(vector.ranges(found, grid)) {
                 *value = value.or((!range.samples.is_empty()).then_some(1.0));
             }
         }

@@ -2,14 +2,15 @@
 //!
 //! ```
 //! use picollect_promql::{
-//!     QueryResult, Context, LOOKBACK_MS, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError,
+//!     Context, Found, LOOKBACK_MS, Labels, Limits, Query, QueryResult, Sample, Selection, Series, Source, SourceError,
 //! };
 //!
 //! struct Memory(Vec<Series>);
 //!
 //! impl Source for Memory {
-//!     fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError> {
-//!         Ok(self.0.iter().filter(|series| wanted.matches(&series.labels)).cloned().collect())
+//!     fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Found>, SourceError> {
+//!         let found = self.0.iter().filter(|series| wanted.matches(&series.labels)).cloned();
+//!         Ok(found.map(Found::whole).collect())
 //!     }
 //! }
 //!
@@ -42,6 +43,7 @@ mod annotations;
 mod binary;
 mod budget;
 mod check;
+mod downsampled;
 mod error;
 mod evaluator;
 mod functions;
@@ -65,7 +67,7 @@ pub use error::{Error, Kind};
 pub use labels::Labels;
 pub use position::Position;
 pub use selection::{Matcher, MatcherKind, Selection, selections};
-pub use source::{Sample, Series, Source, SourceError};
+pub use source::{Downsampled, Found, Sample, Series, Source, SourceError, Step};
 
 use evaluator::Evaluator;
 use grid::Grid;

@@ -1,12 +1,14 @@
 //! Functions of a series' samples in a range of time.
 
 use crate::numeric::{Sum, mean, quantile, sum, variance_over_time};
-use crate::source::Sample;
+use crate::source::{Sample, Step};
 
 /// A range of a series: after `from_ms`, up to and with `to_ms`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SampleRange<'a> {
     pub(crate) samples: &'a [Sample],
+    /// What other samples of the range came to when they were downsampled.
+    pub(crate) steps: &'a [Step],
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
     /// The moment that is answered, which `offset` and `@` do not move.
@@ -18,6 +20,35 @@ impl<'a> SampleRange<'a> {
         self.samples.iter().map(|sample| sample.value)
     }
 
+    pub(crate) fn is_empty(self) -> bool {
+        self.samples.is_empty() && self.steps.is_empty()
+    }
+
+    fn count(self) -> f64 {
+        let counted = self.steps.iter().map(|step| step.count as f64).sum::<f64>();
+        self.samples.len() as f64 + counted
+    }
+
+    fn sum(self) -> f64 {
+        sum(self.steps.iter().map(|step| step.sum).chain(self.values()))
+    }
+
+    fn mean(self) -> Option<f64> {
+        if self.steps.is_empty() { mean(self.values()) } else { Some(self.sum() / self.count()) }
+    }
+
+    fn last(self) -> Option<f64> {
+        let sample = self.samples.last().map(|sample| (sample.t_ms, sample.value));
+        let step = self.steps.last().map(|step| (step.t_ms, step.last));
+        sample.into_iter().chain(step).max_by_key(|(t_ms, _)| *t_ms).map(|(_, value)| value)
+    }
+
+    /// The one value that comes before all others, NaN only if there is nothing else.
+    fn extreme(self, of: fn(&Step) -> f64, before: fn(f64, f64) -> bool) -> Option<f64> {
+        let all = self.steps.iter().map(of).chain(self.values());
+        all.reduce(|a, b| if before(b, a) || a.is_nan() { b } else { a })
+    }
+
     fn pairs(self) -> impl Iterator<Item = (f64, f64)> + 'a {
         self.samples.windows(2).map(|pair| (pair[0].value, pair[1].value))
     }
@@ -27,7 +58,7 @@ impl<'a> SampleRange<'a> {
     }
 }
 
-/// What a function makes of a range that has at least one sample; the number is its parameter, where it has one.
+/// What a function makes of a range that has at least one sample or step; the number is its parameter, where it has one.
 pub(crate) type RangeFunction = fn(SampleRange<'_>, f64) -> Option<f64>;
 
 /// Every function of a range.
@@ -41,15 +72,15 @@ pub(crate) const RANGE_FUNCTIONS: [(&str, RangeFunction); 20] = [
     ("predict_linear", |range, seconds| Some(Line::through(range.samples, range.t_ms)?.at(seconds))),
     ("resets", |range, _| Some(count(range.pairs().filter(|(before, after)| after < before)))),
     ("changes", |range, _| Some(count(range.pairs().filter(|&(before, after)| differ(before, after))))),
-    ("avg_over_time", |range, _| mean(range.values())),
-    ("sum_over_time", |range, _| Some(sum(range.values()))),
-    ("count_over_time", |range, _| Some(range.samples.len() as f64)),
-    ("min_over_time", |range, _| range.values().reduce(|a, b| if b < a || a.is_nan() { b } else { a })),
-    ("max_over_time", |range, _| range.values().reduce(|a, b| if b > a || a.is_nan() { b } else { a })),
+    ("avg_over_time", |range, _| range.mean()),
+    ("sum_over_time", |range, _| Some(range.sum())),
+    ("count_over_time", |range, _| Some(range.count())),
+    ("min_over_time", |range, _| range.extreme(|step| step.min, |b, a| b < a)),
+    ("max_over_time", |range, _| range.extreme(|step| step.max, |b, a| b > a)),
     ("stddev_over_time", |range, _| Some(variance_over_time(range.values()).sqrt())),
     ("stdvar_over_time", |range, _| Some(variance_over_time(range.values()))),
     ("first_over_time", |range, _| range.samples.first().map(|sample| sample.value)),
-    ("last_over_time", |range, _| range.samples.last().map(|sample| sample.value)),
+    ("last_over_time", |range, _| range.last()),
     ("present_over_time", |_, _| Some(1.0)),
     ("quantile_over_time", |range, share| Some(quantile(share, range.values().collect()))),
 ];
@@ -149,7 +180,10 @@ mod tests {
     fn apply(name: &str, samples: &[(i64, f64)], parameter: f64) -> Option<f64> {
         let samples: Vec<Sample> = samples.iter().map(|&(t_ms, value)| Sample { t_ms, value }).collect();
         let (_, function) = RANGE_FUNCTIONS.iter().find(|(known, _)| *known == name).unwrap();
-        function(SampleRange { samples: &samples, from_ms: 0, to_ms: 60_000, t_ms: 60_000 }, parameter)
+        function(
+            SampleRange { samples: &samples, steps: &[], from_ms: 0, to_ms: 60_000, t_ms: 60_000 },
+            parameter,
+        )
     }
 
     #[test]

@@ -82,9 +82,11 @@ pub struct Selection<'a> {
     pub from_ms: i64,
     /// The last time of interest, Unix milliseconds, included.
     pub to_ms: i64,
+    /// Whether what was downsampled is wanted as [`Found::steps`](crate::Found::steps), and not among the samples.
+    pub steps: bool,
     /// More series are an error.
     pub most_series: usize,
-    /// More samples are an error.
+    /// More samples and steps are an error.
     pub most_samples: usize,
 }
 

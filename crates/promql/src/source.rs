@@ -31,6 +31,54 @@ pub struct Series {
     pub samples: Vec<Sample>,
 }
 
+/// What several samples came to when they were downsampled to one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// When the last of them was taken, Unix milliseconds.
+    pub t_ms: i64,
+    /// How many there were.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The least of them.
+    pub min: f64,
+    /// The greatest of them.
+    pub max: f64,
+    /// The last of them.
+    pub last: f64,
+}
+
+/// What a series has in place of samples that were downsampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downsampled {
+    /// One number for several samples, such as their mean.
+    ToNumbers,
+    /// Some of the samples, as they came.
+    ToSamples,
+}
+
+/// A series as a source has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its labels and samples.
+    pub series: Series,
+    /// What other samples came to, in order of time; only if [`Selection::steps`] asked for it.
+    pub steps: Vec<Step>,
+    /// What stands among the samples in place of others; `None` if the samples and the steps are all there ever was.
+    pub downsampled: Option<Downsampled>,
+}
+
+impl Found {
+    /// A series of which every sample is there.
+    pub fn whole(series: Series) -> Self {
+        Self { series, steps: Vec::new(), downsampled: None }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.samples.is_empty() && self.steps.is_empty()
+    }
+}
+
 /// Something that has series.
 pub trait Source {
     /// The series that match, each once, with their samples from `from_ms` to `to_ms`, both included; series without
@@ -39,7 +87,7 @@ pub trait Source {
     /// # Errors
     /// As soon as there are more series or samples than [`Selection`] allows, when the source has run out of time, and
     /// when it cannot be read.
-    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError>;
+    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Found>, SourceError>;
 }
 
 /// Why a source gave no series.

@@ -117,7 +117,7 @@ impl Series {
         });
         let RolledUp { samples: mut all, mut numbers } = before;
         if numbered {
-            numbers.add(&samples);
+            numbers.add(&samples, step_ms);
         }
         all.append(samples);
         all.put_in_order();
@@ -161,19 +161,28 @@ impl Series {
 }
 
 impl Numbers {
-    /// Adds samples, each a step of its own. One that ends a step which is there has come again: it replaces itself
-    /// where it is known what it was.
-    fn add(&mut self, samples: &Samples) {
+    /// Adds samples, each a step of its own, but those that came again: of a step that is there its last sample's time is
+    /// known, so that samples which have it, and those before it in the step, were counted already. A part of a step
+    /// that comes again without its last sample cannot be told from samples that fill a gap.
+    fn add(&mut self, samples: &Samples, step_ms: i64) {
         let known = self.times.clone();
-        for (t_ms, number) in samples.numbers() {
-            match known.binary_search(&t_ms) {
-                Err(_) => self.push(t_ms, 1, [number; 3]),
-                Ok(at) if self.count[at] == 1 => {
-                    (self.sum[at], self.min[at], self.max[at]) = (number, number, number);
+        let all: Vec<(i64, f64)> = samples.numbers().collect();
+        // What was there may have shorter steps: each of them has its end in `known`.
+        let step = |t_ms: i64| (step_of(t_ms, step_ms), known.partition_point(|end_ms| *end_ms < t_ms));
+        for late in all.chunk_by(|a, b| step(a.0) == step(b.0)) {
+            let again = late.iter().rposition(|(t_ms, _)| self.is_end_of_several(&known, *t_ms));
+            for (t_ms, number) in &late[again.map_or(0, |at| at + 1)..] {
+                match known.binary_search(t_ms) {
+                    Err(_) => self.push(*t_ms, 1, [*number; 3]),
+                    // What it was is known: it replaces itself.
+                    Ok(at) => (self.sum[at], self.min[at], self.max[at]) = (*number, *number, *number),
                 }
-                Ok(_) => {}
             }
         }
+    }
+
+    fn is_end_of_several(&self, known: &[i64], t_ms: i64) -> bool {
+        known.binary_search(&t_ms).is_ok_and(|at| self.count[at] > 1)
     }
 
     fn push(&mut self, t_ms: i64, count: u64, [sum, min, max]: [f64; 3]) {
@@ -291,6 +300,31 @@ mod tests {
         let texts = ["a", "a", "b", "b"].map(str::to_owned).to_vec();
         let rolled = one(series(Keep::Changes, vec![1, 2, 3, 4], Values::Text(texts)), 100);
         assert_eq!((rolled.samples.times, rolled.numbers), (vec![1, 2, 3, 4], Numbers::default()));
+    }
+
+    #[test]
+    fn samples_that_come_again_after_they_were_rolled_up_are_counted_once() {
+        let minute = |from: i64| (from + 1..=from + 60).collect::<Vec<i64>>();
+        let samples = |times: Vec<i64>| {
+            let values = times.iter().map(|t_ms| *t_ms as f64).collect();
+            series(Keep::Last, times, Values::Float(values))
+        };
+        let once = one(samples([minute(0), minute(60)].concat()), 60);
+        for (again, counts) in [
+            ([minute(0), minute(60)].concat(), vec![60, 60]),
+            (minute(60), vec![60, 60]),
+            ((30..=60).collect(), vec![60, 60]),
+            (vec![60], vec![60, 60]),
+            ([minute(60), minute(120)].concat(), vec![60, 60, 60]),
+        ] {
+            let late = Series { before: Some(once.clone()), ..samples(again.clone()) };
+            let rolled = one(late, 60);
+            assert_eq!(rolled.numbers.count, counts, "{again:?}");
+            assert_eq!(rolled.numbers.sum[..2], once.numbers.sum[..], "{again:?}");
+        }
+        let half = one(samples((1..=30).collect()), 60);
+        let late = Series { before: Some(half), ..samples((31..=60).collect()) };
+        assert_eq!(one(late, 60).numbers.count, [60], "what fills a gap is new");
     }
 
     fn keep() -> impl Strategy<Value = Keep> {

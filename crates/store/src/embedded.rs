@@ -37,8 +37,8 @@ use picollect_telemetry::line::Point;
 
 use self::shared::{Shared, lock};
 use super::{
-    Appended, Bucket, Capabilities, Durability, Maintenance, Resolution, Selector, SeriesKey, Store,
-    StoreError, StoredSample, Verified,
+    Appended, Bucket, Capabilities, Durability, Maintenance, Resolution, Selector, SeriesKey, SeriesSteps,
+    Store, StoreError, StoredSample, Verified,
 };
 
 /// The embedded store in a data directory.
@@ -116,6 +116,10 @@ impl Store for EmbeddedStore {
             found.extend(read.filter(|(_, samples)| !samples.is_empty()));
         }
         Ok(found)
+    }
+
+    fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        self.shared.read_steps(key, window)
     }
 
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {

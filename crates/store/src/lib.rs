@@ -51,7 +51,7 @@ pub use influxdb2::Influxdb2Store;
 pub use prometheus::PrometheusStore;
 pub use query_cache::cached;
 pub use resolution::Resolution;
-pub use series::{Bucket, Selector, SeriesKey, StoredSample};
+pub use series::{Bucket, Downsampled, Selector, SeriesKey, SeriesSteps, Step, StoredSample};
 pub use store::{Capabilities, Maintenance, Store};
 pub use verified::Verified;
 

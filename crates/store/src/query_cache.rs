@@ -13,7 +13,9 @@ use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::HOST;
 use picollect_telemetry::line::Point;
 
-use super::{Appended, Bucket, Capabilities, Selector, SeriesKey, Store, StoreError, StoredSample};
+use super::{
+    Appended, Bucket, Capabilities, Selector, SeriesKey, SeriesSteps, Store, StoreError, StoredSample,
+};
 
 /// So many samples are kept; beyond it all of them are dropped. A sample takes 40 bytes.
 const MAX_SAMPLES: usize = 2_000_000;
@@ -133,6 +135,15 @@ impl Store for QueryCache<'_> {
         let asked = (key.measurement.clone(), host.to_owned(), window.start_ms, window.end_ms, around_ms);
         self.block(&mut entries, &asked)?;
         Ok(entries.blocks.get(&asked).and_then(|block| block.get(key)).cloned().unwrap_or_default())
+    }
+
+    fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        if self.keeps_samples {
+            // An engine has no steps, and what was read already is here.
+            let samples = self.read(key, window, 0)?;
+            return Ok(SeriesSteps { samples, ..SeriesSteps::default() });
+        }
+        self.store.read_steps(key, window)
     }
 
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {

@@ -73,6 +73,45 @@ pub struct Selector<'a> {
     pub tags: &'a [(&'a str, &'a str)],
 }
 
+/// What is left of a series where it was downsampled, and its samples where it was not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeriesSteps {
+    /// The samples that are still there one by one, in order of time. Of a series without steps also those that
+    /// downsampling kept.
+    pub samples: Vec<StoredSample>,
+    /// What the samples of each step came to, in order of time; none of a series whose samples nobody adds up, such as
+    /// a counter's.
+    pub steps: Vec<Step>,
+    /// What [`Store::read`](crate::Store::read) shows of what was downsampled; `None` if nothing was.
+    pub downsampled: Option<Downsampled>,
+}
+
+/// What downsampled samples came to in one step of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// When the last of them was taken, Unix milliseconds.
+    pub t_ms: i64,
+    /// How many there were.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The least of them.
+    pub min: f64,
+    /// The greatest of them.
+    pub max: f64,
+    /// The last of them.
+    pub last: f64,
+}
+
+/// What a downsampled series shows in place of its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downsampled {
+    /// Of each step one number, mostly the mean.
+    ToNumbers,
+    /// Some of its samples, as they came: those that a counter's increase or a state's changes need.
+    ToSamples,
+}
+
 /// A value at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredSample {

@@ -8,7 +8,8 @@ use picollect_evaluate::Window;
 use picollect_telemetry::line::Point;
 
 use crate::{
-    Appended, Bucket, Durability, Resolution, Selector, SeriesKey, StoreError, StoredSample, Verified,
+    Appended, Bucket, Durability, Resolution, Selector, SeriesKey, SeriesSteps, StoreError, StoredSample,
+    Verified,
 };
 
 /// A back end: where samples are written and read.
@@ -45,6 +46,13 @@ pub trait Store: Send + Sync {
         let read = keys.map(|key| self.read(&key, window, around_ms).map(|samples| (key, samples)));
         let found = read.filter(|read| !read.as_ref().is_ok_and(|(_, samples)| samples.is_empty()));
         found.collect()
+    }
+
+    /// The samples of a series from the window's start to its end, both included, and what is left of those that were
+    /// downsampled. A step belongs to the window if its last sample does.
+    fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        let samples = self.read(key, window, 0)?;
+        Ok(SeriesSteps { samples, ..SeriesSteps::default() })
     }
 
     /// The numbers of a series in steps from the window's start (included) to its end (excluded); steps

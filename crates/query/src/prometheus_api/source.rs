@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use picollect_evaluate::Window;
-use picollect_promql::{Sample, Selection, Series, Source, SourceError};
+use picollect_promql::{Downsampled, Found, Sample, Selection, Series, Source, SourceError, Step};
 
 use super::names;
-use picollect_store::{SeriesKey, Store, StoreError};
+use picollect_store::{self as store, SeriesKey, Store, StoreError, StoredSample};
 
 /// A series is read in pieces of a day at least, so that a limit on samples is noticed before all are in memory.
 const PIECE_MS: i64 = 24 * 3600 * 1000;
@@ -20,7 +20,7 @@ pub(super) struct StoreSource<'a> {
 }
 
 impl Source for StoreSource<'_> {
-    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError> {
+    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Found>, SourceError> {
         let found = names::find(self.store, wanted.matchers).map_err(failed)?;
         if found.len() > wanted.most_series {
             return Err(SourceError::TooManySeries);
@@ -28,10 +28,11 @@ impl Source for StoreSource<'_> {
         let mut room = wanted.most_samples;
         let mut all = Vec::with_capacity(found.len());
         for (labels, key) in found {
-            let samples = self.samples(&key, wanted, room)?;
-            room -= samples.len();
-            if !samples.is_empty() {
-                all.push(Series { labels, samples });
+            let mut series = Found::whole(Series { labels, samples: Vec::new() });
+            self.read(&key, wanted, room, &mut series)?;
+            room -= series.series.samples.len() + series.steps.len();
+            if !series.series.samples.is_empty() || !series.steps.is_empty() {
+                all.push(series);
             }
         }
         Ok(all)
@@ -39,33 +40,65 @@ impl Source for StoreSource<'_> {
 }
 
 impl StoreSource<'_> {
-    /// The numbers of a series; texts are left out.
-    fn samples(
+    /// Reads the numbers of a series; texts are left out.
+    fn read(
         &self,
         key: &SeriesKey,
         wanted: &Selection<'_>,
         room: usize,
-    ) -> Result<Vec<Sample>, SourceError> {
+        into: &mut Found,
+    ) -> Result<(), SourceError> {
         let piece_ms = PIECE_MS.max((wanted.to_ms - wanted.from_ms) / MAX_PIECES);
-        let mut samples = Vec::new();
         let mut start_ms = wanted.from_ms;
         while start_ms <= wanted.to_ms {
             if Instant::now() >= self.deadline {
                 return Err(SourceError::OutOfTime);
             }
             let window = Window { start_ms, end_ms: (start_ms + piece_ms - 1).min(wanted.to_ms) };
-            let stored = self.store.read(key, window, 0).map_err(failed)?;
-            let number = |sample: &picollect_store::StoredSample| {
-                sample.value.as_f64().map(|value| Sample { t_ms: sample.t_ms, value })
-            };
-            samples.extend(stored.iter().filter_map(number));
-            if samples.len() > room {
+            self.piece(key, window, wanted.steps, into).map_err(failed)?;
+            if into.series.samples.len() + into.steps.len() > room {
                 return Err(SourceError::TooManySamples);
             }
             start_ms += piece_ms;
         }
-        Ok(samples)
+        Ok(())
     }
+
+    fn piece(
+        &self,
+        key: &SeriesKey,
+        window: Window,
+        steps: bool,
+        into: &mut Found,
+    ) -> Result<(), StoreError> {
+        let number =
+            |sample: &StoredSample| sample.value.as_f64().map(|value| Sample { t_ms: sample.t_ms, value });
+        let mut read = self.store.read_steps(key, window)?;
+        if read.downsampled.is_some() && !steps {
+            read.samples = self.store.read(key, window, 0)?;
+        }
+        into.series.samples.extend(read.samples.iter().filter_map(number));
+        // With their steps nothing is missing of them.
+        if !steps || read.steps.is_empty() {
+            into.downsampled = read.downsampled.map(downsampled).or(into.downsampled);
+        }
+        if steps {
+            into.steps.extend(read.steps.iter().map(step));
+        }
+        Ok(())
+    }
+}
+
+fn downsampled(shown: store::Downsampled) -> Downsampled {
+    match shown {
+        store::Downsampled::ToNumbers => Downsampled::ToNumbers,
+        store::Downsampled::ToSamples => Downsampled::ToSamples,
+    }
+}
+
+fn step(kept: &store::Step) -> Step {
+    let store::Step { t_ms, count, sum, min, max, last } = *kept;
+    Step { t_ms, count, sum, min, max, last }
 }
 
 fn failed(error: StoreError) -> SourceError {

@@ -16,7 +16,7 @@ use super::read_transaction::{Chunk, ReadTransaction};
 use super::shared::{Shared, lock};
 use super::write_transaction::WriteTransaction;
 use crate::resolution::STEPS_MS;
-use crate::{Resolution, SeriesKey, StoreError};
+use crate::{Downsampled, Resolution, SeriesKey, StoreError};
 
 /// What a reader is shown of a downsampled series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,14 @@ fn shown(key: &SeriesKey, kind: Kind) -> Shown {
         _ if metric == Some(&WATTS_MAX) => Shown::Greatest,
         Some(catalogue::Kind::Gauge) | None => Shown::Mean,
     }
+}
+
+/// What a downsampled chunk has of a series.
+pub(super) struct Kept {
+    pub(super) as_shown: Downsampled,
+    pub(super) steps: Vec<crate::Step>,
+    /// The samples that were kept, if there are no steps.
+    pub(super) samples: Option<Samples>,
 }
 
 impl Shared {
@@ -158,6 +166,28 @@ impl ReadTransaction<'_> {
         Ok(Some(Samples { times, values: Values::Float(values) }))
     }
 
+    /// All that a downsampled chunk has of a series.
+    pub(super) fn kept(
+        &self,
+        chunk: &Chunk,
+        key: &SeriesKey,
+        series: u64,
+    ) -> Result<Option<Kept>, StoreError> {
+        let Some(RolledUp { samples, numbers }) = self.downsampled(chunk, series)? else { return Ok(None) };
+        let as_shown = match shown(key, samples.values.kind()) {
+            Shown::Samples => Downsampled::ToSamples,
+            Shown::Mean | Shown::Sum | Shown::Least | Shown::Greatest => Downsampled::ToNumbers,
+        };
+        if numbers.times.is_empty() {
+            return Ok(Some(Kept { as_shown, steps: Vec::new(), samples: Some(samples) }));
+        }
+        let steps = steps_of(&samples, &numbers).map(|Step { t_ms, count, stats }| {
+            let Stats { sum, min, max, last, .. } = stats;
+            crate::Step { t_ms, count: count as u64, sum, min, max, last }
+        });
+        Ok(Some(Kept { as_shown, steps: steps.collect(), samples: None }))
+    }
+
     /// What the steps of a downsampled chunk come to for a series.
     pub(super) fn steps(&self, chunk: &Chunk, series: u64) -> Result<Vec<Step>, StoreError> {
         let Some(RolledUp { samples, numbers }) = self.downsampled(chunk, series)? else {
@@ -166,18 +196,18 @@ impl ReadTransaction<'_> {
         if numbers.times.is_empty() {
             return Ok(samples.numbers().map(|(t_ms, number)| Step::of(t_ms, number)).collect());
         }
-        let last = |t_ms: &i64| {
-            let at = samples.times.binary_search(t_ms).ok()?;
-            samples.values.number(at)
-        };
-        let step = |(at, t_ms): (usize, &i64)| {
-            let (sum, min, max) = (numbers.sum[at], numbers.min[at], numbers.max[at]);
-            let last = last(t_ms).unwrap_or(max);
-            let stats = Stats { sum, min, max, first: last, last };
-            Step { t_ms: *t_ms, count: usize::try_from(numbers.count[at]).unwrap_or(usize::MAX), stats }
-        };
-        Ok(numbers.times.iter().enumerate().map(step).collect())
+        Ok(steps_of(&samples, &numbers).collect())
     }
+}
+
+fn steps_of<'a>(samples: &'a Samples, numbers: &'a rollup::Numbers) -> impl Iterator<Item = Step> + 'a {
+    numbers.times.iter().enumerate().map(|(at, t_ms)| {
+        let (sum, min, max) = (numbers.sum[at], numbers.min[at], numbers.max[at]);
+        let last = samples.times.binary_search(t_ms).ok().and_then(|at| samples.values.number(at));
+        let last = last.unwrap_or(max);
+        let stats = Stats { sum, min, max, first: last, last };
+        Step { t_ms: *t_ms, count: usize::try_from(numbers.count[at]).unwrap_or(usize::MAX), stats }
+    })
 }
 
 impl WriteTransaction<'_> {

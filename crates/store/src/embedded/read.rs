@@ -9,7 +9,7 @@ use super::merge::{Piece, bucketed, merged};
 use super::read_transaction::{Chunk, ReadTransaction};
 use super::segment_table::{list_series, samples_between};
 use super::shared::{Shared, lock};
-use crate::{Bucket, Resolution, Selector, SeriesKey, StoreError, StoredSample};
+use crate::{Bucket, Resolution, Selector, SeriesKey, SeriesSteps, StoreError, StoredSample};
 
 /// So far on either side of a window its neighbours are looked for first: longer than most nodes are silent.
 const NEAR_MS: i64 = 10 * 60 * 1000;
@@ -131,6 +131,35 @@ impl Shared {
             Ok(samples)
         });
         series.collect()
+    }
+
+    /// What is still there one by one from a time to another, and the steps of what is not.
+    pub(super) fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        let Window { start_ms, end_ms } = window;
+        let mut pieces =
+            self.in_memory(std::slice::from_ref(key), start_ms, end_ms)?.pop().unwrap_or_default();
+        let mut reader = lock(&self.reader);
+        let read = reader.read()?;
+        forget_sealed(&read, &mut pieces)?;
+        let mut found = SeriesSteps::default();
+        if let Some((group, series)) = read.find(key)? {
+            for chunk in read.chunks(group, 0, start_ms, end_ms)? {
+                let samples = read.samples(&chunk, series)?;
+                pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
+            }
+            for chunk in downsampled(&read, group, start_ms, end_ms)? {
+                let Some(kept) = read.kept(&chunk, key, series)? else { continue };
+                found.downsampled = Some(kept.as_shown);
+                found.steps.extend(kept.steps);
+                let samples = kept.samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples));
+                pieces.extend(samples);
+            }
+        }
+        found.steps.retain(|step| (start_ms..=end_ms).contains(&step.t_ms));
+        found.steps.sort_by_key(|step| step.t_ms);
+        found.samples = merged(pieces);
+        found.samples.retain(|sample| (start_ms..=end_ms).contains(&sample.t_ms));
+        Ok(found)
     }
 
     /// The numbers of a series in steps.
