@@ -135,7 +135,7 @@ struct Introducing {
     code_name: String,
 }
 
-/// Who signed our certificate, with the proof for who has the code: what a node asks before it trusts anybody.
+/// Who signed our certificate, with the proof for those who have the code: what a node asks before it trusts anybody.
 async fn introduction(
     State(collector): State<Arc<Collector>>,
     query: Result<Query<Introducing>, QueryRejection>,

@@ -54,7 +54,7 @@ impl Notification {
         Self {
             name: "PicollectTest",
             severity: "none",
-            summary: "A message of trial".to_owned(),
+            summary: "A test message".to_owned(),
             description: "Somebody typed `picollect alerts test`, and it arrived. Nothing is wrong."
                 .to_owned(),
             runbook: picollect_evaluate::alert_rules::RUNBOOK.to_owned(),

@@ -287,7 +287,7 @@ pub enum NodesCommand {
 /// What can be done with alerts.
 #[derive(Debug, Subcommand)]
 pub enum AlertsCommand {
-    /// Send a message of trial to every receiver that is configured on this machine
+    /// Send a test message to every receiver that is configured on this machine
     Test {
         /// Where the configuration may be.
         #[command(flatten)]
