@@ -3,7 +3,7 @@
 //!
 //! The head: a version; the number of sets of times, for each its count, its first time, how much later its last one
 //! is, and its part of the data; the number of columns, for each its series, type, set of times, part of the data and,
-//! unless it is text, five floats: sum, least, greatest, first, last. A part is its length and its CRC-32. Last comes
+//! unless it is text or the version is the one without, five floats: sum, least, greatest, first, last. A part is its length and its CRC-32. Last comes
 //! the head's own CRC-32. The parts follow each other in the data in the head's order.
 
 use std::ops::Range;
@@ -19,7 +19,8 @@ pub const MAX_CHUNK_SAMPLES: usize = 7200;
 /// Longest time between a chunk's first and last sample, so that it is known how far to look for a chunk.
 pub const MAX_CHUNK_SPAN_MS: i64 = 24 * 3600 * 1000;
 
-const VERSION: u8 = 1;
+const WITH_STATS: u8 = 1;
+const WITHOUT_STATS: u8 = 2;
 /// A chunk has no more columns than a group, and no more sets of times than columns.
 const MAX_COLUMNS: usize = 1 << 16;
 const CRC_BYTES: usize = 4;
@@ -84,7 +85,7 @@ pub struct ChunkColumn {
     pub kind: Kind,
     /// The number of its set of times.
     pub set: usize,
-    /// What its numbers come to; texts have none.
+    /// What its numbers come to; texts and downsampled points have none.
     pub stats: Option<Stats>,
     part: Extent,
 }
@@ -104,8 +105,9 @@ pub struct Head {
     pub columns: Vec<ChunkColumn>,
 }
 
-/// A chunk's head and data.
-pub fn encode(columns: &[(u64, Samples)]) -> (Vec<u8>, Vec<u8>) {
+/// A chunk's head and data. What the numbers of each column come to stands in the head where `with_stats`; of
+/// downsampled points nobody asks that, and there it would take more room than the points.
+pub fn encode(columns: &[(u64, Samples)], with_stats: bool) -> (Vec<u8>, Vec<u8>) {
     let mut sets: Vec<&[i64]> = Vec::new();
     let mut set_of = |times| {
         sets.iter().position(|known| *known == times).unwrap_or_else(|| {
@@ -114,7 +116,8 @@ pub fn encode(columns: &[(u64, Samples)]) -> (Vec<u8>, Vec<u8>) {
         })
     };
     let of_columns: Vec<usize> = columns.iter().map(|(_, samples)| set_of(&samples.times)).collect();
-    let (mut head, mut data) = (vec![VERSION], Vec::new());
+    let version = if with_stats { WITH_STATS } else { WITHOUT_STATS };
+    let (mut head, mut data) = (vec![version], Vec::new());
     put(&mut head, sets.len() as u64);
     for times in &sets {
         let (first, last) = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
@@ -129,7 +132,7 @@ pub fn encode(columns: &[(u64, Samples)]) -> (Vec<u8>, Vec<u8>) {
         head.push(samples.values.kind() as u8);
         put(&mut head, set as u64);
         put_part(&mut head, &mut data, |data| put_values(data, &samples.values));
-        if let Some(Stats { sum, min, max, first, last }) = stats(samples) {
+        if with_stats && let Some(Stats { sum, min, max, first, last }) = stats(samples) {
             head.extend([sum, min, max, first, last].iter().flat_map(|number| number.to_le_bytes()));
         }
     }
@@ -166,14 +169,16 @@ impl Head {
             return Err(Damaged("a chunk's head is damaged"));
         }
         let mut cursor = Cursor::new(body);
-        if cursor.byte()? != VERSION {
-            return Err(Damaged("a chunk is of a version that is not known here"));
-        }
+        let with_stats = match cursor.byte()? {
+            WITH_STATS => true,
+            WITHOUT_STATS => false,
+            _ => return Err(Damaged("a chunk is of a version that is not known here")),
+        };
         let mut at = 0;
         let count = cursor.count(MAX_COLUMNS)?;
         let sets = (0..count).map(|_| read_set(&mut cursor, &mut at)).collect::<Result<Vec<_>, _>>()?;
         let count = cursor.count(MAX_COLUMNS)?;
-        let column = |_| read_column(&mut cursor, &mut at, sets.len());
+        let column = |_| read_column(&mut cursor, &mut at, sets.len(), with_stats);
         let columns = (0..count).map(column).collect::<Result<_, _>>()?;
         Ok(Self { sets, columns })
     }
@@ -210,12 +215,17 @@ fn read_set(cursor: &mut Cursor<'_>, at: &mut usize) -> Result<TimeSet, Damaged>
     Ok(TimeSet { count, first_ms, last_ms, part: read_part(cursor, at)? })
 }
 
-fn read_column(cursor: &mut Cursor<'_>, at: &mut usize, sets: usize) -> Result<ChunkColumn, Damaged> {
+fn read_column(
+    cursor: &mut Cursor<'_>,
+    at: &mut usize,
+    sets: usize,
+    with_stats: bool,
+) -> Result<ChunkColumn, Damaged> {
     let series = cursor.unsigned()?;
     let kind = Kind::from_number(cursor.byte()?).ok_or(Damaged("a column has no known type"))?;
     let set = cursor.count(sets.saturating_sub(1))?;
     let part = read_part(cursor, at)?;
-    let stats = if kind == Kind::Text {
+    let stats = if kind == Kind::Text || !with_stats {
         None
     } else {
         let mut number = || cursor.array().map(f64::from_le_bytes);
@@ -255,13 +265,18 @@ mod tests {
         let times: Vec<i64> = (0..100).map(|n| n * 1000).collect();
         let text = Samples { times: vec![5], values: Values::Text(vec!["hello".to_owned()]) };
         let columns = [(7, floats(times.clone())), (8, floats(times)), (9, text)];
-        let (head, data) = encode(&columns);
-        let head = Head::read(&head).unwrap();
-        assert_eq!((head.sets.len(), head.count(), head.span()), (2, 201, Some((0, 99_000))));
-        for (series, samples) in &columns {
-            let (column, _) = head.column(*series).unwrap();
-            assert_eq!(&head.samples(column, &data).unwrap(), samples);
-        }
+        let comes_back = |with_stats| {
+            let (head, data) = encode(&columns, with_stats);
+            let head = Head::read(&head).unwrap();
+            assert_eq!((head.sets.len(), head.count(), head.span()), (2, 201, Some((0, 99_000))));
+            for (series, samples) in &columns {
+                let (column, _) = head.column(*series).unwrap();
+                assert_eq!(&head.samples(column, &data).unwrap(), samples);
+            }
+            head
+        };
+        assert_eq!(comes_back(false).column(7).unwrap().0.stats, None);
+        let head = comes_back(true);
         let stats = head.column(7).unwrap().0.stats.unwrap();
         assert_eq!((stats.min, stats.max, stats.first, stats.last), (0.0, 12_375.0, 0.0, 12_375.0));
         assert_eq!(stats.sum, 618_750.0);
@@ -270,7 +285,7 @@ mod tests {
     #[test]
     fn any_changed_byte_is_noticed() {
         let columns = [(7, floats(vec![1, 2, 4])), (8, floats(vec![1, 9]))];
-        let (head, data) = encode(&columns);
+        let (head, data) = encode(&columns, true);
         for at in 0..head.len() {
             let mut damaged = head.clone();
             damaged[at] ^= 1;

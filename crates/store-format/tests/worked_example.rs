@@ -57,7 +57,7 @@ fn the_frame_on_the_page_is_read_as_its_point() {
 
 #[test]
 fn the_chunk_on_the_page_is_the_one_that_is_written_and_read() {
-    assert_eq!((shown("head"), shown("data")), encode(&[(SERIES, samples())]));
+    assert_eq!((shown("head"), shown("data")), encode(&[(SERIES, samples())], true));
     let head = Head::read(&shown("head")).unwrap();
     let (column, _) = head.column(SERIES).expect("the column is there");
     assert_eq!(head.samples(column, &shown("data")), Ok(samples()));

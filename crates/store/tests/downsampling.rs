@@ -185,3 +185,28 @@ fn a_store_of_format_2_goes_on() {
     assert!(store.downsample(Resolution::Minute, DAY_MS, &[]).unwrap() > 0);
     assert_eq!(numbers(&store, "temp_c").len(), 60);
 }
+
+#[test]
+fn downsampling_two_minutes_of_many_series_makes_the_store_no_larger() {
+    let mut text = String::new();
+    for host in 0..150 {
+        for t in 1..=120 {
+            let noise = |step: i64| (t * 7919 + host * 104_729 + step * 31) % 97;
+            text += &format!(
+                "thermal,host=h{host},zone=z temp_c={}.{} {t}\ncpu,host=h{host},core=all usage=0.{},load={}.0{},\
+                 free={}i {t}\n",
+                40 + noise(1) % 9,
+                noise(2) % 10,
+                noise(3),
+                noise(4) % 3,
+                noise(5) % 10,
+                1_000_000 + noise(6) * 4096,
+            );
+        }
+    }
+    let (_directory, store) = store(&text);
+    let before = store.used_bytes().unwrap();
+    assert_eq!(store.downsample(Resolution::Minute, 2 * DAY_MS, &[]).unwrap(), 150 * 4 * 120);
+    let after = store.used_bytes().unwrap();
+    assert!(after < before, "{before} bytes became {after}");
+}

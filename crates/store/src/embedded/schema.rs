@@ -1,6 +1,7 @@
 //! The tables of the SQLite file, and what is done to those of older versions.
 //!
-//! Format 3 is this one. Format 2 downsampled nothing, so that its chunks have no step. Format 1 kept a row for each
+//! Format 4 is this one. Format 3 had stats in every chunk, and its chunks are read as they are. Format 2 downsampled
+//! nothing, so that its chunks have no step. Format 1 kept a row for each
 //! sample: its tables are put aside here, and `format_1` makes chunks of them.
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -8,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 /// The file in the data directory.
 pub(super) const FILE: &str = "store.sqlite";
 /// Version of the format, in SQLite's `user_version`.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 const SCHEMA: &str = "
     CREATE TABLE point_group (
@@ -67,6 +68,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite::Error
         1 => transaction.execute_batch(FROM_FORMAT_1)?,
         2 => {
             transaction.execute_batch(FROM_FORMAT_2)?;
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+            return transaction.commit();
+        }
+        3 => {
             transaction.pragma_update(None, "user_version", FORMAT)?;
             return transaction.commit();
         }

@@ -121,7 +121,7 @@ impl<'a> WriteTransaction<'a> {
             let end_ms = times.map(|(_, last)| *last).max();
             let points = columns.iter().map(|(_, samples)| samples.len()).max();
             let points = points.and_then(|points| u32::try_from(points).ok());
-            let (head, data) = encode(&columns);
+            let (head, data) = encode(&columns, step_ms == 0);
             let segment = segment.cast_signed();
             insert.execute(params![group, segment, step_ms, start_ms, end_ms, points, head, data])?;
         }
