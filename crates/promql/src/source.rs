@@ -73,10 +73,6 @@ impl Found {
     pub fn whole(series: Series) -> Self {
         Self { series, steps: Vec::new(), downsampled: None }
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.series.samples.is_empty() && self.steps.is_empty()
-    }
 }
 
 /// Something that has series.

@@ -45,7 +45,7 @@ fn of_downsampled_series_least_greatest_sum_count_mean_and_last_are_those_of_the
     let store = store(&directory);
     let mut before = Vec::new();
     for function in ["min", "max", "sum", "count", "avg", "last", "present"] {
-        for metric in ["picollect_thermal_temp_celsius", "picollect_throttle_throttled"] {
+        for metric in ["picollect_thermal_temp_c", "picollect_throttle_throttled"] {
             for (range, t_s) in
                 [("1h", DAY_S / 2), ("6h", DAY_S), ("1d", DAY_S + 6 * 3600), ("2d", 2 * DAY_S)]
             {
@@ -64,7 +64,7 @@ fn of_downsampled_series_least_greatest_sum_count_mean_and_last_are_those_of_the
             assert_eq!(warnings, <[String; 0]>::default(), "{query}");
         }
     }
-    let (mean, _) = ask(&store, "picollect_thermal_temp_celsius", DAY_S / 2);
+    let (mean, _) = ask(&store, "picollect_thermal_temp_c", DAY_S / 2);
     assert!(mean > 41.0 && mean < 69.0, "an instant shows the mean of its step, {mean}");
 }
 
@@ -74,7 +74,7 @@ fn what_downsampled_series_cannot_say_any_more_carries_a_warning() {
     let store = store(&directory);
     let (increase, _) = ask(&store, "increase(picollect_power_joules_total[6h])", DAY_S / 2);
     store.downsample(Resolution::Minute, DAY_S * 1000, &[]).unwrap();
-    let gauge = "picollect_thermal_temp_celsius";
+    let gauge = "picollect_thermal_temp_c";
     for query in [
         format!("quantile_over_time(0.9, {gauge}[6h])"),
         format!("stddev_over_time({gauge}[6h])"),

@@ -162,27 +162,41 @@ impl Series {
 
 impl Numbers {
     /// Adds samples, each a step of its own, but those that came again: of a step that is there its last sample's time is
-    /// known, so that samples which have it, and those before it in the step, were counted already. A part of a step
-    /// that comes again without its last sample cannot be told from samples that fill a gap.
+    /// known, so that samples which have it, and those before it in the step, were counted already, unless what the
+    /// step came to says that they were not. A part of a step that comes again without its last sample cannot be told
+    /// from samples that fill a gap, and is counted.
     fn add(&mut self, samples: &Samples, step_ms: i64) {
         let known = self.times.clone();
         let all: Vec<(i64, f64)> = samples.numbers().collect();
         // What was there may have shorter steps: each of them has its end in `known`.
         let step = |t_ms: i64| (step_of(t_ms, step_ms), known.partition_point(|end_ms| *end_ms < t_ms));
         for late in all.chunk_by(|a, b| step(a.0) == step(b.0)) {
-            let again = late.iter().rposition(|(t_ms, _)| self.is_end_of_several(&known, *t_ms));
-            for (t_ms, number) in &late[again.map_or(0, |at| at + 1)..] {
+            let ends = late.last().and_then(|(t_ms, _)| known.binary_search(t_ms).ok());
+            if ends.is_some_and(|row| self.counted(row, late)) {
+                continue;
+            }
+            for (t_ms, number) in late {
                 match known.binary_search(t_ms) {
                     Err(_) => self.push(*t_ms, 1, [*number; 3]),
                     // What it was is known: it replaces itself.
-                    Ok(at) => (self.sum[at], self.min[at], self.max[at]) = (*number, *number, *number),
+                    Ok(row) if self.count[row] == 1 => {
+                        (self.sum[row], self.min[row], self.max[row]) = (*number, *number, *number);
+                    }
+                    Ok(_) => {}
                 }
             }
         }
     }
 
-    fn is_end_of_several(&self, known: &[i64], t_ms: i64) -> bool {
-        known.binary_search(&t_ms).is_ok_and(|at| self.count[at] > 1)
+    /// Whether these samples, of which the last one is the step's last, can be among those that the step in this row came
+    /// to.
+    fn counted(&self, row: usize, late: &[(i64, f64)]) -> bool {
+        let within = |(_, number): &(i64, f64)| (self.min[row]..=self.max[row]).contains(number);
+        let several = self.count[row] > 1 && late.len() as u64 <= self.count[row];
+        let whole = late.len() as u64 == self.count[row];
+        let sum = total(&late.iter().map(|(_, number)| *number).collect::<Vec<_>>());
+        let same = (sum - self.sum[row]).abs() <= 1e-9 * sum.abs().max(1.0);
+        several && late.iter().all(within) && (!whole || same)
     }
 
     fn push(&mut self, t_ms: i64, count: u64, [sum, min, max]: [f64; 3]) {
