@@ -51,7 +51,9 @@ impl Health {
         say(&NODE_DOWN, i64::from(node.state == Presence::Down).into());
         if node.state == Presence::Up {
             self.coverage.get(&node.host).into_iter().for_each(|ratio| say(&COVERAGE, (*ratio).into()));
-            headroom_k(node).into_iter().for_each(|kelvin| say(&HEADROOM, kelvin.into()));
+            if let Some(kelvin) = headroom_k(node) {
+                say(&HEADROOM, kelvin.into());
+            }
         }
         let (measurement, tags) = (NODE_UP.measurement.to_owned(), tags(store, node, now_ms)?);
         Ok(Point { measurement, tags, fields, t_ms: now_ms })
