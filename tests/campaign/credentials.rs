@@ -154,6 +154,17 @@ pub(super) const GENERATORS: &[Generator] = &[
         lines.insert(at, "hostile,host=pi-2 f=1");
         Hostile::new(post("/api/v2/write", Some(&keys.node), lines.join("\n").as_bytes()), NOT_FOR_THIS)
     }),
+    Generator::known("a node's token that speaks for the collector", Kind::Credentials, |rng, keys| {
+        let name =
+            one(rng, &["run", "result", "energy", "health", "resolution", "retirement", "ingest", "store"]);
+        let line = format!("{name},host=pi-1,hostile=yes start_ms=1i,document=\"{{}}\" 1000000");
+        Hostile::new(post("/api/v2/write", Some(&keys.node), line.as_bytes()), NOT_FOR_THIS)
+    }),
+    Generator::known("a token for samples that speaks for the collector", Kind::Credentials, |rng, keys| {
+        let name = one(rng, &["result", "energy", "health", "resolution", "retirement", "ingest", "store"]);
+        let line = format!("{name},host=hostile rate=1,joules=1,up=true,retired=true 1000000");
+        Hostile::new(post("/api/v2/write", Some(&keys.write), line.as_bytes()), NOT_FOR_THIS)
+    }),
     Generator::known("a wrong token on the page that is for everybody", Kind::Credentials, |rng, keys| {
         // Who shows a token wants what is behind it; the page without it would be a wrong answer.
         let token = if rng.bool() { keys.node.clone() } else { word(rng, 1..=70) };

@@ -27,6 +27,22 @@ pub(super) const GENERATORS: &[Generator] = &[
         let to_ms = from_ms - rng.i64(0..1_000_000);
         Hostile::new(get(&format!("/api/v1/report?from_ms={from_ms}&to_ms={to_ms}"), Some(&keys.read)), BAD)
     }),
+    Generator::known("windows beyond every calendar", Kind::Page, |rng, keys| {
+        let far = one(
+            rng,
+            &[i64::MAX, i64::MIN, i64::MAX / 2, i64::MIN / 2, 253_402_300_800_000, -62_135_596_800_001],
+        );
+        let (page, name) = one(
+            rng,
+            &[("report", "to_ms"), ("report", "from_ms"), ("report", "since_ms"), ("runs", "since_ms")],
+        );
+        let format = one(rng, &["text", "json", "html", "csv"]);
+        // Whether it is refused or clamped is one thing; that it is answered at all is another.
+        Hostile::new(
+            get(&format!("/api/v1/{page}?{name}={far}&format={format}"), Some(&keys.read)),
+            &[200, 400],
+        )
+    }),
     Generator::known("formats that nobody writes", Kind::Page, |rng, keys| {
         let (page, format) =
             (one(rng, &PAGES), one(rng, &["pdf", "JSON", "..", "text/html", "xml", "0", "%00"]));
