@@ -1,12 +1,13 @@
 //! The last sample for Prometheus, if the owner turns it on: `GET /metrics` in the text format
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! Some clients at a time, each with a thread and one deadline for its whole request: a client that sends a
-//! byte now and then keeps nobody waiting, and no more than [`MAX_CLIENTS`] hold memory here.
+//! Some clients at a time, each with a thread, a deadline for its request and one for everything: a client that sends a
+//! byte now and then keeps nobody waiting, and no more than [`MAX_CLIENTS`] hold memory here. Where one more comes, the
+//! one that has waited longest without having asked gives way.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,11 @@ use picollect_telemetry::line::{Precision, decode};
 
 /// A request line with its headers is shorter than this.
 const MAX_REQUEST_BYTES: usize = 8 * 1024;
-/// From the first byte of a request to the last of its answer; Prometheus itself gives up after ten seconds.
-const DEADLINE: Duration = Duration::from_secs(5);
-/// Who scrapes a node is one or two; more than these at once are told to come again.
+/// From the connection to the end of the request; a scraper asks at once.
+const ASKS_WITHIN: Duration = Duration::from_secs(2);
+/// From the request to the last byte of its answer; Prometheus itself gives up after ten seconds.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+/// Who scrapes a node is one or two.
 const MAX_CLIENTS: usize = 4;
 /// Before accepting is tried again after the kernel refused, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -50,30 +53,71 @@ impl Exposition {
     }
 }
 
-/// A client has one of the slots as long as it holds a copy of this.
-type Slot = Arc<()>;
+/// The connections that are open, the oldest first.
+#[derive(Debug, Default)]
+struct Clients(Mutex<Vec<Client>>);
+
+#[derive(Debug)]
+struct Client {
+    stream: Arc<TcpStream>,
+    /// Its request is there, so it gets its answer.
+    has_asked: bool,
+}
+
+impl Clients {
+    fn all(&self) -> MutexGuard<'_, Vec<Client>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection in. Where there are too many, the oldest that has not asked is cut off; `false` if all have,
+    /// and then there is no place.
+    fn enter(&self, stream: &Arc<TcpStream>) -> bool {
+        let mut all = self.all();
+        if all.len() >= MAX_CLIENTS {
+            let Some(oldest) = all.iter().position(|client| !client.has_asked) else { return false };
+            // It may have gone by itself.
+            let _ = all.remove(oldest).stream.shutdown(Shutdown::Both);
+        }
+        all.push(Client { stream: Arc::clone(stream), has_asked: false });
+        true
+    }
+
+    /// Its request is there. Fails if it was cut off before.
+    fn asks(&self, stream: &Arc<TcpStream>) -> io::Result<()> {
+        let mut all = self.all();
+        let client = all.iter_mut().find(|client| Arc::ptr_eq(&client.stream, stream));
+        client.ok_or(io::ErrorKind::ConnectionAborted)?.has_asked = true;
+        Ok(())
+    }
+
+    fn leave(&self, stream: &Arc<TcpStream>) {
+        self.all().retain(|client| !Arc::ptr_eq(&client.stream, stream));
+    }
+}
 
 fn serve(listener: &TcpListener, last: &Arc<Mutex<Vec<u8>>>) {
-    let slots = Slot::default();
-    for client in listener.incoming() {
-        let Ok(client) = client else {
+    let clients = Arc::new(Clients::default());
+    for stream in listener.incoming() {
+        let Ok(stream) = stream.map(Arc::new) else {
             thread::sleep(PAUSE);
             continue;
         };
-        if Arc::strong_count(&slots) > MAX_CLIENTS {
+        if !clients.enter(&stream) {
             // What does not fit into the socket's buffer at once is left out.
-            let _ = client.set_nonblocking(true).and_then(|()| (&client).write_all(BUSY));
+            let _ = stream.set_nonblocking(true).and_then(|()| (&*stream).write_all(BUSY));
             continue;
         }
-        let (slot, last) = (Arc::clone(&slots), Arc::clone(last));
+        let (of_thread, last, ours) = (Arc::clone(&clients), Arc::clone(last), Arc::clone(&stream));
         let work = move || {
-            if let Err(error) = answer(&mut Timed { client, until: Instant::now() + DEADLINE }, &last) {
+            let mut client = Timed { until: Instant::now() + ASKS_WITHIN, client: stream };
+            if let Err(error) = answer(&mut client, &of_thread, &last) {
                 tracing::debug!("a scrape broke off: {error}");
             }
-            drop(slot);
+            of_thread.leave(&client.client);
         };
         if let Err(error) = thread::Builder::new().name("scrape".into()).spawn(work) {
             tracing::debug!("no thread for a scrape: {error}");
+            clients.leave(&ours);
         }
     }
 }
@@ -83,7 +127,7 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nCont
 
 /// A connection whose every read and write ends at the same moment.
 struct Timed {
-    client: TcpStream,
+    client: Arc<TcpStream>,
     until: Instant,
 }
 
@@ -99,23 +143,25 @@ impl Timed {
 impl io::Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.client.set_read_timeout(self.left()?)?;
-        self.client.read(buffer)
+        (&*self.client).read(buffer)
     }
 }
 
 impl io::Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.client.set_write_timeout(self.left()?)?;
-        self.client.write(bytes)
+        (&*self.client).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.client.flush()
+        (&*self.client).flush()
     }
 }
 
-fn answer(client: &mut Timed, last: &Mutex<Vec<u8>>) -> io::Result<()> {
+fn answer(client: &mut Timed, clients: &Clients, last: &Mutex<Vec<u8>>) -> io::Result<()> {
     let request = head(client)?;
+    clients.asks(&client.client)?;
+    client.until += ANSWERED_WITHIN;
     let (status, body) = if request.starts_with(b"GET /metrics ") {
         let lines = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ("200 OK", text(&lines))
@@ -194,29 +240,36 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_client_keeps_nobody_waiting_and_a_fifth_is_told_to_come_again() {
+    fn however_many_say_nothing_who_asks_is_answered() {
         let exposition = Exposition::start("127.0.0.1:0").unwrap();
         let slow = |_| {
             let mut client = TcpStream::connect(exposition.address).unwrap();
             client.write_all(b"G").unwrap();
             client
         };
-        let mut clients: Vec<_> = (1..MAX_CLIENTS).map(slow).collect();
+        let mut clients: Vec<_> = (0..10 * MAX_CLIENTS).map(slow).collect();
         assert!(ask(exposition.address, "GET /metrics HTTP/1.1\r\n\r\n").contains("200 OK"));
-        // The one above gives its slot back a moment after its answer.
-        let refused = |client: &mut TcpStream| {
-            client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-            client.read(&mut [0; 12]).is_ok_and(|read| read > 0)
-        };
-        while !refused(clients.last_mut().unwrap()) {
-            assert!(clients.len() < 1000);
-            clients.push(slow(0));
+        // Those that came first have given way.
+        let cut_off = clients[0].read(&mut [0; 12]);
+        assert!(!cut_off.is_ok_and(|read| read > 0));
+    }
+
+    #[test]
+    fn who_has_asked_does_not_give_way_and_one_more_finds_no_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let clients = Clients::default();
+        let all: Vec<_> = (0..MAX_CLIENTS).map(|_| connect()).collect();
+        for stream in &all {
+            assert!(clients.enter(stream));
+            clients.asks(stream).unwrap();
         }
-        clients.clear();
-        let answered = || try_to_ask(exposition.address, "GET /metrics HTTP/1.1\r\n\r\n");
-        while !answered().is_ok_and(|answer| answer.contains("200 OK")) {
-            thread::sleep(Duration::from_millis(5));
-        }
+        assert!(!clients.enter(&connect()));
+        clients.leave(&all[0]);
+        let silent = connect();
+        assert!(clients.enter(&silent));
+        assert!(clients.enter(&connect()), "the silent one gives way");
+        assert!(clients.asks(&silent).is_err());
     }
 
     #[test]
@@ -229,7 +282,8 @@ mod tests {
                 thread::sleep(Duration::from_millis(20));
             }
         });
-        let mut timed = Timed { client, until: Instant::now() + Duration::from_millis(200) };
+        let mut timed =
+            Timed { client: Arc::new(client), until: Instant::now() + Duration::from_millis(200) };
         let error = head(&mut timed).unwrap_err();
         assert!(matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{error:?}");
         assert!(Instant::now() < timed.until + Duration::from_secs(2));
