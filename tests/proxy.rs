@@ -19,8 +19,10 @@ pub(crate) enum Fate {
     Break,
     /// Nobody answers until the other side has given up.
     Hang,
-    /// This status comes back and the collector hears of nothing.
+    /// This status comes back as a collector says it, and the collector hears of nothing.
     Answer(u16),
+    /// A captive portal answers in the collector's place: this status, a page, and whither else to go.
+    Stranger(u16),
 }
 
 /// A running proxy; its thread ends with the test program.
@@ -75,7 +77,18 @@ fn serve(mut client: TcpStream, to: &str, fates: &Mutex<VecDeque<Fate>>) -> std:
         }
         Fate::Answer(status) => {
             let head = format!(
-                "HTTP/1.1 {status} X\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                "HTTP/1.1 {status} X\r\nX-Picollect-Protocol: 1.0\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
+                 Connection: close\r\n\r\n"
+            );
+            client.write_all(head.as_bytes())
+        }
+        Fate::Stranger(status) => {
+            let page = "<html>log in</html>";
+            let length = if status == 204 { 0 } else { page.len() };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Type: text/html\r\nLocation: http://127.0.0.1:9/login\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n{}",
+                &page[..length]
             );
             client.write_all(head.as_bytes())
         }

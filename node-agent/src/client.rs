@@ -1,13 +1,18 @@
 //! The agent's side of HTTP: one collector, asked and answered. What the answers mean for the lines is
 //! `push`'s business.
+//!
+//! Invariants: no redirect is followed, so lines and tokens go to the configured address only; an answer says
+//! by itself who wrote it ([`Speaker`]), and of a stranger's nothing is believed, its time least of all.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_settings::{secret, trust};
 use picollect_telemetry::PROTOCOL;
+use picollect_telemetry::foreign::printable;
 use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
 use ureq::config::Config;
@@ -25,6 +30,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: u64 = 4096;
 /// ureq's buffer in each direction; its own default is eight times as much.
 const BUFFER_BYTES: usize = 16 * 1024;
+/// A time before 2020 or after 2199 is nobody's clock; Unix milliseconds.
+const PLAUSIBLE_MS: RangeInclusive<i64> = 1_577_836_800_000..=7_258_118_399_999;
+/// So much of a redirect's address is shown.
+const MAX_PLACE_CHARS: usize = 80;
 
 /// A collector, or an InfluxDB 2, that takes line protocol over HTTP.
 #[derive(Debug, Clone)]
@@ -91,21 +100,58 @@ impl Token {
     }
 }
 
+/// Who wrote an answer, by what the answer itself shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// A collector: every release has named its version of the protocol in each answer.
+    Collector,
+    /// An InfluxDB, or what speaks as one: it names its version, or complains in its error JSON.
+    Influxdb,
+    /// Anybody else, such as a captive portal or a proxy.
+    Stranger,
+}
+
 /// What a collector says to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
+    /// Who says it.
+    pub speaker: Speaker,
     /// The status of HTTP; 204 is success.
     pub status: u16,
+    /// Where the answer wants us to go, up to the host; nobody goes there.
+    pub redirect: Option<String>,
     /// The beginning of its text.
     pub text: String,
     /// When it wants to be asked again.
     pub retry_after: Option<Duration>,
-    /// What it says of its clock.
+    /// What it says of its clock; `None` of a stranger.
     pub exchange: Option<Exchange>,
     /// What tells its store from others.
     pub store: Option<String>,
     /// The version of the protocol that it speaks.
     pub protocol: Option<String>,
+}
+
+impl Reply {
+    /// Why an answer of a stranger is not believed, or where it leads, for whoever has to mend it.
+    pub(crate) fn is_not_ours(&self, wanted: &str) -> String {
+        let status = self.status;
+        let place = self.redirect.as_deref().unwrap_or("nowhere");
+        match status {
+            307 | 308 => format!(
+                "the configuration is wrong: its address redirects to {place} ({status}), and no redirect is \
+                 followed; if {wanted} is there, write that address as `url`"
+            ),
+            300..400 => format!(
+                "{status}: whoever answers there redirects to {place}, and no redirect is followed; a captive \
+                 portal or a proxy stands in the way, or {wanted} has another address"
+            ),
+            _ => format!(
+                "{status}: this answer is not of {wanted}; a captive portal, a proxy or another server answers \
+                 in its place"
+            ),
+        }
+    }
 }
 
 /// A client of one collector; it keeps its connection.
@@ -124,6 +170,8 @@ impl Client {
         let mut config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .max_idle_connections(1)
             .proxy(target.proxy.found())
             .input_buffer_size(BUFFER_BYTES)
@@ -141,14 +189,31 @@ impl Client {
         &self.target.url
     }
 
-    /// Asks for nothing but an answer: is it there, what time does it have, which store does it serve.
-    /// Any status will do: other servers than ours have no such page and still tell the time.
+    /// What is meant to answer, in words.
+    pub(crate) fn wanted(&self) -> &'static str {
+        if self.is_influxdb() { "an InfluxDB" } else { "a picollect collector" }
+    }
+
+    /// Whether an InfluxDB is meant to answer, and not a collector.
+    pub(crate) fn is_influxdb(&self) -> bool {
+        self.target.bucket.is_some()
+    }
+
+    /// Asks for nothing but an answer: is it there, what time does it have, which store does it serve. Any
+    /// status of a collector will do. Fails if a stranger answers.
     pub(crate) fn hello(&self) -> anyhow::Result<Reply> {
-        let url = format!("{}/healthz", self.target.url.trim_end_matches('/'));
+        let page = if self.is_influxdb() { "ping" } else { "healthz" };
+        let url = format!("{}/{page}", self.target.url.trim_end_matches('/'));
         let asked = Instant::now();
         let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call();
         let answer = answer.inspect_err(|_| self.addresses.forget())?;
-        Ok(read(answer, asked.elapsed()))
+        let reply = read(answer, asked.elapsed());
+        match (self.is_influxdb(), reply.speaker) {
+            (_, Speaker::Collector) | (true, Speaker::Influxdb) => Ok(reply),
+            // Others that take InfluxDB's lines need not have its ping; then nobody tells the time.
+            (true, _) if matches!(reply.status, 404 | 405) => Ok(Reply { exchange: None, ..reply }),
+            _ => bail!(reply.is_not_ours(self.wanted())),
+        }
     }
 
     /// Asks for the cluster's summary, for the panel.
@@ -160,8 +225,7 @@ impl Client {
         }
         let asked = Instant::now();
         let answer = request.call().inspect_err(|_| self.addresses.forget())?;
-        let answer = read(answer, asked.elapsed());
-        ensure!(answer.status == 200, "the collector says {} {}", answer.status, answer.text);
+        let answer = of_collector(read(answer, asked.elapsed()))?;
         serde_json::from_str(&answer.text).context("the collector's summary cannot be read")
     }
 
@@ -171,6 +235,8 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .proxy(None)
             .tls_config(trust::nobody_checked());
         let http: ureq::Agent = config.build().into();
@@ -188,9 +254,7 @@ impl Client {
         let asked = Instant::now();
         let answer = self.http.post(&url).content_type("application/json").send(body);
         let answer = answer.with_context(|| format!("the collector at {url} cannot be reached"))?;
-        let answer = read(answer, asked.elapsed());
-        ensure!(answer.status == 200, "the collector says {} {}", answer.status, answer.text);
-        Ok(answer.text)
+        Ok(of_collector(read(answer, asked.elapsed()))?.text)
     }
 
     /// Posts these lines, gzipped, and waits for the answer.
@@ -233,7 +297,7 @@ impl Resolver for Addresses {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // An answer may lead elsewhere.
+        // Those of another address are none of this one's.
         if let Some((_, addresses)) = kept.as_ref().filter(|(of, _)| Some(of) == uri.authority()) {
             return Ok(addresses.clone());
         }
@@ -243,18 +307,54 @@ impl Resolver for Addresses {
     }
 }
 
+/// The answer, if it is a collector's own and says yes.
+fn of_collector(answer: Reply) -> anyhow::Result<Reply> {
+    ensure!(answer.speaker == Speaker::Collector, answer.is_not_ours("a picollect collector"));
+    ensure!(answer.status == 200, "the collector says {} {}", answer.status, answer.text);
+    Ok(answer)
+}
+
 fn read(mut answer: Response<ureq::Body>, round_trip: Duration) -> Reply {
     let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+    let text = text.unwrap_or_default().trim().to_owned();
     let headers = answer.headers();
     let seconds = header(headers, "retry-after").and_then(|text| text.parse().ok());
+    let speaker = speaker(headers, answer.status().is_success(), &text);
+    let time =
+        time_of(headers).filter(|time_ms| speaker != Speaker::Stranger && PLAUSIBLE_MS.contains(time_ms));
+    let of_collector = |name| header(headers, name).filter(|_| speaker == Speaker::Collector);
     Reply {
+        speaker,
         status: answer.status().as_u16(),
-        text: text.unwrap_or_default().trim().to_owned(),
+        redirect: header(headers, "location").map(place),
+        text,
         retry_after: seconds.map(Duration::from_secs),
-        exchange: time_of(headers).map(|collector_ms| Exchange::now(collector_ms, round_trip)),
-        store: header(headers, "x-picollect-store").map(ToOwned::to_owned),
-        protocol: header(headers, "x-picollect-protocol").map(ToOwned::to_owned),
+        exchange: time.map(|collector_ms| Exchange::now(collector_ms, round_trip)),
+        store: of_collector("x-picollect-store").map(ToOwned::to_owned),
+        protocol: of_collector("x-picollect-protocol").map(ToOwned::to_owned),
     }
+}
+
+fn speaker(headers: &HeaderMap, is_success: bool, text: &str) -> Speaker {
+    let is_version = |text: &str| text.split('.').all(|part| part.parse::<u16>().is_ok());
+    if header(headers, "x-picollect-protocol").is_some_and(is_version) {
+        return Speaker::Collector;
+    }
+    let complains = || {
+        let json = serde_json::from_str::<serde_json::Value>(text).ok();
+        json.is_some_and(|json| json["code"].is_string() && json["message"].is_string())
+    };
+    if headers.contains_key("x-influxdb-version") || (!is_success && complains()) {
+        Speaker::Influxdb
+    } else {
+        Speaker::Stranger
+    }
+}
+
+/// The address of a redirect up to its host: what follows may be anything.
+fn place(location: &str) -> String {
+    let end = location.match_indices('/').nth(2).map_or(location.len(), |(at, _)| at);
+    printable(&location[..end]).chars().take(MAX_PLACE_CHARS).collect()
 }
 
 /// Our collector tells milliseconds, every other server the second.
@@ -283,6 +383,11 @@ pub(crate) fn checked_url(url: String) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -301,6 +406,103 @@ mod tests {
         assert_eq!(time_of(&headers), Some(1_795_443_117_043));
     }
 
+    /// Somebody who gives each request this answer, and counts them.
+    fn answering(answer: String) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&requests);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream);
+                let (mut head, mut length) = (String::new(), 0);
+                while reader.read_line(&mut head).is_ok_and(|bytes| bytes > 2) {
+                    let line = head.lines().last().unwrap_or_default().to_ascii_lowercase();
+                    length =
+                        line.strip_prefix("content-length: ").map_or(length, |text| text.parse().unwrap());
+                }
+                reader.read_exact(&mut vec![0; length]).unwrap();
+                counter.fetch_add(1, Ordering::SeqCst);
+                // Who does not like the answer hangs up.
+                let _ = reader.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        (url, requests)
+    }
+
+    fn head(status: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+    }
+
+    fn client(url: &str, influxdb: bool) -> Client {
+        let bucket = influxdb.then(|| Bucket { org: "o".into(), bucket: "b".into() });
+        let token = Token::Given("secret".into());
+        Client::new(Target { url: url.into(), token, bucket, ca_file: None, proxy: Proxy::None }).unwrap()
+    }
+
+    /// As version 0.1.0 wrote them.
+    const OF_THE_LAST_RELEASE: &str = "x-picollect-time-ms: 1795443117043\r\nx-picollect-store: 5f3a\r\n\
+                                       x-picollect-protocol: 1.0\r\ndate: Mon, 23 Nov 2026 14:11:57 GMT\r\n";
+
+    #[test]
+    fn a_collector_of_the_last_release_is_known_by_its_answers() {
+        let (url, _) = answering(head("204 No Content", OF_THE_LAST_RELEASE, ""));
+        let taken = client(&url, false).post(b"m f=1 1\n").unwrap();
+        assert_eq!((taken.speaker, taken.status), (Speaker::Collector, 204));
+        assert_eq!(taken.exchange.unwrap().collector_ms, 1_795_443_117_043);
+        let (url, _) = answering(head("200 OK", OF_THE_LAST_RELEASE, "ok\n"));
+        assert_eq!(client(&url, false).hello().unwrap().store.as_deref(), Some("5f3a"));
+    }
+
+    #[test]
+    fn nobody_is_followed_elsewhere_and_the_token_stays() {
+        let (elsewhere, visits) = answering(head("204 No Content", OF_THE_LAST_RELEASE, ""));
+        for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
+            let (url, asked) = answering(head(status, &format!("location: {elsewhere}/steal?x\r\n"), ""));
+            let mut client = client(&url, false);
+            let answer = client.post(b"m f=1 1\n").unwrap();
+            assert_eq!((answer.speaker, answer.redirect.as_ref()), (Speaker::Stranger, Some(&elsewhere)));
+            assert!(client.hello().is_err() && client.summary().is_err());
+            assert!(client.join("ABCD-EFGH-JKLM", "pi-1").is_err());
+            assert!(Client::authority(&url, "ABCD").unwrap().is_none());
+            assert_eq!(asked.load(Ordering::SeqCst), 5, "{status}");
+        }
+        assert_eq!(visits.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn a_stranger_settles_no_clock() {
+        let date = "date: Mon, 23 Nov 2026 14:11:57 GMT\r\n";
+        for (status, more) in [
+            ("200 OK", "content-type: text/html\r\n"),
+            ("204 No Content", ""),
+            ("404 Not Found", ""),
+            ("200 OK", "x-picollect-protocol: <html>\r\n"),
+            ("200 OK", "x-influxdb-version: v2.7\r\n"),
+        ] {
+            let (url, _) = answering(head(status, &format!("{date}{more}"), ""));
+            let why = client(&url, false).hello().unwrap_err().to_string();
+            assert!(why.contains("not of a picollect collector"), "{why}");
+        }
+        let (url, _) = answering(head("200 OK", date, "<html>log in</html>"));
+        assert!(client(&url, true).hello().is_err(), "it is no InfluxDB either");
+        let (url, _) = answering(head("404 Not Found", date, ""));
+        assert_eq!(client(&url, true).hello().unwrap().exchange, None, "it takes lines, perhaps");
+        let (url, _) =
+            answering(head("204 No Content", &format!("{date}x-influxdb-version: v2.7.1\r\n"), ""));
+        assert!(client(&url, true).hello().unwrap().exchange.is_some());
+    }
+
+    #[test]
+    fn a_time_that_is_nobodys_clock_is_none() {
+        for ms in [i64::MIN, -1, 0, 1_577_836_799_999, 7_258_118_400_000, i64::MAX] {
+            let headers = format!("x-picollect-protocol: 1.0\r\nx-picollect-time-ms: {ms}\r\n");
+            let (url, _) = answering(head("200 OK", &headers, "ok"));
+            assert_eq!(client(&url, false).hello().unwrap().exchange, None, "{ms}");
+        }
+    }
+
     #[test]
     fn addresses_are_kept_for_one_collector_only_and_until_they_are_forgotten() {
         let addresses = Addresses::default();
@@ -310,7 +512,7 @@ mod tests {
             found[0].to_string()
         };
         assert_eq!(ask("http://127.0.0.1:1/a"), "127.0.0.1:1");
-        assert_eq!(ask("http://127.0.0.1:2/a"), "127.0.0.1:2", "an answer that leads elsewhere");
+        assert_eq!(ask("http://127.0.0.1:2/a"), "127.0.0.1:2", "another collector");
         assert!(addresses.0.lock().unwrap().is_some());
         addresses.forget();
         assert!(addresses.0.lock().unwrap().is_none());

@@ -1,19 +1,19 @@
 //! Delivery: takes lines from the queue and posts them until they have arrived.
 //!
 //! At least once: an answer that is lost means that the batch is sent again, and the collector keeps
-//! one sample per series and time. What the answer says of the batch decides: 2xx arrived; 413 it is cut
-//! in half; 400 and 422 this batch will never be taken whole, what was refused is dropped and counted;
-//! everything else (no answer, 5xx, 429, and 401, 403, 404, which speak of the token or the address and
-//! not of the batch) keeps it.
+//! one sample per series and time. What becomes of a batch its answer decides (`push/answer.rs`).
 //!
 //! With several collectors of one store (`first`) it fails over to the next, and back as soon as the
 //! first one answers again. A collector of another store is never failed over to: history would be split.
+
+mod answer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use picollect_telemetry::PROTOCOL;
-use picollect_telemetry::line::count_lines;
+
+use self::answer::{Outcome, both, halves, judge};
 
 use crate::client::{Client, Reply};
 use crate::lcd::PanelFeed;
@@ -26,8 +26,6 @@ const MAX_BATCH_BYTES: usize = 256 * 1024;
 /// First and longest wait after a failure; in between it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// A collector may ask to be left alone for so long at most.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// An agent that stops tries this long to deliver what it still has.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 /// While another collector is used, the first one is tried this often.
@@ -35,15 +33,6 @@ const FAIL_BACK: Duration = Duration::from_secs(30);
 
 /// The panel's cluster is asked for this often.
 const SUMMARY_PERIOD: Duration = Duration::from_secs(10);
-
-/// What an attempt to deliver came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
-    /// All but so many lines have arrived, and these will never be taken.
-    Done { refused: usize, why: Option<String> },
-    /// Try again, if the collector said so after this time.
-    Failed(String, Option<Duration>),
-}
 
 /// Asks the kernel whether it calls this node's clock synchronised.
 pub(crate) type Synchronised = fn() -> bool;
@@ -169,7 +158,8 @@ impl Push {
                 return both(self.deliver(first), || self.deliver(second));
             }
         }
-        judge(&answer, lines)
+        let client = &self.clients[self.current];
+        judge(&answer, client.is_influxdb(), client.wanted(), lines)
     }
 
     /// Before the first batch leaves, times are settled: by the node's clock or by the collector's.
@@ -265,78 +255,5 @@ impl Push {
         if self.failing.take().is_some() {
             tracing::info!(waiting = self.queue.counts().queued_lines, "delivering again");
         }
-    }
-}
-
-/// Two halves of about the same number of lines; `None` for a single line.
-fn halves(lines: &[u8]) -> Option<(&[u8], &[u8])> {
-    let middle = lines.len() / 2;
-    let feed = lines[..middle].iter().rposition(|&byte| byte == b'\n');
-    let feed = feed.or_else(|| lines.iter().position(|&byte| byte == b'\n'))?;
-    let (first, second) = lines.split_at(feed + 1);
-    (!second.is_empty()).then_some((first, second))
-}
-
-/// Both halves have to arrive; one that arrived twice is known by its times.
-fn both(first: Outcome, second: impl FnOnce() -> Outcome) -> Outcome {
-    let Outcome::Done { refused, why } = first else { return first };
-    match second() {
-        Outcome::Done { refused: more, why: other } => {
-            Outcome::Done { refused: refused + more, why: why.or(other) }
-        }
-        failed @ Outcome::Failed(..) => failed,
-    }
-}
-
-fn judge(answer: &Reply, lines: &[u8]) -> Outcome {
-    let why = format!("{} {}", answer.status, answer.text);
-    match answer.status {
-        200..300 => Outcome::Done { refused: 0, why: None },
-        400 | 413 | 422 => Outcome::Done { refused: refused_lines(answer, lines), why: Some(why) },
-        _ => Outcome::Failed(why, answer.retry_after.map(|after| after.min(LONGEST_RETRY_AFTER))),
-    }
-}
-
-/// Our collector says how many lines it refused; of any other it has to be taken that it took none.
-fn refused_lines(answer: &Reply, lines: &[u8]) -> usize {
-    let json: Option<serde_json::Value> = serde_json::from_str(&answer.text).ok();
-    let said = json.and_then(|json| json.get("refused_lines")?.as_u64());
-    let all = count_lines(lines);
-    said.and_then(|refused| usize::try_from(refused).ok()).map_or(all, |refused| refused.min(all))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(status: u16, text: &str, retry_after_s: Option<u64>) -> Reply {
-        let retry_after = retry_after_s.map(Duration::from_secs);
-        Reply { status, text: text.into(), retry_after, exchange: None, store: None, protocol: None }
-    }
-
-    #[test]
-    fn the_answer_decides_what_becomes_of_the_batch() {
-        let lines = b"a 1\nb 2\n";
-        assert_eq!(judge(&answer(204, "", None), lines), Outcome::Done { refused: 0, why: None });
-        let refused = |outcome| match outcome {
-            Outcome::Done { refused, .. } => refused,
-            Outcome::Failed(..) => 0,
-        };
-        assert_eq!(refused(judge(&answer(400, "bad", None), lines)), 2, "a stranger took none");
-        assert_eq!(refused(judge(&answer(400, "{\"refused_lines\":1}", None), lines)), 1);
-        for keeps in [401, 403, 404, 408, 429, 500, 503] {
-            assert!(matches!(judge(&answer(keeps, "", None), lines), Outcome::Failed(_, None)), "{keeps}");
-        }
-        let later = Outcome::Failed("503 busy".into(), Some(Duration::from_secs(7)));
-        assert_eq!(judge(&answer(503, "busy", Some(7)), lines), later);
-        let long = judge(&answer(503, "", Some(99_999)), lines);
-        assert!(matches!(long, Outcome::Failed(_, Some(LONGEST_RETRY_AFTER))));
-    }
-
-    #[test]
-    fn a_batch_is_halved_between_lines_down_to_one() {
-        assert_eq!(halves(b"aa\nbb\ncc\n"), Some((&b"aa\n"[..], &b"bb\ncc\n"[..])));
-        assert_eq!(halves(b"a long first line\nb\n"), Some((&b"a long first line\n"[..], &b"b\n"[..])));
-        assert_eq!(halves(b"one\n"), None);
     }
 }

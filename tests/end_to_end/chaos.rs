@@ -104,6 +104,22 @@ fn what_is_not_counted_as_dropped_arrives_exactly_once() {
 }
 
 #[test]
+fn what_a_captive_portal_answers_in_the_collectors_place_takes_nothing() {
+    let collector = Collector::start();
+    let proxy = Proxy::start(&collector.url);
+    let statuses = [200, 201, 204, 301, 302, 303, 307, 308, 400, 413, 422];
+    proxy.next(statuses.into_iter().flat_map(|status| [Fate::Stranger(status), Fate::Forward]));
+    let agent = agent(&collector, &proxy.url, 10_000);
+    let store = collector.store();
+    eventually("the portal has shown all it can do", || proxy.done());
+    let arrived = last(&store, SAMPLES.field);
+    caught_up(&store, arrived + 5);
+    assert_eq!(agent.terminate(), Some(0));
+    assert_nothing_is_unaccounted_for(&store, 0);
+    assert_eq!(last(&store, DROPPED_LINES.field), 0);
+}
+
+#[test]
 fn an_outage_longer_than_the_spool_holds_drops_the_oldest_and_counts_them() {
     let mut collector = Collector::start();
     let agent = agent(&collector, &collector.url, 24);

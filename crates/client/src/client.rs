@@ -1,4 +1,7 @@
 //! The HTTP client of a collector elsewhere: pushes lines to it and asks for its pages.
+//!
+//! Invariants: no redirect is followed, so a token goes to the given address only; an answer without the header that
+//! every collector sends is a stranger's, and the collector counts as away.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,11 +11,14 @@ use picollect_settings::{secret, trust};
 use ureq::http::Response;
 
 use picollect_analysis::request::{FINDINGS_HEADER, Written};
+use picollect_telemetry::foreign::printable;
 
 /// Time for one exchange. A report over months takes its collector a while.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest answer: the report of a large cluster with charts is a few megabytes.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// Every collector names its version of the protocol here, in each answer.
+const PROTOCOL_HEADER: &str = "x-picollect-protocol";
 
 /// Where a collector is and how it is asked.
 #[derive(Debug, Clone)]
@@ -64,6 +70,8 @@ impl Client {
         let mut config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
         if url.starts_with("https://") {
             config = config.tls_config(trust::tls(target.ca_file.as_deref())?);
@@ -101,6 +109,9 @@ impl Client {
     fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Written, ClientError> {
         let away = |error: ureq::Error| ClientError::Away { url: self.url.clone(), why: error.to_string() };
         let mut answer = answer.map_err(away)?;
+        if !answer.headers().contains_key(PROTOCOL_HEADER) {
+            return Err(ClientError::Away { url: self.url.clone(), why: stranger(&answer) });
+        }
         let findings = answer.headers().get(FINDINGS_HEADER).and_then(|value| value.to_str().ok());
         let findings =
             findings.map_or_else(Vec::new, |text| text.split("; ").map(ToOwned::to_owned).collect());
@@ -117,5 +128,65 @@ impl Client {
             return Err(ClientError::Away { url, why: format!("{status}: {message}") });
         }
         Err(ClientError::Refused { url, status, message })
+    }
+}
+
+/// Why an answer is not the collector's, and where it leads.
+fn stranger(answer: &Response<ureq::Body>) -> String {
+    let status = answer.status().as_u16();
+    let place = answer.headers().get("location").and_then(|place| place.to_str().ok());
+    let redirects = place.map_or_else(String::new, |place| {
+        let end = place.match_indices('/').nth(2).map_or(place.len(), |(at, _)| at);
+        format!(
+            " It redirects to {}; if the collector is there, give that address.",
+            printable(&place[..end])
+        )
+    });
+    format!(
+        "{status} comes from somebody else: a captive portal, a proxy or another server answers in its place.{redirects}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A client of somebody who gives every request this answer.
+    fn of(answer: &'static str) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream);
+                let mut line = String::new();
+                while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
+                    line.clear();
+                }
+                let _ = reader.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        Client::new(&Target { url, token_file: None, ca_file: None }).unwrap()
+    }
+
+    #[test]
+    fn a_stranger_that_says_yes_or_sends_elsewhere_is_a_collector_that_is_away() {
+        let page = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nhtml";
+        let moved = "HTTP/1.1 307 X\r\nlocation: http://127.0.0.1:9/x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        for (answer, part) in [(page, "captive portal"), (moved, "redirects to http://127.0.0.1:9;")] {
+            let error = of(answer).ask("/api/v1/nodes", &[]).unwrap_err();
+            let said = error.to_string();
+            assert!(matches!(error, ClientError::Away { .. }) && said.contains(part), "{said}");
+            assert!(matches!(of(answer).write(b"").unwrap_err(), ClientError::Away { .. }));
+        }
+    }
+
+    #[test]
+    fn a_collector_of_the_last_release_is_believed() {
+        let answer = "HTTP/1.1 200 OK\r\nx-picollect-protocol: 1.0\r\ncontent-length: 4\r\nconnection: close\r\n\r\nyes\n";
+        assert_eq!(of(answer).ask("/", &[]).unwrap().text, "yes\n");
     }
 }
