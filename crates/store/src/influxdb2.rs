@@ -58,7 +58,7 @@ impl Store for Influxdb2Store {
     }
 
     fn series(&self, selector: &Selector<'_>) -> Result<Vec<SeriesKey>, StoreError> {
-        let rows = self.connection.query(flux::series(&self.connection.bucket, selector))?;
+        let rows = self.connection.query(&flux::series(&self.connection.bucket, selector))?;
         let mut keys: Vec<SeriesKey> = rows.iter().filter_map(key_of).collect();
         keys.sort();
         keys.dedup();
@@ -85,7 +85,7 @@ impl Store for Influxdb2Store {
             return Ok(Vec::new());
         }
         let mut series: BTreeMap<SeriesKey, Vec<StoredSample>> = BTreeMap::new();
-        for row in self.connection.query(flux)? {
+        for row in self.connection.query(&flux)? {
             if let (Some(key), Some(sample)) = (key_of(&row), sample_of(row)) {
                 series.entry(key).or_default().push(sample);
             }
@@ -114,7 +114,7 @@ impl Store for Influxdb2Store {
 
     /// The bucket's own number.
     fn identity(&self) -> Result<String, StoreError> {
-        let rows = self.connection.query(flux::bucket_id(&self.connection.bucket))?;
+        let rows = self.connection.query(&flux::bucket_id(&self.connection.bucket))?;
         let id = rows.into_iter().find_map(|mut row| text(row.values.remove("id")?));
         id.map(|id| format!("influxdb2-{id}")).ok_or_else(|| self.connection.no_bucket())
     }

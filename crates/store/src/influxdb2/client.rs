@@ -1,6 +1,7 @@
 //! The crate `influxdb2` with what it lacks: time-outs, errors that say what to do, and walls around its parser.
 //!
-//! Invariant: a panic of the crate, which trusts the server's answers, is an error here.
+//! Invariants: a panic of the crate, which trusts the server's answers, is an error here; no redirect is followed, so
+//! secrets go to the configured address only.
 
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use picollect_settings::trust;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A question over a month is answered within this time; the crate itself would wait for ever.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The column of the second question's answer; no tag is called so.
+const PRESENT: &str = "picollect_present";
 /// So much of an engine's own words is passed on.
 const MAX_SAID_CHARS: usize = 300;
 
@@ -80,14 +83,25 @@ impl Connection {
         }
     }
 
-    /// Asks in Flux; the rows of all its tables.
-    pub(super) fn query(&self, flux: String) -> Result<Vec<FluxRecord>, StoreError> {
+    /// Asks in Flux; the rows of all its tables. Whoever answers has to answer a second question too, because to the
+    /// crate a page of anybody's without a comma is an answer without rows, and a broken off one is a shorter one.
+    pub(super) fn query(&self, flux: &str) -> Result<Vec<FluxRecord>, StoreError> {
         let client = self.client.clone();
+        let both = format!(
+            "import \"array\"\n{flux}\narray.from(rows: [{{{PRESENT}: true}}]) |> yield(name: \"{PRESENT}\")\n"
+        );
         let asked = self.run(async move {
-            let answer = client.query_raw_iter(Some(Query::new(flux))).await?;
+            let answer = client.query_raw_iter(Some(Query::new(both))).await?;
             answer.result().collect::<Vec<_>>()
         })?;
-        asked.map_err(|error| self.failed(error))
+        let mut rows = asked.map_err(|error| self.failed(error))?;
+        let all = rows.len();
+        rows.retain(|row| !row.values.contains_key(PRESENT));
+        if rows.len() == all {
+            let why = "what answers is no InfluxDB 2, or broke off: a captive portal or a proxy?".to_owned();
+            return Err(StoreError::Unavailable { location: self.location.clone(), why });
+        }
+        Ok(rows)
     }
 
     /// The bucket is not among those that this token sees.
@@ -190,6 +204,10 @@ fn judge(location: String, status: StatusCode, said: &str) -> StoreError {
             "is there that organisation and that bucket? InfluxDB 3 takes writes as this one does, but it has no Flux \
              to read by, and InfluxDB 1 has neither: it has to be an InfluxDB 2",
         ),
+        200..=399 => unusable(
+            "no InfluxDB 2 answers so: another address, a captive portal or a proxy. No redirect is followed, because \
+             the secrets of [store] would go along; if the engine has moved, write its address into `store`",
+        ),
         413 => StoreError::Refused { location, why: format!("{why}; send smaller batches") },
         429 | 500.. => StoreError::Unavailable { location, why },
         _ => StoreError::Engine {
@@ -249,7 +267,7 @@ mod tests {
             Connection::new("l".into(), "http://127.0.0.1:1", "o", "b", &Secrets::default()).unwrap();
         let failed = connection.run(async { if true { panic!("on purpose") } else { Ok(()) } });
         assert!(matches!(failed, Err(StoreError::Engine { .. })));
-        let away = connection.query("buckets()".into());
+        let away = connection.query("buckets()");
         assert!(matches!(away, Err(StoreError::Unavailable { .. })), "{:?}", away.err());
     }
 }

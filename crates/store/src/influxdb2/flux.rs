@@ -26,13 +26,18 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The bucket's own number, which outlives its name.
 pub(super) fn bucket_id(bucket: &str) -> String {
-    format!("buckets() |> filter(fn: (r) => r.name == {}) |> keep(columns: [\"id\"])", quoted(bucket))
+    format!(
+        "buckets() |> filter(fn: (r) => r.name == {}) |> keep(columns: [\"id\"]) |> yield(name: \"id\")",
+        quoted(bucket)
+    )
 }
 
 /// One row for each series that matches: its group's columns alone.
 pub(super) fn series(bucket: &str, selector: &Selector<'_>) -> String {
     let from = from(bucket, selector, ALL_NS);
-    format!("{from} |> last() |> drop(columns: [\"_start\", \"_stop\", \"_time\", \"_value\"])")
+    format!(
+        "{from} |> last() |> drop(columns: [\"_start\", \"_stop\", \"_time\", \"_value\"]) |> yield(name: \"series\")"
+    )
 }
 
 /// The samples in the window, both edges included, and of each series the nearest one on either side.

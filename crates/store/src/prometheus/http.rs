@@ -1,11 +1,15 @@
 //! HTTP to an engine of the Prometheus family: one request, one answer, both bounded.
+//!
+//! Invariants: no redirect is followed, so secrets go to the configured address only; what is written counts as taken
+//! only if the answer is one that an engine of the family gives.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use picollect_settings::trust;
-use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use picollect_telemetry::foreign::printable;
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use ureq::http::{HeaderName, HeaderValue, Response};
 
 use crate::StoreError;
@@ -80,7 +84,17 @@ impl Http {
             request.header("Content-Encoding", "snappy").header("X-Prometheus-Remote-Write-Version", "0.1.0");
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let answer = request.config().timeout_global(Some(WRITE_TIMEOUT)).build().send(body);
-        self.reply(answer, WRITE_TIMEOUT)
+        let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+        match self.reply(answer, WRITE_TIMEOUT)? {
+            Reply::Done(_) if status == 204 => Ok(Reply::Done(String::new())),
+            // Thanos and Mimir say 200, and nothing beside it.
+            Reply::Done(text) if status == 200 && text.trim().is_empty() => Ok(Reply::Done(text)),
+            Reply::Refused(why) => Ok(Reply::Refused(why)),
+            Reply::Done(_) | Reply::TooLong => Err(self.unavailable(format!(
+                "{status} with a page is no answer to remote write: a captive portal, a proxy or another server answers \
+                 in the engine's place; see docs/engines.md for the addresses of each engine"
+            ))),
+        }
     }
 
     /// Asks, with the parameters as a form.
@@ -112,6 +126,11 @@ impl Http {
         };
         let mut answer = answer.map_err(away)?;
         let status = answer.status();
+        if status.is_redirection() {
+            let place =
+                answer.headers().get(LOCATION).and_then(|place| place.to_str().ok()).unwrap_or_default();
+            return Err(self.unavailable(redirected(status.as_u16(), place)));
+        }
         let is_text = answer.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "text/html");
         if status.is_success() {
             return match answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string() {
@@ -128,12 +147,22 @@ impl Http {
             code @ (401 | 403) => Err(self.unavailable(format!(
                 "{code}: it does not know us: {said}; see `token_file`, `user` and `headers` in [store]"
             ))),
-            code @ (300..=399 | 404 | 405) => Err(self.unavailable(format!(
+            code @ (404 | 405) => Err(self.unavailable(format!(
                 "{code}: nobody takes this there: {said}; see docs/engines.md for the addresses of each engine"
             ))),
             code => Err(self.unavailable(format!("{code}: {said}"))),
         }
     }
+}
+
+/// What to do about a redirect; of its address nothing behind the host is shown.
+fn redirected(status: u16, place: &str) -> String {
+    let end = place.match_indices('/').nth(2).map_or(place.len(), |(at, _)| at);
+    let place: String = printable(&place[..end]).chars().take(MAX_COMPLAINT_CHARS).collect();
+    format!(
+        "{status}: it redirects to `{place}`, and no redirect is followed, because the secrets of [store] would go along; \
+         if the engine is there, write that address into `store`"
+    )
 }
 
 /// What an engine says in its error JSON, or else its first line.
