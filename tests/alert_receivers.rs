@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,6 +38,20 @@ impl Double {
     pub(crate) fn smtp(password: &str) -> Self {
         let wanted = credentials(password);
         Self::start(move |stream, taken, _| take_mail(stream, taken, &wanted))
+    }
+
+    /// Greets its clients for ever, a line now and then.
+    pub(crate) fn dripping_smtp() -> Self {
+        Self::start(|mut stream, taken, _| {
+            taken
+                .lock()
+                .expect("no test has failed")
+                .push(Taken { head: String::new(), body: String::new() });
+            loop {
+                stream.write_all(b"220-one moment\r\n")?;
+                thread::sleep(Duration::from_millis(100));
+            }
+        })
     }
 
     /// The same, encrypted from the start with the certificate and the key in these PEM files.
@@ -95,7 +110,8 @@ fn take_post(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, status: u16) -> s
     let length = head
         .lines()
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-    let mut body = vec![0; length.expect("the length of the body")];
+    // A GET has none.
+    let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
     if status == 200 {
         let body = String::from_utf8(body).expect("UTF-8");

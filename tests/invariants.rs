@@ -330,6 +330,7 @@ fn only_client_and_web_know_http() {
         "collector/src/server.rs",
         "collector/src/server/connections.rs",
         "collector/src/web.rs",
+        "collector/src/web/health.rs",
         "collector/src/web/prometheus.rs",
         "collector/src/web/write.rs",
     ];

@@ -178,6 +178,11 @@ impl Collector {
         self.process.take().expect("it runs").kill();
     }
 
+    /// SIGTERM, and waits for the exit code.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        self.process.take().expect("it runs").terminate()
+    }
+
     /// Starts again on the same address.
     pub(crate) fn restart(&mut self) {
         let listen = self.url.trim_start_matches("http://");

@@ -350,7 +350,9 @@ mod tests {
 
     #[test]
     fn a_nodes_token_writes_its_samples_and_no_word_of_the_collectors() {
-        for reserved in ["result", "energy", "health", "resolution", "retirement", "ingest", "store"] {
+        for reserved in
+            ["result", "energy", "health", "resolution", "retirement", "ingest", "store", "alerts"]
+        {
             let body = format!("{reserved},host=pi-1 x=1 7");
             let want = format!("this token may not write `{reserved}`: that takes the scope `admin`");
             for (scope, node) in [(Scope::Write, Some("pi-1")), (Scope::Write, None), (Scope::Run, None)] {

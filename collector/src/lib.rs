@@ -31,6 +31,7 @@ pub mod health;
 pub mod http_client;
 pub mod ingest;
 mod own_metrics;
+pub mod readiness;
 pub mod recording_rules;
 pub mod retention;
 pub mod server;

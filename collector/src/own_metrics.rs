@@ -9,6 +9,11 @@ use picollect_telemetry::catalogue::{
 
 use crate::Collector;
 
+/// What tells this collector from others in what it says of itself: the name of the machine.
+pub(crate) fn own_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// The collector's own metrics now. An error is the store's, whose size cannot be told.
 pub(crate) fn own_metrics(collector: &Collector) -> Result<Vec<(&'static Metric, u64)>, StoreError> {
     let counters = collector.ingest.counters();

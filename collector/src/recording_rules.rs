@@ -21,7 +21,7 @@ use self::minutes::Minutes;
 use self::results::Results;
 use crate::Collector;
 use crate::ingest::EarliestPower;
-use crate::own_metrics::own_metrics;
+use crate::own_metrics::{own_metrics, own_name};
 use picollect_analysis::request::{RequestError, Sources};
 use picollect_settings::time::now_ms;
 use picollect_store::{StoreError, cached};
@@ -42,7 +42,12 @@ impl RecordingRules {
     /// Publishes every ten seconds.
     pub fn start(collector: Arc<Collector>) -> Self {
         let (order, stop) = oneshot::channel();
-        Self { order, task: tokio::spawn(publish(Recorder::new(collector), stop)) }
+        let alive = collector.living.lives("what records figures");
+        let work = async move {
+            publish(Recorder::new(collector), stop).await;
+            drop(alive);
+        };
+        Self { order, task: tokio::spawn(work) }
     }
 
     /// Publishes what there is once more, and ends.
@@ -85,7 +90,7 @@ struct Recorder {
 
 impl Recorder {
     fn new(collector: Arc<Collector>) -> Self {
-        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let name = own_name();
         let (minutes, results) = (Minutes::default(), Results::default());
         Self { collector, name, minutes, results, touched: EarliestPower::new(), itself_ms: 0 }
     }

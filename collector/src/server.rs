@@ -18,7 +18,7 @@ use self::connections::{MAX_CONNECTIONS, bounded};
 use self::own_certificate::Own;
 pub use self::own_certificate::authority_file;
 use crate::Collector;
-use crate::alerts::Watching;
+use crate::alerts::{Beating, Watching};
 use crate::recording_rules::RecordingRules;
 use crate::retention;
 use crate::tokens::Tokens;
@@ -71,6 +71,7 @@ pub struct Server {
     retention: Option<JoinHandle<()>>,
     polling: Polling,
     watching: Watching,
+    beating: Option<Beating>,
     publishing: RecordingRules,
     _lock: Lock,
 }
@@ -85,6 +86,7 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
+        drop(self.beating);
         let threads = || {
             self.polling.stop();
             self.watching.stop();
@@ -141,11 +143,21 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let retention = retained.map(|store| retention::start(store, options.retention));
     let polling =
         Polling::start(&collector.store, &options.config.wall).context("cannot start the wall meters")?;
-    let watching =
-        Watching::start(&collector.store, &options.config, data).context("cannot start the alerts")?;
+    let watching = Watching::start(&collector, data).context("cannot start the alerts")?;
+    let beating = Beating::start(&collector).context("cannot start the heartbeat")?;
     let publishing = RecordingRules::start(Arc::clone(&collector));
-    let server =
-        Server { address, scheme, handle, task, retention, polling, watching, publishing, _lock: lock };
+    let server = Server {
+        address,
+        scheme,
+        handle,
+        task,
+        retention,
+        polling,
+        watching,
+        beating,
+        publishing,
+        _lock: lock,
+    };
     Ok((server, collector))
 }
 

@@ -10,7 +10,9 @@ use picollect_store::{Store, StoreError, cached};
 use picollect_telemetry::summary::Summary;
 use tokio::sync::Semaphore;
 
+use crate::alerts::Parts;
 use crate::ingest::Ingest;
+use crate::readiness::Living;
 use crate::tokens::Tokens;
 
 /// Bodies in memory at once; more senders are asked to come back.
@@ -29,6 +31,10 @@ pub struct Collector {
     pub config: Config,
     /// PEM: who signed the collector's certificate, where it made that itself.
     pub authority: Option<String>,
+    /// What of the alerting fails.
+    pub alerting: Parts,
+    /// Who has to live as long as this.
+    pub(crate) living: Living,
     /// What the summary keeps between two requests.
     summaries: Summaries,
     /// What tells the store from any other.
@@ -53,6 +59,8 @@ impl Collector {
             tokens,
             config,
             authority: None,
+            alerting: Parts::default(),
+            living: Living::default(),
             summaries,
             store_identity,
             bodies,

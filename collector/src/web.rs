@@ -3,6 +3,7 @@
 //!
 //! Invariant: nothing outside this module and the agent's `push` knows HTTP.
 
+mod health;
 mod prometheus;
 mod write;
 
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use picollect_telemetry::PROTOCOL;
+use picollect_telemetry::catalogue::{ALERT_FAILING, ALERT_FAILURES};
 use picollect_telemetry::exposition::{Format, Page};
 use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
@@ -47,11 +49,8 @@ const RETRY_AFTER_S: &str = "1";
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/api/v2/write", post(write::write))
-        .route("/ping", get(write::ping))
-        .route("/health", get(write::health))
         .route("/api/v1/join", post(join).layer(DefaultBodyLimit::max(MAX_JOIN_BYTES)))
         .route("/api/v1/join/authority", get(introduction))
-        .route("/healthz", get(healthz))
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(metrics))
         .route(AlertsRequest::PATH, get(answer::<AlertsRequest>))
@@ -60,6 +59,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route(RunRequest::PATH, get(answer::<RunRequest>))
         .route(RunsRequest::PATH, get(answer::<RunsRequest>))
         .route(ScalingRequest::PATH, get(answer::<ScalingRequest>))
+        .merge(health::routes())
         .merge(prometheus::routes())
         .fallback(write::no_such_path)
         .method_not_allowed_fallback(write::no_such_method)
@@ -260,11 +260,6 @@ async fn summary_now(
     blocking(move || Ok(collector.summary()?)).await.map(Json)
 }
 
-/// Healthy means: the store answers.
-async fn healthz(State(collector): State<Arc<Collector>>) -> Result<&'static str, Refusal> {
-    blocking(move || collector.store.identity().map_err(Into::into)).await.map(|_| "ok\n")
-}
-
 /// The collector's own metrics; who may read gets the last sample of every node too.
 async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Result<Response, Refusal> {
     let nodes_too = headers.contains_key(header::AUTHORIZATION);
@@ -282,6 +277,14 @@ fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyho
     for (metric, value) in own_metrics(collector)? {
         let Some(kind) = metric.kind.exposed() else { continue };
         page.family(&metric.prometheus_name(), kind, metric.help).sample([], value as f64, None);
+    }
+    for metric in [&ALERT_FAILURES, &ALERT_FAILING] {
+        let Some(kind) = metric.kind.exposed() else { continue };
+        let name = metric.prometheus_name();
+        let mut family = page.family(&name, kind, metric.help);
+        for (labels, value) in collector.alerting.samples(metric) {
+            family.sample(labels, value, None);
+        }
     }
     cached(collector.store.as_ref(), |store| {
         nodes::expose(&nodes::observe(store, now_ms())?, &mut page);

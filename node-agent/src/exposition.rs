@@ -19,7 +19,7 @@ use picollect_telemetry::line::{Precision, decode};
 const MAX_REQUEST_BYTES: usize = 8 * 1024;
 /// From the connection to the end of the request; a scraper asks at once.
 const ASKS_WITHIN: Duration = Duration::from_secs(2);
-/// From the request to the last byte of its answer; Prometheus itself gives up after ten seconds.
+/// And so much more for its answer; Prometheus itself gives up after ten seconds.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 /// Who scrapes a node is one or two.
 const MAX_CLIENTS: usize = 4;

@@ -181,6 +181,87 @@ fn a_receiver_that_hangs_delays_nothing_that_comes_in() {
     eventually("it is given up", || log(&collector).contains("no answer within 10 s"));
 }
 
+/// A page of the collector's, by its own token.
+fn page(collector: &Collector, path: &str) -> String {
+    let token = fs::read_to_string(collector.token_file()).expect("a token");
+    let request = ureq::get(format!("{}{path}", collector.url));
+    let mut answer =
+        request.header("Authorization", format!("Token {}", token.trim())).call().expect("an answer");
+    answer.body_mut().read_to_string().expect("text")
+}
+
+#[test]
+fn a_rule_that_cannot_be_asked_silences_no_other_and_is_counted_everywhere() {
+    let double = Double::http();
+    // The rule of throttled nodes reads five minutes, the others a few samples.
+    let collector = collector(&format!("{}[query]\nmax_samples = 400\n", webhook(&double)));
+    let now_ms = now_ms();
+    let flag = |n: i64| format!("throttle,host=b,origin=firmware throttled=0i {}\n", now_ms - n * 500);
+    let token = fs::read_to_string(collector.token_file()).expect("a token");
+    let request = ureq::post(format!("{}/api/v2/write?precision=ms", collector.url));
+    let request = request.header("Authorization", format!("Token {}", token.trim()));
+    request.send((0..560).map(flag).collect::<String>()).expect("the collector takes them");
+    post(&collector, &["a"], 9, HISTORY_S);
+    eventually("the webhook is told of the disk", || {
+        double.taken().iter().any(|taken| taken.body.contains("DiskNearlyFull"))
+    });
+    let failing = "picollect_alerts_failing{part=\"NodeThrottled\"} 1";
+    eventually("the page of metrics says it", || page(&collector, "/metrics").contains(failing));
+    let metrics = page(&collector, "/metrics");
+    assert!(metrics.contains("picollect_alerts_failing{part=\"DiskNearlyFull\"} 0"), "{metrics}");
+    assert!(metrics.contains("picollect_alerts_failures_total{part=\"webhook\"} 0"), "{metrics}");
+    eventually("the summary names it", || {
+        let summary: Value = serde_json::from_str(&page(&collector, "/api/v1/summary")).expect("JSON");
+        summary["alerts_failing"] == json!(["NodeThrottled"])
+    });
+    let token = collector.token_file();
+    let there = ["--collector", &collector.url, "--token-file", token.to_str().expect("UTF-8")];
+    let asked = stdout(&[&["alerts"][..], &there].concat());
+    assert!(asked.contains("NodeThrottled        warning  cannot be asked: "), "{asked}");
+    assert!(asked.contains("DiskNearlyFull       warning  1 active"), "{asked}");
+    assert!(asked.contains("\nNodeThrottled        failing "), "{asked}");
+    let rules: Value =
+        serde_json::from_str(&stdout(&[&["alerts", "--json"][..], &there].concat())).expect("JSON");
+    let rule = rules.as_array().expect("a list").iter().find(|rule| rule["name"] == "NodeThrottled");
+    let rule = rule.expect("the rule");
+    assert!(rule["error"].as_str().is_some() && rule["failures"].as_f64().is_some_and(|n| n > 0.0), "{rule}");
+}
+
+#[test]
+fn a_mail_server_that_drips_delays_neither_other_receivers_nor_the_end() {
+    let (double, mail) = (Double::http(), Double::dripping_smtp());
+    let mut collector = collector(&format!(
+        "{}[alerts.email]\nserver = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\nfrom = \"pi@home.example\"\n\
+         to = [\"me@home.example\"]\n",
+        webhook(&double),
+        mail.address.port(),
+    ));
+    post(&collector, &["a"], 9, HISTORY_S);
+    eventually("both are called", || !double.taken().is_empty() && !mail.taken().is_empty());
+    // The greeting goes on meanwhile.
+    post(&collector, &["a"], 50, 0);
+    eventually("the webhook is told that it is over", || double.taken().len() > 1);
+    assert_eq!(mail.taken().len(), 1, "it is still being greeted");
+    assert_eq!(collector.terminate(), Some(0));
+}
+
+#[test]
+fn a_heartbeat_calls_outsiders() {
+    let (double, switch) = (Double::http(), Double::http());
+    let address = switch.address;
+    let collector = collector(&format!(
+        "{}[alerts.heartbeat]\nurl = \"http://{address}/ping/{SECRET}\"\ninterval = \"10s\"\n",
+        webhook(&double)
+    ));
+    eventually("the switch is called", || !switch.taken().is_empty());
+    assert!(switch.taken()[0].head.starts_with(&format!("GET /ping/{SECRET} ")), "{:?}", switch.taken());
+    assert!(page(&collector, "/metrics").contains("picollect_alerts_failing{part=\"heartbeat\"} 0"));
+    let tried = run(&["alerts", "test", "--data", collector.data_text()]);
+    let said = String::from_utf8_lossy(&tried.stdout);
+    assert!(said.contains(&format!("heartbeat at http://{address}/… took the message\n")), "{said}");
+    assert!(!log(&collector).contains(SECRET));
+}
+
 #[test]
 fn people_see_the_rules_and_try_their_receivers() {
     let double = Double::http();

@@ -46,6 +46,15 @@ impl Episode {
         RULES.iter().find(|rule| rule.name == self.rule)
     }
 
+    fn identity(&self) -> Identity {
+        (self.rule.clone(), self.labels.clone(), self.starts_ms)
+    }
+
+    /// What somebody knows who is told of it now.
+    fn to_be_known(&self) -> Knows {
+        if self.ends_ms.is_some() { Knows::End } else { Knows::Beginning }
+    }
+
     fn is_owed_to(&self, receiver: &str) -> bool {
         match self.knows.get(receiver) {
             Some(Knows::End) => false,
@@ -54,6 +63,13 @@ impl Episode {
         }
     }
 }
+
+/// What a message said: of which episodes, and how much of each. Meanwhile one may have ended.
+#[derive(Debug)]
+pub(super) struct Said(Vec<(Identity, Knows)>);
+
+/// An episode's rule, labels and beginning, Unix milliseconds.
+type Identity = (String, Vec<(String, String)>, i64);
 
 /// All episodes that somebody has still to be told of, or to be told the end of.
 #[derive(Debug)]
@@ -122,26 +138,25 @@ impl Episodes {
         self.changed |= self.all.len() != before;
     }
 
-    /// What a receiver has to be told now; `None` if it knows everything.
-    pub(super) fn owed(&self, receiver: &str) -> Option<Message> {
-        let told = self.owed_to(receiver).filter_map(|one| {
-            Some(Notification::of(one.rule()?, &one.labels, one.value, (one.starts_ms, one.ends_ms)))
+    /// What a receiver has to be told now, and what it then knows; `None` if it knows everything.
+    pub(super) fn owed(&self, receiver: &str) -> Option<(Message, Said)> {
+        let owed = self.all.iter().filter(|one| one.is_owed_to(receiver)).take(MAX_IN_MESSAGE);
+        let told = owed.filter_map(|one| {
+            let times = (one.starts_ms, one.ends_ms);
+            let notification = Notification::of(one.rule()?, &one.labels, one.value, times);
+            Some((notification, (one.identity(), one.to_be_known())))
         });
-        let told: Vec<Notification> = told.collect();
-        (!told.is_empty()).then_some(Message(told))
+        let (told, said): (Vec<_>, Vec<_>) = told.unzip();
+        (!told.is_empty()).then_some((Message(told), Said(said)))
     }
 
-    fn owed_to<'a>(&'a self, receiver: &'a str) -> impl Iterator<Item = &'a Episode> {
-        self.all.iter().filter(move |one| one.is_owed_to(receiver)).take(MAX_IN_MESSAGE)
-    }
-
-    /// The receiver has taken what it was owed; nothing has been observed since.
-    pub(super) fn delivered(&mut self, receiver: &str) {
-        let owed = self.all.iter_mut().filter(|one| one.is_owed_to(receiver));
-        for episode in owed.take(MAX_IN_MESSAGE) {
-            let knows = if episode.ends_ms.is_some() { Knows::End } else { Knows::Beginning };
-            episode.knows.insert(receiver.to_owned(), knows);
-            self.changed = true;
+    /// The receiver has taken a message that said this.
+    pub(super) fn delivered(&mut self, receiver: &str, said: &Said) {
+        for (identity, knows) in &said.0 {
+            if let Some(episode) = self.all.iter_mut().find(|one| one.identity() == *identity) {
+                episode.knows.insert(receiver.to_owned(), *knows);
+                self.changed = true;
+            }
         }
     }
 
@@ -184,7 +199,13 @@ mod tests {
     }
 
     fn title(episodes: &Episodes, receiver: &str) -> Option<String> {
-        episodes.owed(receiver).map(|message| message.title())
+        episodes.owed(receiver).map(|(message, _)| message.title())
+    }
+
+    /// The receiver takes what it is owed now.
+    fn takes(episodes: &mut Episodes, receiver: &str) {
+        let (_, said) = episodes.owed(receiver).unwrap();
+        episodes.delivered(receiver, &said);
     }
 
     /// Another program on the same directory.
@@ -202,7 +223,7 @@ mod tests {
         episodes.observe(rule(), &[active("a", State::Firing), active("b", State::Firing)], 200_000);
         let began = Some("[2 firing] NodeDown a, NodeDown b".to_owned());
         assert_eq!((title(&episodes, "webhook"), title(&episodes, "ntfy")), (began.clone(), began.clone()));
-        episodes.delivered("webhook");
+        takes(&mut episodes, "webhook");
         let mut episodes = restarted(episodes);
         // Once begun it lasts for as long as the expression has a value.
         episodes.observe(rule(), &[active("a", State::Pending), active("b", State::Firing)], 210_000);
@@ -210,10 +231,23 @@ mod tests {
         episodes.observe(rule(), &[active("b", State::Firing)], 220_000);
         assert_eq!(title(&episodes, "webhook").unwrap(), "[1 resolved] NodeDown a");
         assert_eq!(title(&episodes, "ntfy").unwrap(), "[1 firing, 1 resolved] NodeDown a, NodeDown b");
-        episodes.delivered("webhook");
-        episodes.delivered("ntfy");
+        takes(&mut episodes, "webhook");
+        takes(&mut episodes, "ntfy");
         episodes.settle(&[rule()], &["webhook", "ntfy"], 230_000);
         assert_eq!(restarted(episodes).all.len(), 1, "only what still lasts is kept");
+    }
+
+    #[test]
+    fn what_ends_while_its_beginning_is_being_told_is_told_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut episodes = Episodes::of(directory.path());
+        episodes.observe(rule(), &[active("a", State::Firing)], 200_000);
+        let (_, said) = episodes.owed("ntfy").unwrap();
+        episodes.observe(rule(), &[active("b", State::Firing)], 300_000);
+        episodes.delivered("ntfy", &said);
+        assert_eq!(title(&episodes, "ntfy").unwrap(), "[1 firing, 1 resolved] NodeDown a, NodeDown b");
+        takes(&mut episodes, "ntfy");
+        assert_eq!(title(&episodes, "ntfy"), None);
     }
 
     #[test]
@@ -233,7 +267,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut episodes = Episodes::of(directory.path());
         episodes.observe(rule(), &[active("a", State::Firing)], 200_000);
-        episodes.delivered("ntfy");
+        takes(&mut episodes, "ntfy");
         episodes.settle(&[], &["ntfy"], 300_000);
         assert_eq!(title(&episodes, "ntfy").unwrap(), "[1 resolved] NodeDown a");
     }
@@ -248,9 +282,9 @@ mod tests {
         episodes.settle(&[rule()], &["ntfy"], 200_000);
         assert_eq!(episodes.all.len(), MAX_EPISODES);
         for _ in 0..MAX_EPISODES / MAX_IN_MESSAGE {
-            assert_eq!(episodes.owed("ntfy").unwrap().0.len(), MAX_IN_MESSAGE);
-            episodes.delivered("ntfy");
+            assert_eq!(episodes.owed("ntfy").unwrap().0.0.len(), MAX_IN_MESSAGE);
+            takes(&mut episodes, "ntfy");
         }
-        assert_eq!(episodes.owed("ntfy"), None);
+        assert!(episodes.owed("ntfy").is_none());
     }
 }

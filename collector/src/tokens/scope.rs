@@ -100,7 +100,9 @@ mod tests {
     fn what_is_reserved_takes_more_than_the_scope_of_a_node() {
         assert_eq!(Scope::to_write("thermal", true), Scope::Write);
         assert_eq!(Scope::to_write("run", false), Scope::Run);
-        for reserved in ["result", "energy", "health", "resolution", "retirement", "ingest", "store"] {
+        for reserved in
+            ["result", "energy", "health", "resolution", "retirement", "ingest", "store", "alerts"]
+        {
             assert_eq!(Scope::to_write(reserved, true), Scope::Admin, "{reserved}");
         }
         // Without a host they are a meter at the wall.

@@ -1,21 +1,18 @@
-//! The way in over HTTP: `/api/v2/write` with InfluxDB 2's parameters, encodings, status codes and error JSON, and
-//! its `/ping` and `/health`, so that whatever pushes to InfluxDB pushes here. The deliberate differences stand in
-//! `docs/api.md`; `tests/end_to_end/write_api.rs` holds the rest against a real InfluxDB.
+//! The way in over HTTP: `/api/v2/write` with InfluxDB 2's parameters, encodings, status codes and error JSON, so that
+//! whatever pushes to InfluxDB pushes here. The deliberate differences stand in `docs/api.md`;
+//! `tests/end_to_end/write_api.rs` holds the rest against a real InfluxDB.
 
 use std::io::Read as _;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use picollect_telemetry::line::Precision;
-use serde_json::json;
 
-use super::{Collector, Refusal, authorize, blocking, store_failed};
+use super::{Collector, Refusal, authorize, store_failed};
 use crate::ingest::{IngestError, Outcome};
 use crate::tokens::Scope;
 use picollect_settings::time::now_ms;
@@ -113,29 +110,6 @@ fn too_large() -> Refusal {
     let message =
         format!("a body may hold {MAX_BODY_BYTES} bytes at most, also decompressed; send smaller batches");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request too large", message)
-}
-
-/// This program's name and version, in the headers where InfluxDB's clients look for InfluxDB's.
-const INTRODUCTION: [(&str, &str); 2] =
-    [("x-influxdb-build", "picollect"), ("x-influxdb-version", env!("CARGO_PKG_VERSION"))];
-
-/// Somebody is here; whether the store answers is what `/health` says.
-pub(super) async fn ping() -> Response {
-    (StatusCode::NO_CONTENT, INTRODUCTION).into_response()
-}
-
-/// Healthy means: the store answers.
-pub(super) async fn health(State(collector): State<Arc<Collector>>) -> Response {
-    let store = blocking(move || collector.store.identity().map_err(Into::into)).await;
-    let (http_status, status, message) = match store {
-        Ok(_) => (StatusCode::OK, "pass", "ready for queries and writes".to_owned()),
-        Err(refusal) => (StatusCode::SERVICE_UNAVAILABLE, "fail", refusal.message),
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    let body = json!({
-        "name": "picollect", "message": message, "status": status, "checks": [], "version": version,
-    });
-    (http_status, INTRODUCTION, Json(body)).into_response()
 }
 
 /// A path that is not there, as InfluxDB says it.

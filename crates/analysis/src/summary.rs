@@ -19,6 +19,7 @@ use picollect_telemetry::{Boundary, Source};
 
 use self::last_run::LastRuns;
 use self::today::Meters;
+use crate::alerts::parts;
 use crate::nodes::{self, Node};
 use crate::sources::{RequestError, Sources};
 use picollect_query::{all_power_meters, numbers, whole};
@@ -86,6 +87,7 @@ impl Kept {
             today,
             run: running(store, now_ms)?,
             last_run: self.last_runs.latest(from)?,
+            alerts_failing: failing(store, now_ms)?,
         })
     }
 
@@ -126,6 +128,12 @@ impl Kept {
             }
         }))
     }
+}
+
+/// The parts of the collectors' alerting that fail now.
+fn failing(store: &dyn Store, now_ms: i64) -> Result<Vec<String>, StoreError> {
+    let failing = parts(store, now_ms)?.into_iter().filter(|part| part.failing);
+    Ok(failing.map(|part| part.name).take(MAX_NAMED).collect())
 }
 
 /// A power meter of a node.
@@ -246,6 +254,15 @@ mod tests {
     fn an_empty_store_knows_nothing() {
         let got = of("", b"");
         assert_eq!((got.nodes_all, got.watts, got.hottest, got.run), (Some(0), None, None, None));
+    }
+
+    #[test]
+    fn what_fails_in_alerting_is_named() {
+        let lines = format!(
+            "alerts,collector=h,part=email failures=2,failing=1i {NOW_MS}\n\
+             alerts,collector=h,part=ntfy failures=2,failing=0i {NOW_MS}\n"
+        );
+        assert_eq!(of(&lines, b"").alerts_failing, ["email"]);
     }
 
     #[test]

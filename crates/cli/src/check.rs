@@ -72,13 +72,17 @@ fn query_text(query: &QueryConfig) -> String {
 
 /// How often is looked and who is told; nothing where nobody is.
 fn receivers(alerts: &AlertsConfig) -> Vec<(&'static str, String)> {
-    let AlertsConfig { interval, off, webhook, ntfy, email } = alerts;
+    let AlertsConfig { interval, off, webhook, ntfy, email, heartbeat } = alerts;
     let mut lines = Vec::new();
     lines.extend(webhook.as_ref().map(|webhook| ("alerts", format!("to the webhook at {}", webhook.url))));
     lines.extend(ntfy.as_ref().map(|ntfy| ("alerts", format!("to the ntfy topic at {}", ntfy.url))));
     lines.extend(email.as_ref().map(|email| {
         let to: Vec<String> = email.to.iter().map(|to| to.email.to_string()).collect();
         ("alerts", format!("by {}:{} to {}", email.server, email.port, to.join(", ")))
+    }));
+    lines.extend(heartbeat.as_ref().map(|heartbeat| {
+        let every = humantime::format_duration(heartbeat.interval);
+        ("alerts", format!("a call to {} every {every}", heartbeat.url))
     }));
     lines.extend((!off.is_empty()).then(|| ("alerts", format!("not of {}", off.join(", ")))));
     if alerts != &AlertsConfig::default() {

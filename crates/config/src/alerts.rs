@@ -18,6 +18,11 @@ const USUAL_INTERVAL: Duration = Duration::from_secs(15);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// Beyond this what the collector says of the nodes would be too old for a query before it is said anew.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(120);
+/// The dead man's switch is called so often if nobody says otherwise.
+const USUAL_HEARTBEAT: Duration = Duration::from_secs(60);
+/// More often tells nobody more, and more rarely is no switch.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(10);
+const LONGEST_HEARTBEAT: Duration = Duration::from_secs(3600);
 /// The most addresses of an e-mail.
 const MAX_RECIPIENTS: usize = 16;
 /// Where the secrets come from if no file is named.
@@ -41,12 +46,29 @@ pub struct AlertsConfig {
     pub ntfy: Option<Ntfy>,
     /// A mail server and the addresses.
     pub email: Option<Email>,
+    /// Who is called at regular times, and says so when nobody calls any more.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 impl Default for AlertsConfig {
     fn default() -> Self {
-        Self { interval: USUAL_INTERVAL, off: Vec::new(), webhook: None, ntfy: None, email: None }
+        let interval = USUAL_INTERVAL;
+        Self { interval, off: Vec::new(), webhook: None, ntfy: None, email: None, heartbeat: None }
     }
+}
+
+/// A dead man's switch: an address elsewhere that is called as long as the collector is well, and raises the alarm
+/// when the calls stop.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// What is called, with GET; its path often is a secret.
+    pub url: Address,
+    /// Time between two calls.
+    #[serde(default = "usual_heartbeat", deserialize_with = "heartbeat_interval")]
+    pub interval: Duration,
+    /// Trust only certificates signed by the ones in this file.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// An address that takes Alertmanager's JSON.
@@ -229,6 +251,18 @@ fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     Ok(interval)
 }
 
+fn usual_heartbeat() -> Duration {
+    USUAL_HEARTBEAT
+}
+
+fn heartbeat_interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let interval = duration::optional(from)?.unwrap_or(USUAL_HEARTBEAT);
+    if !(SHORTEST_HEARTBEAT..=LONGEST_HEARTBEAT).contains(&interval) {
+        return Err(D::Error::custom("the interval of a heartbeat is between 10s and 1h"));
+    }
+    Ok(interval)
+}
+
 fn names_of_rules<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let names = Vec::<String>::deserialize(from)?;
     let known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
@@ -267,6 +301,21 @@ mod tests {
         );
         assert_eq!((email.port, email.security), (587, Security::StartTls));
         assert_eq!(read("").unwrap(), AlertsConfig::default());
+    }
+
+    #[test]
+    fn a_heartbeat_is_once_a_minute_unless_somebody_says_otherwise() {
+        let heartbeat = |more: &str| {
+            let text = format!("[alerts.heartbeat]\nurl = \"https://hc.example/ping/hush\"\n{more}");
+            read(&text).map(|config| config.heartbeat.unwrap())
+        };
+        let usual = heartbeat("").unwrap();
+        assert_eq!((usual.interval.as_secs(), usual.url.to_string().as_str()), (60, "https://hc.example/…"));
+        assert_eq!(heartbeat("interval = \"5m\"").unwrap().interval.as_secs(), 300);
+        for wrong in ["interval = \"9s\"", "interval = \"2h\""] {
+            let error = heartbeat(wrong).unwrap_err();
+            assert!(error.starts_with("t:3:12:") && error.contains("between 10s and 1h"), "{error}");
+        }
     }
 
     #[test]

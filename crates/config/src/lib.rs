@@ -36,7 +36,7 @@ use serde::Deserialize;
 
 use picollect_store::Durability;
 
-pub use alerts::{Address, AlertsConfig, Email, Ntfy, Security, Webhook};
+pub use alerts::{Address, AlertsConfig, Email, Heartbeat, Ntfy, Security, Webhook};
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use query::QueryConfig;

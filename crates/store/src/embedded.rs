@@ -17,6 +17,7 @@ mod maintenance;
 mod merge;
 mod read;
 mod read_transaction;
+mod readiness;
 mod rename;
 mod schema;
 mod segment_table;
@@ -35,6 +36,7 @@ use picollect_evaluate::Window;
 use picollect_settings::files;
 use picollect_telemetry::line::Point;
 
+use self::readiness::Place;
 use self::shared::{Shared, lock};
 use super::{
     Appended, Bucket, Capabilities, Durability, Maintenance, Resolution, Selector, SeriesKey, SeriesSteps,
@@ -48,6 +50,11 @@ pub struct EmbeddedStore {
     /// The threads of maintenance, which the first append starts. The lock is held for no longer than that takes, and
     /// no other is taken under it.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The directory that was opened.
+    place: Place,
+    /// Why the last append failed, in words of the system; `None` if it did not. The lock is held for a moment, and no
+    /// other is taken under it.
+    append_failure: Mutex<Option<String>>,
 }
 
 /// Opens the store in a data directory, which is made if need be, with the usual durability.
@@ -66,7 +73,8 @@ pub fn open_durable(directory: &Path, durability: Durability) -> Result<Embedded
     files::make_directory(directory)
         .map_err(|source| StoreError::Directory { path: directory.display().to_string(), source })?;
     let shared = Arc::new(Shared::open(directory, durability)?);
-    Ok(EmbeddedStore { shared, threads: Mutex::default() })
+    let place = Place::of(directory)?;
+    Ok(EmbeddedStore { shared, threads: Mutex::default(), place, append_failure: Mutex::default() })
 }
 
 impl Drop for EmbeddedStore {
@@ -85,7 +93,9 @@ impl Store for EmbeddedStore {
         if points.is_empty() {
             return Ok(Appended::default());
         }
-        let appended = self.shared.append(points)?;
+        let appended = self.shared.append(points);
+        *lock(&self.append_failure) = appended.as_ref().err().map(readiness::cause);
+        let appended = appended?;
         let mut threads = lock(&self.threads);
         if threads.is_empty() {
             *threads = maintenance::start(&self.shared);
@@ -128,6 +138,10 @@ impl Store for EmbeddedStore {
 
     fn identity(&self) -> Result<String, StoreError> {
         lock(&self.shared.reader).identity()
+    }
+
+    fn ready(&self) -> Result<(), StoreError> {
+        self.check_ready()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -55,6 +55,9 @@ pub use series::{Bucket, Downsampled, Selector, SeriesKey, SeriesSteps, Step, St
 pub use store::{Capabilities, Maintenance, Store};
 pub use verified::Verified;
 
+/// How an error calls the location of the embedded store, whose own words name no path.
+pub const EMBEDDED: &str = "embedded";
+
 /// Most series in a store: some thousand nodes. More is a tag that should have been a field.
 pub const MAX_SERIES: usize = 100_000;
 

@@ -62,6 +62,12 @@ pub trait Store: Send + Sync {
     /// What tells this store from any other; the same for as long as the data lives.
     fn identity(&self) -> Result<String, StoreError>;
 
+    /// Whether samples would be taken now and questions answered; it writes nothing. [`StoreError::Unavailable`] says
+    /// why not, in words that name no path.
+    fn ready(&self) -> Result<(), StoreError> {
+        self.identity().map(drop)
+    }
+
     /// What this back end can do that not all can. Asks nobody.
     fn capabilities(&self) -> Capabilities;
 

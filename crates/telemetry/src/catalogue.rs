@@ -224,6 +224,9 @@ metrics! {
     INGEST_REFUSED = "ingest"."refused", "1", Counter, ["collector"], "Lines and fields refused.";
     STORE_SIZE = "store"."size_bytes", "B", Gauge, ["collector"], "Bytes that the embedded store takes.";
 
+    ALERT_FAILURES = "alerts"."failures", "1", Counter, ["collector", "part"], "How often this part of alerting failed since the collector started: a rule that could not be asked, a receiver that could not be told (`webhook`, `ntfy`, `email`), the `heartbeat`, the `health` of the nodes, `alerts.json`. In the store only of parts that ever failed.";
+    ALERT_FAILING = "alerts"."failing", "1", State, ["collector", "part"], "1 while the last try of this part failed.";
+
     SIM_JOULES = "simulation"."joules_exact", "J", Counter, [], "The simulator's own exact energy integral since `since_ms`: what `power.joules` is checked against.";
     SIM_SINCE_MS = "simulation"."since_ms", "ms", Gauge, [], "The epoch of the simulator's totals.";
     SIM_FLOP = "simulation"."flop", "FLOP", Counter, [], "Work done by the simulated cores since `since_ms`.";

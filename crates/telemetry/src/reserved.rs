@@ -6,8 +6,8 @@
 //! Invariant: every measurement of the catalogue that has no host, or that the collector says of a node, stands here.
 
 use crate::catalogue::{
-    ENERGY_J, GAIN_ERROR, INGEST_BATCHES, JOULES, NODE_RETIRED, NODE_UP, RESOLUTION, RESULT_RATE,
-    RUN_DOCUMENT, STORE_SIZE,
+    ALERT_FAILURES, ENERGY_J, GAIN_ERROR, INGEST_BATCHES, JOULES, NODE_RETIRED, NODE_UP, RESOLUTION,
+    RESULT_RATE, RUN_DOCUMENT, STORE_SIZE,
 };
 
 /// Who may say it.
@@ -20,7 +20,7 @@ pub enum Author {
 }
 
 /// The measurements that are reserved, whatever tags they have.
-pub static RESERVED: [(&str, Author); 8] = [
+pub static RESERVED: [(&str, Author); 9] = [
     (RUN_DOCUMENT.measurement, Author::Run),
     (RESULT_RATE.measurement, Author::Collector),
     (ENERGY_J.measurement, Author::Collector),
@@ -29,6 +29,7 @@ pub static RESERVED: [(&str, Author); 8] = [
     (NODE_RETIRED.measurement, Author::Collector),
     (INGEST_BATCHES.measurement, Author::Collector),
     (STORE_SIZE.measurement, Author::Collector),
+    (ALERT_FAILURES.measurement, Author::Collector),
 ];
 
 /// The measurements that are reserved where they are of no host: then they are a meter at the wall, which the collector

@@ -33,6 +33,8 @@ pub struct Summary {
     pub run: Option<Running>,
     /// The run that ended last among those that did floating-point work.
     pub last_run: Option<LastRun>,
+    /// The parts of the collectors' alerting that fail now: a rule's name, `webhook`, `ntfy`, `email`, `heartbeat`.
+    pub alerts_failing: Vec<String>,
 }
 
 /// A node and its temperature.

@@ -1,53 +1,25 @@
-//! E-mail, by the crate lettre: one to all addresses.
+//! E-mail: one to all addresses. The crate lettre writes it, and `smtp` hands it in.
 
-use std::fs;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
+use lettre::Message as Mail;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MessageBuilder};
-use lettre::transport::smtp::SmtpTransport;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::{Message as Mail, Transport as _};
 
-use super::{NotSent, TIMEOUT};
+use super::NotSent;
+use super::smtp;
 use crate::alerts::message::Message;
-use picollect_config::{Email, Security};
+use picollect_config::Email;
 
-/// Begins a certificate in a PEM file.
-const PEM_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
+/// Time for all of it, from the look-up of the name to the server's last word: a server that keeps strangers waiting
+/// does so for some seconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn send(email: &Email, message: &Message) -> Result<(), NotSent> {
-    let transport = transport(email).map_err(NotSent::Settings)?;
     let mail = mail(email, message).map_err(NotSent::Settings)?;
-    // The error is what the server or the system said, which names no password.
-    transport.send(&mail).map(drop).map_err(|error| NotSent::Failed(error.to_string()))
-}
-
-fn transport(email: &Email) -> anyhow::Result<SmtpTransport> {
-    let builder = SmtpTransport::builder_dangerous(&email.server).port(email.port).timeout(Some(TIMEOUT));
-    let builder = builder.tls(match email.security {
-        Security::None => Tls::None,
-        Security::StartTls => Tls::Required(tls(email)?),
-        Security::Tls => Tls::Wrapper(tls(email)?),
-    });
-    Ok(match email.credentials()? {
-        Some((user, password)) => builder.credentials(Credentials::new(user, password)).build(),
-        None => builder.build(),
-    })
-}
-
-/// Trusts the certificates of the configured file, else those that the system does.
-fn tls(email: &Email) -> anyhow::Result<TlsParameters> {
-    let mut builder = TlsParameters::builder(email.server.clone());
-    if let Some(path) = &email.ca_file {
-        let cannot_use = || format!("cannot use the certificates in `{}`", path.display());
-        let text = fs::read_to_string(path).with_context(cannot_use)?;
-        ensure!(text.contains(PEM_BEGINS), "there is no certificate in `{}`", path.display());
-        let certificate = Certificate::from_pem(text.as_bytes()).with_context(cannot_use)?;
-        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
-    }
-    builder.build().context("cannot encrypt")
+    let credentials = email.credentials().map_err(NotSent::Settings)?;
+    smtp::send(email, credentials.as_ref(), &mail, Instant::now() + TIMEOUT)
 }
 
 fn mail(email: &Email, message: &Message) -> anyhow::Result<Mail> {

@@ -1,14 +1,17 @@
-//! Receivers that are told by an HTTP POST: a webhook that takes Alertmanager's JSON, and ntfy
-//! (<https://docs.ntfy.sh/publish/>), which takes a text and has title, priority and tags in headers.
+//! Receivers over HTTP: a webhook that takes Alertmanager's JSON, ntfy (<https://docs.ntfy.sh/publish/>), which takes a
+//! text and has title, priority and tags in headers, and the dead man's switch, which is only called.
+//!
+//! Invariant: no redirect is followed, so tokens go to the configured address only.
 
 use std::path::Path;
 
 use picollect_settings::trust;
+use ureq::http::Response;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use super::{NotSent, TIMEOUT};
 use crate::alerts::message::Message;
-use picollect_config::{Address, Ntfy, Webhook};
+use picollect_config::{Address, Heartbeat, Ntfy, Webhook};
 
 /// ntfy makes a file of a text that is longer than 4096 bytes.
 const MAX_NTFY_BYTES: usize = 4000;
@@ -49,28 +52,41 @@ pub(super) fn ntfy(ntfy: &Ntfy, message: &Message) -> Result<(), NotSent> {
     post.send(cut(&message.text()))
 }
 
+/// Calls the dead man's switch.
+pub(in crate::alerts) fn call(heartbeat: &Heartbeat) -> Result<(), NotSent> {
+    let agent = agent(&heartbeat.url, heartbeat.ca_file.as_deref())?;
+    took(agent.get(heartbeat.url.whole()).call())
+}
+
 impl Post<'_> {
     fn send(self, body: &str) -> Result<(), NotSent> {
-        let mut config = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
-        if self.address.whole().starts_with("https://") {
-            config = config.tls_config(trust::tls(self.ca_file).map_err(NotSent::Settings)?);
-        }
-        let agent: ureq::Agent = config.build().into();
-        let mut request = agent.post(self.address.whole());
+        let mut request = agent(self.address, self.ca_file)?.post(self.address.whole());
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let status = request.send(body).map_err(|error| NotSent::Failed(in_words(&error)))?.status();
-        if status.is_success() { Ok(()) } else { Err(NotSent::Status(status.as_u16())) }
+        took(request.send(body))
     }
+}
+
+fn agent(address: &Address, ca_file: Option<&Path>) -> Result<ureq::Agent, NotSent> {
+    let mut config = ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
+    if address.whole().starts_with("https://") {
+        config = config.tls_config(trust::tls(ca_file).map_err(NotSent::Settings)?);
+    }
+    Ok(config.build().into())
+}
+
+fn took(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<(), NotSent> {
+    let status = answer.map_err(|error| NotSent::Failed(in_words(&error)))?.status();
+    if status.is_success() { Ok(()) } else { Err(NotSent::Status(status.as_u16())) }
 }
 
 /// The library's errors may spell out the address; only their kind is kept.

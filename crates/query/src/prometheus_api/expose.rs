@@ -16,7 +16,7 @@ pub fn last_samples(store: &dyn Store, now_ms: i64, page: &mut Page) -> Result<(
     for metric in catalogue::METRICS {
         let Some(kind) = metric.kind.exposed() else { continue };
         // The page has what a collector says of itself as it is now, not as it was stored.
-        if metric.tags == [COLLECTOR] {
+        if metric.tags.contains(&COLLECTOR) {
             continue;
         }
         let name = metric.prometheus_name();

@@ -60,7 +60,7 @@ impl Shared {
                 .failure
                 .clone()
                 .unwrap_or_else(|| "it cannot compress as fast as it is written".into());
-            return Err(StoreError::Unavailable { location: "embedded".to_owned(), why });
+            return Err(StoreError::Unavailable { location: crate::EMBEDDED.to_owned(), why });
         }
         if buffer.current.is_none() {
             // The directory before the file: a segment that is gone from there is in the file.
