@@ -129,6 +129,69 @@ fn two_boards_under_one_name_are_an_alarm_and_not_a_merge() {
 }
 
 #[test]
+fn two_boards_of_one_serial_that_speak_in_turns_are_an_alarm_and_their_energy_is_nobodys() {
+    let start_ms = 1_795_435_200_000_i64;
+    let board = |boot: &str, watts: i64, shift_ms: i64| -> String {
+        let tick = |second: i64| {
+            let t = start_ms + second * 1000 + shift_ms;
+            let since_ms = start_ms + shift_ms;
+            format!(
+                "agent,host=rock interval_s=1 {t}\nnode,host=rock,serial=c3,version=0.1.0 info=1i {t}\n\
+                 boot,boot={boot},host=rock info=1i {t}\n\
+                 power,host=rock,boundary=node,meter=ina219,source=measured \
+                 joules={},metered_s={second},since_ms={since_ms}i,watts={watts} {t}\n",
+                second * watts
+            )
+        };
+        (0..=10).map(tick).collect()
+    };
+    let report = |lines: &str, format: &str| {
+        let directory = store_with(lines);
+        let data = text(directory.path());
+        stdout(&[&["report", "--data", data, "--format", format], &WINDOW[..]].concat())
+    };
+    let clones = board("a", 1, 0) + &board("b", 2, 400);
+    let json: serde_json::Value = serde_json::from_str(&report(&clones, "json")).expect("JSON");
+    let node = &json["nodes"][0];
+    assert_eq!((&node["boards_at_once"], node["serials"].as_array().unwrap().len()), (&2.into(), 1));
+    let known = node["energy_j"].as_f64().unwrap_or_default();
+    assert!(known < 1.0, "at most what was used before the second one spoke: {known} J");
+    let page = report(&clones, "text");
+    assert!(page.contains("2 boards or agents speak as one"), "{page}");
+    let alone = report(&board("a", 1, 0), "text");
+    assert!(!alone.contains("speak as one") && !alone.contains("ALARM"), "{alone}");
+}
+
+#[test]
+fn a_meter_and_a_zone_that_got_other_names_go_on_with_what_they_said_before() {
+    let start_ms = 1_795_435_200_000_i64;
+    let agent = |meter: &str, zone: &str, from: i64, to: i64| -> String {
+        let tick = |second: i64| {
+            let t = start_ms + second * 1000;
+            let (counted, since_ms) = (second - from, start_ms + from * 1000);
+            format!(
+                "agent,host=n interval_s=1 {t}\nthermal,host=n,zone={zone} temp_c={} {t}\n\
+                 power,host=n,boundary=node,meter={meter},source=measured \
+                 joules={},metered_s={counted},since_ms={since_ms}i,watts=3,watts_max=3 {t}\n\
+                 power,host=n,boundary=rail,meter=rail-{meter},source=measured joules=9,metered_s=1,since_ms={since_ms}i {t}\n",
+                50 + second,
+                3 * counted,
+            )
+        };
+        (from..=to).map(tick).collect()
+    };
+    let lines = agent("hwmon1-power1", "thermal_zone0", 0, 4) + &agent("ina219-1-40", "cpu-thermal", 5, 10);
+    let directory = store_with(&lines);
+    let mut arguments = vec!["report", "--data", text(directory.path()), "--format", "json"];
+    arguments.extend(WINDOW);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
+    let node = &report["nodes"][0];
+    assert_eq!((&node["meter"], &node["energy_j"]), (&"ina219-1-40".into(), &27.0.into()));
+    assert_eq!(node["coverage"], 0.9, "nothing is known of the second between them");
+    assert_eq!((&node["temp_c"]["mean"], &node["temp_c"]["max"]), (&55.0.into(), &60.0.into()));
+}
+
+#[test]
 fn a_renamed_node_has_its_history_its_run_and_its_token_under_the_new_name() {
     let directory = store_with(&small_cluster());
     record_run(directory.path());

@@ -7,7 +7,8 @@ mod runs;
 
 use picollect_analysis::report::{
     Advice, Affordability, Alternative, Cluster, Cost, EnergyFigure, Episode, Format, MeanMax, Missing, Node,
-    NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, Thermal, Timeline, written,
+    NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, SupplyAndFlash, Thermal,
+    Timeline, written,
 };
 use picollect_evaluate::balance::What;
 use picollect_evaluate::presence::Presence;
@@ -173,6 +174,7 @@ fn pi(host: &str, energy: EnergyFigure, thermal: Thermal) -> Node {
         host: host.into(),
         model: Some("Raspberry Pi 4 Model B Rev 1.4".into()),
         serials: vec![format!("1000000{}", &host[3..])],
+        boards_at_once: Some(1),
         simulated: false,
         state: Presence::Up,
         meter: Some("ina219-40".into()),
@@ -181,6 +183,7 @@ fn pi(host: &str, energy: EnergyFigure, thermal: Thermal) -> Node {
         busy_ratio: MeanMax { mean: Some(0.461), max: Some(1.0) },
         episodes: Some(Vec::new()),
         thermal,
+        supply_and_flash: SupplyAndFlash::default(),
         missing: Vec::new(),
     }
 }
@@ -190,7 +193,14 @@ fn silent() -> Node {
     Node {
         host: "pi-5.rack-2.cluster.example.org".into(),
         serials: vec!["10000005".into(), "10000009".into()],
+        boards_at_once: Some(2),
         state: Presence::Late,
+        supply_and_flash: SupplyAndFlash {
+            least_supply_v: Some(4.81),
+            brown_out: Some(true),
+            flash_used_ratio: Some(0.3),
+            written_bytes_per_day: Some(2.1e9),
+        },
         temp_c: MeanMax { mean: Some(49.0), max: Some(52.1) },
         thermal: Thermal { unknown: Some("it has no power figure".into()), ..Thermal::default() },
         missing: vec![

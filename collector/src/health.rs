@@ -12,7 +12,7 @@ use picollect_evaluate::energy::of_epochs;
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
 use picollect_telemetry::catalogue::{
-    CLUSTER, COVERAGE, HEADROOM, HOST, INTERVAL_S, Metric, NODE_DOWN, NODE_UP, SIMULATED,
+    CLUSTER, COVERAGE, HEADROOM, HOST, INTERVAL_S, Metric, NODE_BOARDS, NODE_DOWN, NODE_UP, SIMULATED,
 };
 use picollect_telemetry::line::Point;
 use picollect_telemetry::{Boundary, Source, Value};
@@ -49,6 +49,9 @@ impl Health {
         let mut say = |metric: &Metric, value: Value| fields.push((metric.field.to_owned(), value));
         say(&NODE_UP, i64::from(node.state == Presence::Up).into());
         say(&NODE_DOWN, i64::from(node.state == Presence::Down).into());
+        if let Some(boards) = node.boards {
+            say(&NODE_BOARDS, (boards as f64).into());
+        }
         if node.state == Presence::Up {
             self.coverage.get(&node.host).into_iter().for_each(|ratio| say(&COVERAGE, (*ratio).into()));
             if let Some(kelvin) = headroom_k(node) {

@@ -86,7 +86,7 @@ impl Bench {
         assert!(self.series(&MEASURED_HZ).is_empty() && self.series(&THROTTLED).is_empty());
         let last = self.series(&UNDER_VOLTAGE).last().copied().expect("the kernel's alarm is known");
         assert_eq!(last.value, 0.0);
-        assert_eq!(self.zone("thermal_zone0"), Some(25.178), "the emulated SoC's temperature");
+        assert_eq!(self.zone("cpu-thermal"), Some(25.178), "the emulated SoC's temperature");
     }
 
     fn joules_follow_the_supply(&mut self) {

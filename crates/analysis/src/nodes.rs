@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use picollect_evaluate::Window;
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
     BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    NODE_RETIRED, REQUESTED_HZ, SIMULATED, TEMP, THROTTLED, WATTS,
+    NODE_RETIRED, REQUESTED_HZ, SIMULATED, THROTTLED, WATTS,
 };
 use picollect_telemetry::exposition::{self, Page};
 use picollect_telemetry::foreign::printable;
@@ -13,7 +14,7 @@ use picollect_telemetry::reserved::is_collectors;
 use picollect_telemetry::{NoData, Source};
 use serde::{Deserialize, Serialize};
 
-use picollect_query::{hosts, last_of_each, latest, primary_meter, processor_zone};
+use picollect_query::{boards_at_once, hosts, last_of_each, latest, primary_meter, processor_temperature};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// A node that has been silent for longer than this is forgotten here; its data is not.
@@ -21,6 +22,10 @@ const FORGET_MS: i64 = 30 * 24 * 3600 * 1000;
 /// The interval of a node that does not say its own: Telegraf's default.
 pub const FOREIGN_INTERVAL_S: f64 = 10.0;
 const FOREIGN_INTERVAL_MS: i64 = 10_000;
+/// Boards that speak as one have taken turns within so many of their intervals,
+const TURNS_INTERVALS: f64 = 6.0;
+/// and this time more, Unix milliseconds.
+const TURNS_MS: i64 = 10_000;
 /// The intervals that a node's own word is taken for, in seconds: from a tenth of an agent's shortest to a day.
 const INTERVALS_S: RangeInclusive<f64> = 0.01..=86_400.0;
 
@@ -56,6 +61,10 @@ pub struct Node {
     pub throttled: Option<bool>,
     /// Why there is no power figure, if the node said why.
     pub no_power: Option<NoData>,
+    /// How many boards speak under this name at once; `None` for one that does not say its boot. Of more than one
+    /// neither power nor temperature is the node's, and so both are unknown.
+    #[serde(default)]
+    pub boards: Option<usize>,
 }
 
 /// All nodes, by name; one that is retired or silent for a month is left out. Fails only as the store does.
@@ -82,22 +91,37 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
     let source = power.as_ref().and_then(|(key, _)| Source::from_name(key.tag("source")?));
     let why = Metric { field: NO_DATA, ..JOULES };
     let why = if power.is_none() { number(&why)? } else { None };
+    let boards = boards_now(store, &host, now_ms, interval_s)?;
+    let alone = boards.is_none_or(|boards| boards < 2);
+    let (power, source) = (power.filter(|_| alone), source.filter(|_| alone));
     Ok(Some(Node {
         state: presence(last_seen_ms, now_ms, interval_s),
         last_seen_ms,
         interval_s,
         simulated: tag(SIMULATED).is_some(),
         model: tag("model"),
-        temp_c: processor_temperature(store, &host, now_ms, fresh_ms)?,
+        temp_c: temperature_now(store, &host, now_ms, fresh_ms)?.filter(|_| alone),
         watts: power.map(|(_, watts)| watts),
         source,
-        clock_hz: number(&MEASURED_HZ)?.or(number(&REQUESTED_HZ)?),
+        clock_hz: number(&MEASURED_HZ)?.or(requested_hz(store, &host, now_ms, fresh_ms)?),
         max_hz: number(&MAX_LIMIT_HZ)?.or(number(&MAX_HZ)?),
         busy_ratio: busy_of_all_cores(store, &host, now_ms, fresh_ms)?,
         throttled: number(&THROTTLED)?.map(|flag| flag > 0.0),
         no_power: why.and_then(|code| NoData::from_code(picollect_query::whole(code))),
+        boards,
         host,
     }))
+}
+
+/// Looks just far enough back to see several boards or agents speak in turns.
+fn boards_now(
+    store: &dyn Store,
+    host: &str,
+    now_ms: i64,
+    interval_s: f64,
+) -> Result<Option<usize>, StoreError> {
+    let back_ms = picollect_query::whole(interval_s * 1000.0 * TURNS_INTERVALS) + TURNS_MS;
+    boards_at_once(store, host, Window { start_ms: now_ms - back_ms, end_ms: now_ms })
 }
 
 /// What the primary meter shows: the same one from one moment to the next, whichever spoke last. A foreign meter that does
@@ -115,14 +139,28 @@ fn primary(
     Ok(index.map(|index| each.swap_remove(index)).map(|(key, sample)| (key, sample.value)))
 }
 
-fn processor_temperature(
+fn temperature_now(
     store: &dyn Store,
     host: &str,
     now_ms: i64,
     back_ms: i64,
 ) -> Result<Option<f64>, StoreError> {
-    let each = last_of_each(store, host, &TEMP, now_ms, back_ms)?;
-    Ok(processor_zone(each.iter().map(|(key, _)| key)).map(|index| each[index].1.value))
+    let moment = Window { start_ms: now_ms, end_ms: now_ms };
+    let found = processor_temperature(store, host, moment, back_ms)?;
+    Ok(found.and_then(|found| Some(found.samples.iter().rfind(|sample| sample.t_ms <= now_ms)?.value)))
+}
+
+/// Of processors of several speeds that of the fastest, which is the same one from moment to moment.
+fn requested_hz(store: &dyn Store, host: &str, now_ms: i64, back_ms: i64) -> Result<Option<f64>, StoreError> {
+    let highest = last_of_each(store, host, &MAX_HZ, now_ms, back_ms)?;
+    let highest_of = |key: &SeriesKey| {
+        let same = highest.iter().find(|(of, _)| of.tag("core") == key.tag("core"));
+        same.map_or(f64::NEG_INFINITY, |(_, sample)| sample.value)
+    };
+    let requested = last_of_each(store, host, &REQUESTED_HZ, now_ms, back_ms)?;
+    // Of equals the first.
+    let fastest = requested.iter().rev().max_by(|(a, _), (b, _)| highest_of(a).total_cmp(&highest_of(b)));
+    Ok(fastest.map(|(_, sample)| sample.value))
 }
 
 fn busy_of_all_cores(
@@ -133,7 +171,7 @@ fn busy_of_all_cores(
 ) -> Result<Option<f64>, StoreError> {
     let tags = [(HOST, host), ("core", "all")];
     let selector = Selector { measurement: Some(BUSY.measurement), field: Some(BUSY.field), tags: &tags };
-    let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
+    let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let Some(key) = store.series(&selector)?.into_iter().next() else { return Ok(None) };
     let samples = picollect_query::numbers(store, &key, moment, back_ms)?;
     Ok(samples.iter().rev().find(|sample| sample.t_ms <= now_ms).map(|sample| sample.value))
@@ -147,7 +185,7 @@ pub fn last_seen(store: &dyn Store, host: &str, now_ms: i64) -> Result<Option<(i
         return Ok(Some((sample.t_ms, sample.value)));
     }
     let keys = store.series(&Selector { tags: &[(HOST, host)], ..Selector::default() })?;
-    let moment = picollect_evaluate::Window { start_ms: now_ms, end_ms: now_ms };
+    let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let mut last_seen_ms = None;
     // What the collector says of a node is not the node's own word.
     for key in keys.iter().filter(|key| !is_collectors(&key.measurement)) {
@@ -190,7 +228,11 @@ pub fn line(node: &Node, now_ms: i64) -> String {
     };
     let ago = (now_ms - node.last_seen_ms).max(0) as f64 / 1000.0;
     let flag = if node.throttled == Some(true) { "!" } else { "" };
-    let unknown = node.no_power.map_or_else(|| "unknown".to_owned(), |why| format!("unknown ({why})"));
+    let unknown = match (node.boards, node.no_power) {
+        (Some(boards @ 2..), _) => format!("unknown ({boards} boards or agents speak as one)"),
+        (_, Some(why)) => format!("unknown ({why})"),
+        (_, None) => "unknown".to_owned(),
+    };
     format!(
         "{:<16} {:<5} {:>6.0}s {:>8} {:>10} {:>6} {:>4}%  {}\n",
         printable(&node.host),
@@ -215,7 +257,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = picollect_store::open(directory.path()).unwrap();
         let lines = "agent,host=a interval_s=1 1000\n\
-                     thermal,host=a,zone=thermal_zone0 temp_c=82.5 900\nthermal,host=a,zone=ambient temp_c=23 1000\n\
+                     thermal,host=a,zone=cpu-thermal temp_c=82.5 900\nthermal,host=a,zone=ambient temp_c=23 1000\n\
                      power,boundary=node,host=a,meter=model,source=estimated watts=2.69 900\n\
                      power,boundary=soc-rails,host=a,meter=pmic,source=measured watts=1.83 1000\n\
                      power,boundary=rail,host=a,meter=rail,source=measured watts=0.5 1000\n\
@@ -226,6 +268,30 @@ mod tests {
         let shown = |node: &Node| (node.temp_c, node.watts, node.source);
         assert_eq!(shown(&nodes[0]), (Some(82.5), Some(2.69), Some(Source::Estimated)));
         assert_eq!(shown(&nodes[1]), (None, Some(7.0), None));
+    }
+
+    #[test]
+    fn two_boards_under_one_name_have_no_power_until_one_of_them_is_silent() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let board = |boot: &str, watts: u8, from_ms: i64| -> String {
+            let tick = |second: i64| {
+                let t_ms = from_ms + second * 1000;
+                format!(
+                    "agent,host=n interval_s=1 {t_ms}\nboot,boot={boot},host=n info=1i {t_ms}\n\
+                     power,boundary=node,host=n,meter=m,source=measured watts={watts} {t_ms}\n"
+                )
+            };
+            (0..20).map(tick).collect()
+        };
+        let lines = board("a", 1, 0) + &board("b", 2, 400) + &board("b", 2, 20_400);
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+        let at = |now_ms| observe(&store, now_ms).unwrap().remove(0);
+        let both = at(19_500);
+        assert_eq!((both.boards, both.watts, both.source), (Some(2), None, None));
+        assert!(line(&both, 19_500).ends_with("unknown (2 boards or agents speak as one)\n"));
+        let one = at(40_000);
+        assert_eq!((one.boards, one.watts), (Some(1), Some(2.0)));
     }
 
     #[test]

@@ -165,7 +165,8 @@ fn metered(store: &dyn Store) -> Result<Vec<Meter>, StoreError> {
 fn power(store: &dyn Store, up: &[&Node], meters: &[Meter], now_ms: i64) -> Result<Option<Sum>, StoreError> {
     let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let mut figures = Vec::new();
-    for node in up {
+    // Of boards that speak as one nobody knows whose power it is.
+    for node in up.iter().filter(|node| node.boards.is_none_or(|boards| boards < 2)) {
         let fresh_ms = whole(node.interval_s * 3000.0) + 1;
         let mut own = Vec::new();
         for meter in meters.iter().filter(|meter| meter.host == node.host) {

@@ -6,8 +6,9 @@
 //! collector, in an engine that it writes to, and in a Prometheus that scrapes several collectors.
 
 use picollect_telemetry::catalogue::{
-    BUSY, CLOCK_SYNCHRONISED, COVERAGE, DROPPED_LINES, FS_AVAILABLE, FS_SIZE, HEADROOM, Metric, NODE_DOWN,
-    NODE_UP, SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE, WATTS,
+    BUSY, CLOCK_SYNCHRONISED, COVERAGE, DROPPED_LINES, EXT5V, FLASH_LIFE, FLASH_PRE_EOL, FS_AVAILABLE,
+    FS_SIZE, HEADROOM, LOW_EXT5V_VOLTS, Metric, NODE_BOARDS, NODE_DOWN, NODE_UP, SOFT_LIMIT, THROTTLED,
+    UNDER_VOLTAGE, VOLTS, WATTS,
 };
 
 /// Where the runbook is: a section for each rule.
@@ -82,7 +83,7 @@ pub fn filled(text: &str, value_of: impl Fn(&str) -> String) -> String {
 }
 
 /// Every rule that the collector evaluates, in the order in which they are listed.
-pub static RULES: [Rule; 10] = [
+pub static RULES: [Rule; 12] = [
     Rule {
         name: "NodeThrottled",
         anchor: "node-throttled",
@@ -99,9 +100,14 @@ pub static RULES: [Rule; 10] = [
         severity: Severity::Critical,
         for_s: 0,
         summary: "{host} gets too little voltage",
-        description: "The supply voltage of {host} was too low within the last five minutes. The firmware slows such a \
-                      board down, and its card may be damaged.",
-        expression: || flagged(&UNDER_VOLTAGE),
+        description: "The supply voltage of {host} was too low within the last five minutes: its firmware said so, or a \
+                      Pi 5 measured less than 4.9 V at its input. The firmware slows such a board down, and its card may \
+                      be damaged.",
+        expression: || {
+            let volts = name(&VOLTS);
+            let input = format!("min_over_time({volts}{{rail=\"{EXT5V}\"}}[5m])");
+            format!("{} or min by ({NODE}) ({input}) < {LOW_EXT5V_VOLTS}", flagged(&UNDER_VOLTAGE))
+        },
     },
     Rule {
         name: "NodeLate",
@@ -121,6 +127,16 @@ pub static RULES: [Rule; 10] = [
         description: "{host} has been silent for more than ten of its intervals for two minutes. Until it speaks again \
                       nothing is known of it.",
         expression: || format!("{} == 1", of_node("min", &NODE_DOWN)),
+    },
+    Rule {
+        name: "NameShared",
+        anchor: "name-shared",
+        severity: Severity::Critical,
+        for_s: 0,
+        summary: "{value} boards speak as {host}",
+        description: "{value} boards use the name {host} at the same time, as those cloned from one card do. What they \
+                      measure is mixed, and what they use meanwhile is not known: give each a name of its own.",
+        expression: || format!("{} > 1", of_node("max", &NODE_BOARDS)),
     },
     Rule {
         name: "AgentLossy",
@@ -176,6 +192,19 @@ pub static RULES: [Rule; 10] = [
             let (available, size) = (name(&FS_AVAILABLE), name(&FS_SIZE));
             let by = format!("by ({NODE}, mount)");
             format!("100 * min {by} ({available}) / max {by} ({size}) < 10")
+        },
+    },
+    Rule {
+        name: "FlashWorn",
+        anchor: "flash-worn",
+        severity: Severity::Warning,
+        for_s: MINUTE_S,
+        summary: "{disk} of {host} is nearly worn out",
+        description: "By its own estimate {disk} of {host} has used up to nine tenths of the writes that it was made for, or four \
+                      fifths of its reserved blocks. It will be read-only one day: copy what is on it.",
+        expression: || {
+            let by = format!("max by ({NODE}, disk)");
+            format!("{by} ({}) >= 0.9 or {by} ({}) >= 2", name(&FLASH_LIFE), name(&FLASH_PRE_EOL))
         },
     },
     Rule {

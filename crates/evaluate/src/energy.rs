@@ -2,10 +2,12 @@
 //! totals without one (foreign counters), and watts only (foreign gauges).
 //!
 //! Invariant: energy is additive over adjacent windows, whatever order and however often samples came.
+//! Invariant: what two boards say under one name is not added up: that time is uncovered.
 
 use std::collections::BTreeMap;
 
 use crate::series::{Sample, in_order, integral};
+use crate::speakers::together;
 use crate::{GAP_INTERVALS, Window};
 
 /// Energy and the seconds of the window that it covers.
@@ -47,28 +49,80 @@ pub struct EnergyPoint {
     pub metered_s: f64,
 }
 
+/// The points of one epoch by their times.
+type Epoch = BTreeMap<i64, EnergyPoint>;
+
 /// Differences of the totals within each epoch, the edges of the window interpolated between the points
-/// that bracket them; an epoch counts from zero at its beginning. `None` if nothing in the window is
-/// covered.
+/// that bracket them; an epoch counts from zero at its beginning. While two epochs speak in turns, two boards
+/// or agents have one name: nobody can say whose energy that is, so this time is not covered. `None` if nothing
+/// in the window is covered.
 pub fn of_epochs(points: &[EnergyPoint], window: Window) -> Option<Energy> {
-    let mut epochs: BTreeMap<i64, BTreeMap<i64, EnergyPoint>> = BTreeMap::new();
+    let mut epochs: BTreeMap<i64, Epoch> = BTreeMap::new();
     for point in points {
         epochs.entry(point.since_ms).or_default().insert(point.t_ms, *point);
     }
-    let mut sum = Energy { joules: 0.0, covered_s: 0.0 };
+    let disputed = disputed(&epochs);
     for (since_ms, epoch) in &mut epochs {
         let zero = EnergyPoint { t_ms: *since_ms, since_ms: *since_ms, total: 0.0, metered_s: 0.0 };
         epoch.entry(*since_ms).or_insert(zero);
-        let start = at(epoch, window.start_ms);
-        let end = at(epoch, window.end_ms);
-        sum.joules += end.joules - start.joules;
-        sum.covered_s += end.covered_s - start.covered_s;
+    }
+    let mut sum = Energy { joules: 0.0, covered_s: 0.0 };
+    for stretch in without(window, &disputed) {
+        for epoch in epochs.values() {
+            let start = at(epoch, stretch.start_ms);
+            let end = at(epoch, stretch.end_ms);
+            sum.joules += end.joules - start.joules;
+            sum.covered_s += end.covered_s - start.covered_s;
+        }
     }
     sum.known()
 }
 
+/// The stretches in which more than one epoch speaks, in order and apart from each other. Epochs follow each other
+/// where an agent is restarted, so each is held only against those that have not ended before it begins.
+fn disputed(epochs: &BTreeMap<i64, Epoch>) -> Vec<Window> {
+    let mut stretches = Vec::new();
+    let mut open: Vec<(i64, Vec<i64>)> = Vec::new();
+    for (since_ms, epoch) in epochs {
+        open.retain(|(_, times)| times.last() > Some(since_ms));
+        let times: Vec<i64> = epoch.keys().copied().collect();
+        for (_, other) in &open {
+            // What the later one counted before its first point is as much in dispute.
+            let both = together(other, &times);
+            stretches.extend(both.map(|(_, end_ms)| Window { start_ms: *since_ms, end_ms }));
+        }
+        open.push((*since_ms, times));
+    }
+    joined(stretches)
+}
+
+fn joined(mut stretches: Vec<Window>) -> Vec<Window> {
+    stretches.sort_by_key(|stretch| stretch.start_ms);
+    let mut joined: Vec<Window> = Vec::new();
+    for stretch in stretches {
+        match joined.last_mut() {
+            Some(last) if stretch.start_ms <= last.end_ms => last.end_ms = last.end_ms.max(stretch.end_ms),
+            _ => joined.push(stretch),
+        }
+    }
+    joined
+}
+
+/// What is left of a window without these stretches, which are in order.
+fn without(window: Window, stretches: &[Window]) -> Vec<Window> {
+    let mut left = Vec::with_capacity(stretches.len() + 1);
+    let mut start_ms = window.start_ms;
+    for stretch in stretches {
+        left.push(Window { start_ms, end_ms: stretch.start_ms.min(window.end_ms) });
+        start_ms = start_ms.max(stretch.end_ms);
+    }
+    left.push(Window { start_ms, end_ms: window.end_ms });
+    left.retain(|part| part.start_ms < part.end_ms);
+    left
+}
+
 /// The totals at a time: interpolated inside the epoch, its first or last ones outside.
-fn at(epoch: &BTreeMap<i64, EnergyPoint>, t_ms: i64) -> Energy {
+fn at(epoch: &Epoch, t_ms: i64) -> Energy {
     let before = epoch.range(..=t_ms).next_back().map(|(_, point)| *point);
     let after = epoch.range(t_ms..).next().map(|(_, point)| *point);
     let (a, b) = match (before, after) {
@@ -213,6 +267,46 @@ mod tests {
         assert_eq!(of(2000, 3000), energy(4.0, 1.0));
         assert_eq!(of(4000, 6000), energy(10.0, 1.5));
         assert_eq!(of(7000, 9000), None);
+    }
+
+    /// A board of so many watts that began and ended at these seconds and speaks each second.
+    fn board(watts: f64, from_s: i64, to_s: i64, shift_ms: i64) -> Vec<EnergyPoint> {
+        let point = |second: i64| EnergyPoint {
+            t_ms: second * 1000 + shift_ms,
+            since_ms: from_s * 1000 + shift_ms,
+            total: watts * (second - from_s) as f64,
+            metered_s: (second - from_s) as f64,
+        };
+        (from_s + 1..=to_s).map(point).collect()
+    }
+
+    #[test]
+    fn the_time_in_which_two_boards_speak_as_one_is_not_covered_and_the_rest_is() {
+        let both = [board(1.0, 0, 100, 0), board(2.0, 40, 60, 500)].concat();
+        let alone = Some(Energy { joules: 40.5 + 39.5, covered_s: 40.5 + 39.5 });
+        let of = |from, to| of_epochs(&both, window(from, to));
+        let near = |got: Option<Energy>, want: Option<Energy>| {
+            let (got, want) = (got.unwrap(), want.unwrap());
+            assert!((got.joules - want.joules).abs() < 1e-9, "{got:?} is not {want:?}");
+            assert!((got.covered_s - want.covered_s).abs() < 1e-9, "{got:?} is not {want:?}");
+        };
+        // Disputed is from the second one's beginning, at 40.5 s, to its last word, at 60.5 s.
+        near(of(0, 100_000), alone);
+        near(of(0, 40_500), Some(Energy { joules: 40.5, covered_s: 40.5 }));
+        assert_eq!(of(45_000, 55_000), None, "1.5 W is nobody's power");
+        let whole = of(0, 100_000).unwrap().joules;
+        let parts = [(0, 30_000), (30_000, 50_000), (50_000, 80_000), (80_000, 100_000)];
+        let sum: f64 = parts.iter().filter_map(|(from, to)| of(*from, *to)).map(|part| part.joules).sum();
+        assert!((whole - sum).abs() < 1e-9);
+        let restarted = [board(1.0, 0, 50, 0), board(1.0, 52, 100, 300)].concat();
+        assert_eq!(of_epochs(&restarted, window(0, 101_000)).unwrap().joules, 98.0);
+    }
+
+    #[test]
+    fn three_boards_under_one_name_leave_nothing_and_count_nothing_twice() {
+        let three = [board(1.0, 0, 60, 0), board(2.0, 0, 60, 300), board(3.0, 0, 60, 600)].concat();
+        let energy = of_epochs(&three, window(1000, 59_000));
+        assert_eq!(energy, None, "{energy:?}");
     }
 
     #[test]

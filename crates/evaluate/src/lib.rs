@@ -44,6 +44,7 @@ pub mod presence;
 pub mod references;
 pub mod scaling;
 pub mod series;
+pub mod speakers;
 mod statistics;
 pub mod thermal;
 pub mod thermometer;

@@ -22,18 +22,23 @@
 //! Functions that read a store fail only as it does, with its [`StoreError`].
 
 pub mod prometheus_api;
+mod temperature;
 
 use std::collections::BTreeMap;
 
 use picollect_evaluate::cluster::{self, Figure};
 use picollect_evaluate::energy::{Energy, EnergyPoint, of_counter, of_epochs, of_watts};
 use picollect_evaluate::series::Sample;
-use picollect_evaluate::{Window, thermometer};
-use picollect_telemetry::catalogue::{HOST, JOULES, METERED_S, Metric, RESOLUTION, SINCE_MS, WATTS};
+use picollect_evaluate::{Window, speakers};
+use picollect_telemetry::catalogue::{
+    BOOT_INFO, HOST, JOULES, METERED_S, Metric, RESOLUTION, SINCE_MS, WATTS,
+};
 use picollect_telemetry::{Boundary, Source};
 
 use picollect_settings::time::is_time;
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
+
+pub use temperature::{Temperature, processor_temperature};
 
 /// How far outside a window a sample may lie that still says something about its edges: a little more
 /// than the longest interval of an agent.
@@ -109,10 +114,22 @@ pub fn last_of_each(
     Ok(last.collect())
 }
 
-/// The index of the series that has the processor's temperature, of several of one host; `None` where none can be it.
-pub fn processor_zone<'a>(keys: impl IntoIterator<Item = &'a SeriesKey>) -> Option<usize> {
-    let zones: Vec<&str> = keys.into_iter().map(|key| key.tag("zone").unwrap_or_default()).collect();
-    thermometer::processor_zone(&zones)
+/// How many boards speak under a host's name at the same time, by their boots, or by the epochs of a meter where several
+/// agents run on one board; `None` where nothing of either is said in the window. A boot or an epoch that follows another
+/// is the same board.
+pub fn boards_at_once(store: &dyn Store, host: &str, window: Window) -> Result<Option<usize>, StoreError> {
+    let boots = series_of(store, host, &BOOT_INFO, window, 0)?.into_iter();
+    let times = boots.map(|boot| boot.samples.iter().map(|sample| sample.t_ms).collect::<Vec<_>>());
+    let mut each = vec![times.filter(|times| !times.is_empty()).collect::<Vec<_>>()];
+    for meter in series_of(store, host, &SINCE_MS, window, 0)? {
+        let mut epochs: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for sample in &meter.samples {
+            epochs.entry(whole(sample.value)).or_default().push(sample.t_ms);
+        }
+        each.push(epochs.into_values().collect());
+    }
+    let counts = each.iter().filter(|speakers| !speakers.is_empty());
+    Ok(counts.map(|speakers| speakers::at_once(speakers).max(1)).max())
 }
 
 /// The index of the primary meter of several of one host, by what its series says of it; `None` where none can be it.
@@ -292,6 +309,37 @@ mod tests {
         let totals = lines(|step| format!("watts=5,joules={},metered_s={},since_ms=0i", step * 60, step * 5));
         assert_eq!(energy(&totals), Some(Energy { joules: 360.0, covered_s: 30.0 }));
         assert_eq!(energy("power,boundary=wall,meter=m watts=5 7\n"), None, "one sample covers no time");
+    }
+
+    #[test]
+    fn boards_that_speak_in_turns_are_counted_and_one_that_was_restarted_is_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let said = |host: &str, boot: &str, from_ms: i64| -> String {
+            (0..20)
+                .map(|second| format!("boot,boot={boot},host={host} info=1i {}\n", from_ms + second * 1000))
+                .collect()
+        };
+        let lines = [
+            said("cloned", "a", 0),
+            said("cloned", "b", 500),
+            said("restarted", "a", 0),
+            said("restarted", "b", 30_000),
+        ];
+        let agent = |since_ms: i64| -> String {
+            let tick = |second: i64| {
+                let t_ms = since_ms + second * 1000;
+                format!(
+                    "boot,boot=a,host=twice info=1i {t_ms}\npower,host=twice,meter=m since_ms={since_ms}i {t_ms}\n"
+                )
+            };
+            (0..20).map(tick).collect()
+        };
+        let lines = lines.concat() + &agent(0) + &agent(300);
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+        let boards = |host: &str| boards_at_once(&store, host, WINDOW).unwrap();
+        assert_eq!(boards("twice"), Some(2), "two agents of one boot");
+        assert_eq!((boards("cloned"), boards("restarted"), boards("foreign")), (Some(2), Some(1), None));
     }
 
     #[test]

@@ -21,6 +21,11 @@ pub const SIMULATED: &str = "simulated";
 /// ([`NoData::code`](crate::NoData::code)).
 pub const NO_DATA: &str = "no_data";
 
+/// The rail of [`VOLTS`] that is the board's input, where the board measures it.
+pub const EXT5V: &str = "ext5v";
+/// Below this a Pi 5 gets too little at its input, volts: boards have failed at 4.9 V with every throttle flag clear.
+pub const LOW_EXT5V_VOLTS: f64 = 4.9;
+
 /// How a metric's values relate to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -95,7 +100,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone; zone 0 of a Pi is the processor, zone `firmware` what its firmware reads there, zones `coretemp`, `k10temp` and `zenpower` a PC's processor, zone `ambient` the air around it.";
+    TEMP = "thermal"."temp_c", "°C", Gauge, ["zone"], "Temperature of a thermal zone, which is called by its type: `cpu-thermal` of a Pi is the processor, `firmware` what its firmware reads there, `x86_pkg_temp`, `coretemp`, `k10temp` and `zenpower` a PC's processor, `ambient` the air around it. Where the kernel says no type it is `thermal_zone0`.";
 
     LOAD_1 = "load"."load1", "1", Gauge, [], "Load average over one minute.";
     LOAD_5 = "load"."load5", "1", Gauge, [], "Load average over five minutes.";
@@ -119,7 +124,7 @@ metrics! {
     MIN_LIMIT_HZ = "clock"."min_limit_hz", "Hz", Gauge, ["core"], "Lowest clock that somebody set for the kernel to ask for.";
     MAX_LIMIT_HZ = "clock"."max_limit_hz", "Hz", Gauge, ["core"], "Highest clock that somebody set for the kernel to ask for; under `max_hz` the core was slowed down on purpose.";
 
-    VOLTS = "voltage"."volts", "V", Gauge, ["rail"], "Voltage of a supply rail as the firmware states it; rail `core` is what it asks its regulator for, not a measurement.";
+    VOLTS = "voltage"."volts", "V", Gauge, ["rail"], "Voltage of a supply rail as the firmware states it; rail `core` is what it asks its regulator for, not a measurement, and `ext5v` is measured at the input of a Pi 5 or Compute Module 5, which is low below 4.9 V.";
 
     MEM_TOTAL = "memory"."total_bytes", "B", Gauge, [], "Memory that the kernel manages.";
     MEM_AVAILABLE = "memory"."available_bytes", "B", Gauge, [], "Memory that programs could still get without swapping.";
@@ -132,6 +137,9 @@ metrics! {
     DISK_READS = "disk"."reads", "1", Counter, ["disk"], "Read operations completed since boot.";
     DISK_WRITES = "disk"."writes", "1", Counter, ["disk"], "Write operations completed since boot.";
     DISK_BUSY = "disk"."busy_s", "s", Counter, ["disk"], "Time since boot in which the disk had something to do.";
+
+    FLASH_LIFE = "flash"."life_used_ratio", "1", Gauge, ["disk"], "Share of its rated life that an eMMC has used, at most, by its own estimate in steps of 0.1; 1.1 is beyond it. Absent where it does not tell, as most SD cards.";
+    FLASH_PRE_EOL = "flash"."pre_eol", "1", State, ["disk"], "Its reserved blocks: 1 normal, 2 four fifths are used, 3 nine tenths are.";
 
     FS_SIZE = "filesystem"."size_bytes", "B", Gauge, ["mount"], "Size of the file system.";
     FS_AVAILABLE = "filesystem"."available_bytes", "B", Gauge, ["mount"], "Space that an ordinary user could still fill.";
@@ -176,6 +184,8 @@ metrics! {
     FAN_RPM = "fan"."rpm", "1/min", Gauge, ["fan"], "Speed of a fan.";
 
     UPTIME = "system"."uptime_s", "s", Gauge, [], "Time since boot.";
+    RESET_BITS = "reset"."bits", "1", Gauge, [], "Why the board was reset the last time, in the firmware's bits: 1 over-voltage, 2 under-voltage, 4 temperature, 8 the enable pin, 16 power-on. Absent where the firmware does not tell.";
+    RESET_BROWN_OUT = "reset"."brown_out", "1", State, [], "1 if the last reset was by an under-voltage, 0 if by something else that the firmware knows.";
     BOOT_INFO = "boot"."info", "1", State, ["boot"], "Always 1; the tag is a digest of the boot id and new at each boot.";
 
     SOFTWARE_INFO = "software"."info", "1", State, ["firmware", "governor", "kernel"], "Always 1; the tags are when a Pi's firmware was built, the governor of the first cores' clock and the kernel's release. What is not there is no tag.";
@@ -202,6 +212,7 @@ metrics! {
     NODE_DOWN = "health"."down", "1", State, [], "1 once the node was silent for more than ten of its intervals.";
     COVERAGE = "health"."coverage_ratio", "1", Gauge, [], "Share of the last hour that the node's energy covers, or of the time since its meter began if that is shorter; renewed every ten minutes. Absent without a meter of ours.";
     HEADROOM = "health"."headroom_k", "K", Gauge, [], "From the temperature of the processor now up to the first at which this board slows itself down; absent for a board whose limit is not known.";
+    NODE_BOARDS = "health"."boards", "1", Gauge, [], "How many boards speak under the node's name at the same time, by their boots or their meters' epochs: more than one is an alarm, and what they use in that time is not known. Absent for a node that says neither.";
     RUN_DOCUMENT = "run"."document", "1", Text, ["name", "run"], "All that is known of the run, as JSON (docs/run-format.md); stored when it has ended.";
 
     ENERGY_J = "energy"."joules", "J", Delta, ["boundary", "meter", "source"], "Energy of the minute that ends here, as the report computes it. This and the next four are the collector's own word.";

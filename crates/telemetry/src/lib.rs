@@ -26,6 +26,7 @@ mod no_data;
 mod origin;
 pub mod reserved;
 pub mod summary;
+pub mod thermometer;
 
 pub use no_data::NoData;
 pub use origin::{Boundary, Source};

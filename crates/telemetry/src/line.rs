@@ -11,7 +11,7 @@ mod encode;
 pub use decode::{
     Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, decode, line_end,
 };
-pub use encode::{LineWriter, escape_tag, write_point};
+pub use encode::{CommonTags, LineWriter, escape_tag, write_point};
 
 use crate::Value;
 

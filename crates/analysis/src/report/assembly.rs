@@ -7,6 +7,7 @@ mod methodology;
 mod node;
 mod provenance;
 mod run;
+mod supply_and_flash;
 mod thermal;
 mod timeline;
 mod verdict;

@@ -92,12 +92,18 @@ fn node(rows: &mut Rows, node: &Node) {
     for serial in &node.serials {
         own.text("serial", serial);
     }
+    own.number("boards at once", node.boards_at_once.map(|boards| boards as f64), "");
     energy(&mut own, &node.energy);
     own.number("mean temperature", node.temp_c.mean, "°C");
     own.number("greatest temperature", node.temp_c.max, "°C");
     own.number("mean busy share", node.busy_ratio.mean, "1");
     own.number("greatest busy share", node.busy_ratio.max, "1");
     own.number("episodes", node.episodes.as_ref().map(|list| list.len() as f64), "");
+    let told = &node.supply_and_flash;
+    own.number("least supply voltage", told.least_supply_v, "V");
+    own.number("last reset was a brown-out", told.brown_out.map(|flag| f64::from(u8::from(flag))), "");
+    own.number("flash life used", told.flash_used_ratio, "1");
+    own.number("written to cards a day", told.written_bytes_per_day, "B");
     let thermal = &node.thermal;
     own.number("thermal resistance", thermal.resistance_k_per_w, "K/W");
     own.number("thermal time constant", thermal.time_constant_s, "s");

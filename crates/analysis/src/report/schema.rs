@@ -142,6 +142,9 @@ pub struct Node {
     pub model: Option<String>,
     /// The serial numbers of the boards that used this name in the window; more than one is an alarm.
     pub serials: Vec<String>,
+    /// How many boards spoke under this name at the same time, by their boots; more than one is an alarm, and the energy
+    /// of that time is not known. `null` if none said its boot.
+    pub boards_at_once: Option<usize>,
     /// Whether it is simulated.
     pub simulated: bool,
     /// Whether it spoke at the window's end.
@@ -159,8 +162,23 @@ pub struct Node {
     pub episodes: Option<Vec<Episode>>,
     /// How it heats up and how far from its limit it stays.
     pub thermal: Thermal,
+    /// Its supply, its last reset and its flash.
+    pub supply_and_flash: SupplyAndFlash,
     /// What it could not read, and why.
     pub missing: Vec<Missing>,
+}
+
+/// What a board says of its supply, its last reset and its flash; `null` is unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct SupplyAndFlash {
+    /// Lowest voltage at its input in the window, V; boards before the Pi 5 do not measure it.
+    pub least_supply_v: Option<f64>,
+    /// Whether its last reset was by an under-voltage, where its firmware tells.
+    pub brown_out: Option<bool>,
+    /// Share of its rated life that its flash has used, at most; most SD cards do not tell.
+    pub flash_used_ratio: Option<f64>,
+    /// What is written to its cards in a day, bytes, at the pace of the window.
+    pub written_bytes_per_day: Option<f64>,
 }
 
 /// Mean and greatest value of a gauge.

@@ -92,15 +92,27 @@ fn missing(report: &Report) -> Block {
 }
 
 fn alarms(nodes: &[Node]) -> Option<Section> {
-    let clash = |node: &&Node| node.serials.len() > 1;
-    let fact = |node: &Node| {
-        let boards = count(node.serials.len(), "board");
-        let text = format!("{boards} use this name: {}", node.serials.join(", "));
-        (node.host.clone(), Cell::toned(text, Tone::Bad))
-    };
-    let facts = nodes.iter().filter(clash).map(fact).collect();
+    let fact = |node: &Node| Some((node.host.clone(), Cell::toned(shared_name(node)?, Tone::Bad)));
+    let facts = nodes.iter().filter_map(fact).collect();
     Section::new("Alarm: give each board a name of its own", vec![Block::Facts(facts)])
 }
+
+/// What is wrong with the node's name, if boards share it.
+fn shared_name(node: &Node) -> Option<String> {
+    let by_serial = node.serials.len() > 1;
+    let users =
+        || format!("{} use this name: {}", count(node.serials.len(), "board"), node.serials.join(", "));
+    let at_once = node.boards_at_once.filter(|boards| *boards > 1);
+    match (by_serial, at_once) {
+        (true, Some(_)) => Some(format!("{}; {ENERGY_IS_NOBODYS}", users())),
+        (true, None) => Some(users()),
+        (false, Some(boards)) => Some(format!("{boards} boards or agents speak as one; {ENERGY_IS_NOBODYS}")),
+        (false, None) => None,
+    }
+}
+
+/// While several speak nobody can say whose totals are whose.
+const ENERGY_IS_NOBODYS: &str = "what they used at the same time is not known";
 
 /// Beginning and end of the window, Unix milliseconds; `None` of a report that is not made by
 /// [`build`](super::build).

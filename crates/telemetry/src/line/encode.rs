@@ -6,10 +6,28 @@ use crate::catalogue::{Metric, NO_DATA};
 use crate::line::Point;
 use crate::{NoData, Value};
 
+/// The tags of every line of a sender, such as its host, as they stand on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommonTags(String);
+
+impl CommonTags {
+    /// These tags in this order; empty values are left out, as the protocol has none.
+    pub fn new(tags: &[(&str, &str)]) -> Self {
+        let mut text = String::new();
+        for (key, value) in tags.iter().filter(|(_, value)| !value.is_empty()) {
+            text.push(',');
+            escape_tag(key, &mut text);
+            text.push('=');
+            escape_tag(value, &mut text);
+        }
+        Self(text)
+    }
+}
+
 /// Writes points as lines. Every line gets the common tags (`host=…` and the like).
 #[derive(Debug)]
 pub struct LineWriter {
-    common_tags: String,
+    common_tags: CommonTags,
     buffer: Vec<u8>,
     lines: usize,
 }
@@ -17,14 +35,12 @@ pub struct LineWriter {
 impl LineWriter {
     /// A writer whose lines all carry these tags; empty values are left out, as the protocol has none.
     pub fn new(common_tags: &[(&str, &str)]) -> Self {
-        let mut text = String::new();
-        for (key, value) in common_tags.iter().filter(|(_, value)| !value.is_empty()) {
-            text.push(',');
-            escape_tag(key, &mut text);
-            text.push('=');
-            escape_tag(value, &mut text);
-        }
-        Self { common_tags: text, buffer: Vec::new(), lines: 0 }
+        Self { common_tags: CommonTags::new(common_tags), buffer: Vec::new(), lines: 0 }
+    }
+
+    /// Exchanges the common tags: what follows is of another sender, until they are exchanged back.
+    pub fn exchange_tags(&mut self, tags: &mut CommonTags) {
+        std::mem::swap(&mut self.common_tags, tags);
     }
 
     /// Adds one point. All metrics are of one measurement. A float that is not finite is left out; a
@@ -97,7 +113,7 @@ impl LineWriter {
     fn head(&mut self, measurement: &str, tags: &[(&str, &str)]) {
         // Measurements come from the catalogue, whose names need no escape.
         self.buffer.extend_from_slice(measurement.as_bytes());
-        self.buffer.extend_from_slice(self.common_tags.as_bytes());
+        self.buffer.extend_from_slice(self.common_tags.0.as_bytes());
         for (key, value) in tags.iter().filter(|(_, value)| !value.is_empty()) {
             self.buffer.push(b',');
             self.buffer.extend_from_slice(key.as_bytes());
@@ -192,6 +208,19 @@ mod tests {
 
     fn text(writer: &mut LineWriter) -> String {
         String::from_utf8(writer.take().0).unwrap()
+    }
+
+    #[test]
+    fn what_is_of_another_sender_has_its_tags_and_the_rest_ones_own() {
+        let mut writer = LineWriter::new(&[("cluster", ""), ("host", "pi-1")]);
+        let mut other = CommonTags::new(&[("host", "pi 2")]);
+        let say = |writer: &mut LineWriter| writer.point(1, &[], &[(&LOAD_1, 1.0.into())]);
+        writer.exchange_tags(&mut other);
+        say(&mut writer);
+        writer.exchange_tags(&mut other);
+        say(&mut writer);
+        assert_eq!(text(&mut writer), "load,host=pi\\ 2 load1=1 1000000\nload,host=pi-1 load1=1 1000000\n");
+        assert_eq!(other, CommonTags::new(&[("host", "pi 2")]), "it can be used again");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use picollect_evaluate::energy::Energy;
 use picollect_evaluate::power::{peak_of_sum_w, peak_w};
 use picollect_evaluate::series::Sample;
 use picollect_telemetry::catalogue::{
-    CONVERSIONS_PER_S, GAIN_ERROR, METERED_S, Metric, OFFSET_W, WATTS, WATTS_MAX,
+    CONVERSIONS_PER_S, GAIN_ERROR, JOULES, METERED_S, Metric, OFFSET_W, WATTS, WATTS_MAX,
 };
 use picollect_telemetry::{Boundary, Source};
 
@@ -38,9 +38,40 @@ pub(super) struct Meter {
     /// Time between two of its samples, in seconds.
     pub(super) interval_s: f64,
     watts_max: Vec<Sample>,
+    /// Its first and last word in the part of time, Unix milliseconds.
+    spoke_ms: Option<(i64, i64)>,
 }
 
 impl Meter {
+    /// Whether it took up what another measured before it: the same boundary, and never at the same time.
+    fn follows(&self, before: &Self) -> bool {
+        let same =
+            (self.figure.source, self.figure.boundary) == (before.figure.source, before.figure.boundary);
+        let after = before.spoke_ms.zip(self.spoke_ms).is_some_and(|(before, own)| before.1 < own.0);
+        same && after && self.figure.boundary != Boundary::Rail
+    }
+
+    /// Itself with what the meter before it measured. What holds of both holds of the sum.
+    fn after(mut self, mut before: Self) -> Self {
+        let worse = |a: Accuracy, b: Accuracy| Accuracy {
+            gain: a.gain.max(b.gain),
+            offset_w: a.offset_w.max(b.offset_w),
+        };
+        self.figure.energy.joules += before.figure.energy.joules;
+        self.figure.energy.covered_s += before.figure.energy.covered_s;
+        before.watts.append(&mut self.watts);
+        before.watts_max.append(&mut self.watts_max);
+        let spoke_ms = before.spoke_ms.zip(self.spoke_ms).map(|(first, last)| (first.0, last.1));
+        Self {
+            accuracy: self.accuracy.zip(before.accuracy).map(|(own, before)| worse(own, before)),
+            integrated: self.integrated && before.integrated,
+            watts: before.watts,
+            watts_max: before.watts_max,
+            spoke_ms,
+            ..self
+        }
+    }
+
     pub(super) fn energy_figure(&self, window: Window) -> EnergyFigure {
         let mean_w = self.figure.energy.mean_w();
         EnergyFigure {
@@ -93,7 +124,7 @@ impl MeteredNodes {
     pub(super) fn of(from: &Sources<'_>, nodes: &[String], scope: Scope, window: Window) -> Result<Self> {
         let mut metered = BTreeMap::new();
         for host in nodes {
-            let mut meters = meters(from, Some(host), window)?;
+            let mut meters = one_after_the_other(meters(from, Some(host), window)?);
             let figures: Vec<Figure> = meters.iter().map(|meter| meter.figure).collect();
             metered.extend(primary_meter(&figures).map(|index| (host.clone(), meters.swap_remove(index))));
         }
@@ -186,6 +217,25 @@ impl MeteredNodes {
     }
 }
 
+/// A meter that got another name, or was exchanged, goes on with what the one before it measured: its figures are of
+/// the same boundary at other times. It has the later name.
+fn one_after_the_other(mut meters: Vec<Meter>) -> Vec<Meter> {
+    meters.sort_by_key(|meter| meter.spoke_ms);
+    let mut kept: Vec<Meter> = Vec::new();
+    for meter in meters {
+        match kept.iter().position(|before| meter.follows(before)) {
+            Some(index) => {
+                let before = kept.swap_remove(index);
+                kept.push(meter.after(before));
+            }
+            None => kept.push(meter),
+        }
+    }
+    // Which of equals is chosen does not depend on who spoke first.
+    kept.sort_by(|a, b| a.name.cmp(&b.name));
+    kept
+}
+
 /// Whether a meter at the wall stands before these nodes, all of them and no others.
 fn in_front_of(from: &Sources<'_>, meter: &str, nodes: &[String], scope: Scope) -> bool {
     let covers = from.config.wall.iter().find(|wall| wall.name == meter).map(|wall| wall.covers.as_slice());
@@ -210,6 +260,9 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
             numbers(from.store, &SeriesKey { field: metric.field.into(), ..key.clone() }, window, 0)
         };
         let (watts, watts_max) = (read(&WATTS)?, read(&WATTS_MAX)?);
+        let totals = if watts.is_empty() { read(&JOULES)? } else { Vec::new() };
+        let spoke = watts.iter().chain(&totals).map(|sample| sample.t_ms);
+        let spoke_ms = spoke.clone().min().zip(spoke.max());
         let own = match host {
             Some(host) => last_seen(from.store, host, window.end_ms)?.map(|(_, interval_s)| interval_s),
             None => interval_s(&watts),
@@ -225,6 +278,7 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
             // A foreign feed has no maxima: its readings are the best that is known.
             watts_max: if watts_max.is_empty() { watts.clone() } else { watts_max },
             watts,
+            spoke_ms,
         });
     }
     Ok(meters)

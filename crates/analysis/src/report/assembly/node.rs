@@ -9,13 +9,16 @@ use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
     BUSY, CORES, FREQ_CAPPED, HOST, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED,
-    SOFT_LIMIT, TEMP, THROTTLED, UNDER_VOLTAGE,
+    SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE,
 };
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::energy::Meter;
+use super::supply_and_flash::supply_and_flash;
 use super::{Result, at_least};
-use picollect_query::{AROUND_MS, Series, latest, numbers, processor_zone, series_of, whole};
+use picollect_query::{
+    AROUND_MS, Series, boards_at_once, latest, numbers, processor_temperature, series_of, whole,
+};
 use picollect_settings::time::rfc3339;
 use picollect_store::{Selector, SeriesKey, Store};
 
@@ -56,19 +59,20 @@ pub(super) fn see(
     let tag = |name: &str| info.as_ref().and_then(|(key, _)| key.tag(name)).map(ToOwned::to_owned);
     let state = presence(heard_ms, window.end_ms, interval_s);
     let interval_s = at_least(interval_s, resolution_s);
-    let temps = temperature(store, host, window)?;
+    let temps = processor_temperature(store, host, window, 0)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;
     let cores = of_all_cores(store, host, &CORES, window)?;
-    let mean_max = |series: &Option<Series>| -> Result<MeanMax> {
-        let Some(Series { key, samples }) = series else { return Ok(MeanMax::default()) };
+    let mean_max = |keys: &[SeriesKey], samples: &[Sample]| -> Result<MeanMax> {
         let max = match resolution_s {
-            Some(_) => greatest_rolled_up(store, key, window)?,
+            Some(_) => greatest_rolled_up(store, keys, window)?,
             None => greatest(samples, window),
         };
         Ok(MeanMax { mean: mean(samples, window, interval_s), max })
     };
-    let (temp_c, busy_ratio) = (mean_max(&temps)?, mean_max(&busy)?);
-    let (temps, busy, cores) = (samples_of(temps), samples_of(busy), samples_of(cores));
+    let (thermometers, temps) = temps.map(|found| (found.keys, found.samples)).unwrap_or_default();
+    let busy_key = busy.as_ref().map(|busy| busy.key.clone());
+    let (busy, cores) = (samples_of(busy), samples_of(cores));
+    let (temp_c, busy_ratio) = (mean_max(&thermometers, &temps)?, mean_max(busy_key.as_slice(), &busy)?);
     let moments = moments(store, host, window, &temps, &busy)?;
     let episodes = known_episodes(&moments, window, interval_s);
     let causes = episodes.iter().flatten().map(|episode| episode.cause).collect();
@@ -78,6 +82,7 @@ pub(super) fn see(
         host: host.to_owned(),
         model: tag("model"),
         serials: serials(store, host, window)?,
+        boards_at_once: boards_at_once(store, host, window)?,
         simulated: tag(SIMULATED).is_some(),
         state,
         meter: meter.map(|meter| meter.name.clone()),
@@ -86,6 +91,7 @@ pub(super) fn see(
         busy_ratio,
         episodes: episodes.map(|found| found.iter().map(|one| episode(one, possible_s)).collect()),
         thermal: Thermal::default(),
+        supply_and_flash: supply_and_flash(store, host, window, interval_s)?,
         missing: missing(store, host, window, heard_ms, interval_s)?,
     };
     let (clock_ratio, clock_limit) = (clock_ratio(&moments), clock_limit(store, host, window)?);
@@ -116,7 +122,7 @@ pub(super) fn episodes_in(
     window: Window,
     interval_s: f64,
 ) -> Result<Option<Vec<throttle::Episode>>> {
-    let temps = samples_of(temperature(store, host, window)?);
+    let temps = processor_temperature(store, host, window, 0)?.map(|found| found.samples).unwrap_or_default();
     let busy = samples_of(of_all_cores(store, host, &BUSY, window)?);
     let moments = moments(store, host, window, &temps, &busy)?;
     Ok(known_episodes(&moments, window, interval_s))
@@ -166,13 +172,6 @@ fn episode(episode: &throttle::Episode, possible_s: Option<f64>) -> Episode {
     }
 }
 
-/// The processor's temperature, of several thermal zones.
-fn temperature(store: &dyn Store, host: &str, window: Window) -> Result<Option<Series>> {
-    let mut zones = series_of(store, host, &TEMP, window, 0)?;
-    zones.retain(|zone| !zone.samples.is_empty());
-    Ok(processor_zone(zones.iter().map(|zone| &zone.key)).map(|index| zones.swap_remove(index)))
-}
-
 /// The first series of a metric of the processor.
 fn processor(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Option<Series>> {
     Ok(series_of(store, host, metric, window, 0)?.into_iter().next())
@@ -184,10 +183,15 @@ fn samples_of(series: Option<Series>) -> Vec<Sample> {
 
 /// The greatest number of a window whose samples may be rolled up: the points then are means, but the greatest of
 /// what they stand for is stored beside them.
-fn greatest_rolled_up(store: &dyn Store, key: &SeriesKey, window: Window) -> Result<Option<f64>> {
+fn greatest_rolled_up(store: &dyn Store, keys: &[SeriesKey], window: Window) -> Result<Option<f64>> {
     let until = Window { end_ms: window.end_ms + 1, ..window };
     let step_ms = until.end_ms - until.start_ms;
-    Ok(store.aggregate(key, until, step_ms)?.first().map(|bucket| bucket.max))
+    let mut greatest: Option<f64> = None;
+    for key in keys {
+        let max = store.aggregate(key, until, step_ms)?.first().map(|bucket| bucket.max);
+        greatest = greatest.into_iter().chain(max).reduce(f64::max);
+    }
+    Ok(greatest)
 }
 
 /// All series of a flag: which origin speaks may change within a window.

@@ -1,13 +1,14 @@
 //! The nodes: their energy, and in which state they were.
 
-use super::super::Node;
-use super::super::numbers::{decimals, percent, si};
+use super::super::numbers::{DASH, decimals, percent, si};
 use super::super::page::{Block, Cell, Section, Table, Tone};
+use super::super::{Node, SupplyAndFlash};
 use super::{mean_power, source};
 use picollect_evaluate::presence::Presence;
+use picollect_telemetry::catalogue::LOW_EXT5V_VOLTS;
 
 pub(super) fn section(nodes: &[Node]) -> Option<Section> {
-    Section::new("Nodes", vec![energy(nodes), condition(nodes)])
+    Section::new("Nodes", vec![energy(nodes), condition(nodes), supply_and_flash(nodes)])
 }
 
 fn energy(nodes: &[Node]) -> Block {
@@ -40,6 +41,28 @@ fn condition(nodes: &[Node]) -> Block {
     };
     let columns = ["node", ">mean °C", ">max °C", ">mean busy", ">max busy", "meter", "board"];
     Table::block("Temperature, load and hardware", &columns, nodes.iter().map(row).collect())
+}
+
+/// Of the nodes that say any of it.
+fn supply_and_flash(nodes: &[Node]) -> Block {
+    let told = nodes.iter().filter(|node| node.supply_and_flash != SupplyAndFlash::default());
+    let row = |node: &Node| {
+        let SupplyAndFlash { least_supply_v, brown_out, flash_used_ratio, written_bytes_per_day } =
+            node.supply_and_flash;
+        let low = least_supply_v.is_some_and(|volts| volts < LOW_EXT5V_VOLTS);
+        let reset = brown_out.map(|by_voltage| if by_voltage { "under-voltage" } else { "other" });
+        vec![
+            Cell::from(&node.host),
+            Cell::toned(decimals(least_supply_v, 2), if low { Tone::Bad } else { Tone::Plain }),
+            Cell::toned(reset.unwrap_or(DASH), if brown_out == Some(true) { Tone::Bad } else { Tone::Plain }),
+            flash_used_ratio
+                .map_or_else(|| DASH.to_owned(), |ratio| format!("≤ {}", percent(Some(ratio))))
+                .into(),
+            si(written_bytes_per_day, "B").into(),
+        ]
+    };
+    let columns = ["node", ">least V at input", "last reset by", ">flash used", ">written a day"];
+    Table::block("Supply, last reset and cards", &columns, told.map(row).collect())
 }
 
 /// The meter and what it is drawn around.
