@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use picollect_config::Credentials;
 use picollect_settings::hex;
 use picollect_telemetry::NoData;
+use picollect_telemetry::foreign::printable;
 use serde_json::Value;
 use ureq::Body;
 use ureq::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -23,6 +24,8 @@ use self::challenge::Challenge;
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest document: the status of a device with many channels takes a tenth of it.
 pub const MAX_BODY_BYTES: u64 = 64 * 1024;
+/// So many characters of a device's explanation are passed on.
+const MAX_SAID: usize = 80;
 /// Bytes of the random text that each authenticated request carries.
 const CLIENT_NONCE_BYTES: usize = 16;
 
@@ -39,8 +42,13 @@ pub enum GetError {
     #[error("{0}")]
     Denied(&'static str),
     /// It answered with this status.
-    #[error("answered with HTTP status {0}")]
-    Status(u16),
+    #[error("answered with HTTP status {status}{}", quoted(said))]
+    Status {
+        /// The number, such as 404.
+        status: u16,
+        /// What the device itself said about it; empty if nothing.
+        said: String,
+    },
     /// What came is not a JSON document of bounded size.
     #[error("the answer cannot be used: {0}")]
     Garbled(String),
@@ -51,11 +59,41 @@ impl GetError {
     pub fn no_data(&self) -> NoData {
         match self {
             Self::TimedOut => NoData::TimedOut,
-            Self::Unreachable(_) | Self::Status(404) => NoData::Absent,
+            Self::Unreachable(_) | Self::Status { status: 404, .. } => NoData::Absent,
             Self::Denied(_) => NoData::Denied,
-            Self::Status(_) => NoData::Failed,
+            Self::Status { .. } => NoData::Failed,
             Self::Garbled(_) => NoData::Garbled,
         }
+    }
+}
+
+fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": it says `{said}`") }
+}
+
+/// As whom to ask.
+#[derive(Debug, Clone, Copy)]
+pub enum Login<'a> {
+    /// As nobody in particular.
+    Nobody,
+    /// With a user and a password, once the device asks for them.
+    Password(&'a Credentials),
+    /// With a bearer token, at once.
+    Bearer(&'a str),
+}
+
+impl<'a> Login<'a> {
+    fn credentials(self) -> Option<&'a Credentials> {
+        if let Self::Password(credentials) = self { Some(credentials) } else { None }
+    }
+
+    /// Why a device does not let it in.
+    fn refusal(self) -> GetError {
+        GetError::Denied(match self {
+            Self::Nobody => "does not answer just anybody: it may want a user and a password, or a token",
+            Self::Password(_) => "refuses this user and password",
+            Self::Bearer(_) => "refuses this token",
+        })
     }
 }
 
@@ -84,20 +122,15 @@ impl Default for Client {
 impl Client {
     /// Gets a document. The pairs of `query` are percent-encoded and appended to the address; with
     /// credentials, Basic and Digest (SHA-256) challenges are answered.
-    pub fn json(
-        &mut self,
-        url: &str,
-        query: &[(&str, &str)],
-        credentials: Option<&Credentials>,
-    ) -> Result<Value, GetError> {
+    pub fn json(&mut self, url: &str, query: &[(&str, &str)], login: Login<'_>) -> Result<Value, GetError> {
         let deadline = Instant::now() + TIMEOUT;
-        let mut answer = self.send(url, query, credentials, deadline)?;
-        if answer.status() == 401 {
-            let credentials = credentials.ok_or(GetError::Denied("asks for a user and a password"))?;
+        let mut answer = self.send(url, query, login, deadline)?;
+        if answer.status() == 401 && !matches!(login, Login::Bearer(_)) {
+            login.credentials().ok_or(GetError::Denied("asks for a user and a password"))?;
             self.challenge = Some(strongest(&answer)?);
             // Read to its end, so that the connection can be used again.
             let _ = body(&mut answer);
-            answer = self.send(url, query, Some(credentials), deadline)?;
+            answer = self.send(url, query, login, deadline)?;
         }
         match answer.status().as_u16() {
             200 => {
@@ -106,9 +139,9 @@ impl Client {
             }
             401 | 403 => {
                 self.challenge = None;
-                Err(GetError::Denied("refuses this user and password"))
+                Err(login.refusal())
             }
-            status => Err(GetError::Status(status)),
+            status => Err(GetError::Status { status, said: said(&mut answer) }),
         }
     }
 
@@ -116,7 +149,7 @@ impl Client {
         &mut self,
         url: &str,
         query: &[(&str, &str)],
-        credentials: Option<&Credentials>,
+        login: Login<'_>,
         deadline: Instant,
     ) -> Result<Response<Body>, GetError> {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -124,7 +157,10 @@ impl Client {
             return Err(GetError::TimedOut);
         }
         let mut request = self.http.get(url).query_pairs(query.iter().copied());
-        if let (Some(challenge), Some(credentials)) = (&mut self.challenge, credentials) {
+        if let Login::Bearer(token) = login {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let (Some(challenge), Some(credentials)) = (&mut self.challenge, login.credentials()) {
             let uri: Uri = url.parse().map_err(|_| GetError::Unreachable("the address is none".into()))?;
             let target = uri.path_and_query().map_or("/", |target| target.as_str());
             let answer = challenge.answer(credentials, "GET", target, &client_nonce()?);
@@ -148,6 +184,14 @@ fn strongest(answer: &Response<Body>) -> Result<Challenge, GetError> {
     challenges
         .max_by_key(Challenge::strength)
         .ok_or(GetError::Denied("wants an authentication that is neither Basic nor Digest with SHA-256"))
+}
+
+/// The `message` of a refusal, as Shellies explain one, or `error` as others do; what is no such document says nothing.
+fn said(answer: &mut Response<Body>) -> String {
+    let document = body(answer).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let text =
+        document.as_ref().and_then(|document| document["message"].as_str().or(document["error"].as_str()));
+    printable(&text.unwrap_or_default().chars().take(MAX_SAID).collect::<String>()).into_owned()
 }
 
 fn body(answer: &mut Response<Body>) -> Result<String, GetError> {

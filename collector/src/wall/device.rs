@@ -5,7 +5,7 @@ use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::{json_path, shelly_gen1, shelly_gen2, tasmota};
-use crate::http_client::{Client, GetError};
+use crate::http_client::{Client, GetError, Login};
 use picollect_config::{WallKind, WallMeter};
 
 /// What a device shows at a moment.
@@ -29,7 +29,7 @@ pub struct Resolution {
 /// Why a device gave no reading.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Its password cannot be had.
+    /// Its password or token cannot be had.
     #[error("{0:#}")]
     Password(anyhow::Error),
     /// It gave no document.
@@ -69,28 +69,42 @@ impl Device {
         &self.meter
     }
 
-    /// Asks it; takes [`TIMEOUT`](crate::http_client::TIMEOUT) at most.
+    /// Asks it; takes [`TIMEOUT`](crate::http_client::TIMEOUT) at most, twice of it where a counter is asked for apart.
     pub fn read(&mut self) -> Result<Reading, ReadError> {
         let credentials = self.meter.credentials().map_err(ReadError::Password)?;
-        let credentials = credentials.as_ref();
+        let token = self.meter.bearer().map_err(ReadError::Password)?;
+        let login = match (&credentials, &token) {
+            (Some(credentials), _) => Login::Password(credentials),
+            (None, Some(token)) => Login::Bearer(token),
+            (None, None) => Login::Nobody,
+        };
         let base = self.meter.url.trim_end_matches('/');
         let reading = match &self.meter.kind {
             WallKind::ShellyGen1 { channel } => {
-                let status = self.client.json(&shelly_gen1::address(base), &[], credentials)?;
+                let status = self.client.json(&shelly_gen1::address(base), &[], login)?;
                 shelly_gen1::reading(&status, *channel)
             }
-            WallKind::ShellyGen2 { component, channel } => {
-                let address = shelly_gen2::address(base, *component, *channel);
-                shelly_gen2::reading(&self.client.json(&address, &[], credentials)?)
+            &WallKind::ShellyGen2 { component, channel } => {
+                let address = shelly_gen2::address(base, component, channel);
+                let status = self.client.json(&address, &[], login).map_err(shelly_gen2::explained)?;
+                let reading = shelly_gen2::reading(&status, component);
+                let counter =
+                    shelly_gen2::counter_address(base, component, channel).filter(|_| reading.is_ok());
+                // Without its counter the power still is a reading.
+                let data = counter.and_then(|address| self.client.json(&address, &[], login).ok());
+                reading.map(|reading| match data {
+                    Some(data) => Reading { counter_j: shelly_gen2::counter_j(&data), ..reading },
+                    None => reading,
+                })
             }
             WallKind::Tasmota { channel } => {
-                let query = tasmota::query(credentials);
-                let status = self.client.json(&tasmota::address(base), &query, None)?;
+                let query = tasmota::query(credentials.as_ref());
+                let status = self.client.json(&tasmota::address(base), &query, Login::Nobody)?;
                 tasmota::reading(&status, *channel)
             }
-            WallKind::Json { watts_path, energy } => {
-                let document = self.client.json(&self.meter.url, &[], credentials)?;
-                json_path::reading(&document, watts_path, energy.as_ref())
+            WallKind::Json { power, energy } => {
+                let document = self.client.json(&self.meter.url, &[], login)?;
+                json_path::reading(&document, power, energy.as_ref())
             }
         };
         reading.and_then(plausible)

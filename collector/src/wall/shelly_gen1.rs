@@ -4,6 +4,9 @@
 //! Plugs and relays list `meters` with `power` in watts and `total` in whole watt-minutes, which begins at zero
 //! at each start of the device. The EM and 3EM list `emeters` with `total` in watt-hours, which they keep.
 //! `is_valid: false` is the device's own word that its meter is broken.
+//!
+//! A Shelly 1 or i3 has no meter and lists a `power` all the same: what its owner typed into its settings, or 0. It counts
+//! nothing, so it has neither `total` nor `counters`.
 
 use picollect_telemetry::NoData;
 use serde_json::Value;
@@ -36,6 +39,12 @@ pub fn reading(status: &Value, channel: u8) -> Result<Reading, ReadError> {
     if meter["is_valid"] == Value::Bool(false) {
         return Err(ReadError::Document(NoData::Failed, "the device says that its meter has failed".into()));
     }
+    if meter["total"].is_null() && meter["counters"].is_null() {
+        return Err(absent(
+            "it shows a power and counts nothing: such a device has no meter, and the figure was typed in"
+                .into(),
+        ));
+    }
     let counter_j = meter["total"].as_f64().map(|total| total * unit.joules());
     Ok(Reading { watts: number(meter, "power")?, counter_j })
 }
@@ -57,6 +66,17 @@ mod tests {
     }
 
     #[test]
+    fn a_power_that_somebody_typed_in_is_no_reading() {
+        // A Shelly 1 after `/settings/power/0?power=10`.
+        let typed = json!({ "relays": [{ "ison": true }], "meters": [{ "power": 10.0, "is_valid": true }] });
+        let error = reading(&typed, 0).unwrap_err();
+        assert_eq!(error.no_data(), NoData::Absent);
+        assert!(error.to_string().contains("has no meter"), "{error}");
+        let counts = json!({ "meters": [{ "power": 10.0, "is_valid": true, "counters": [1.0, 1.0, 1.0] }] });
+        assert_eq!(reading(&counts, 0).unwrap(), Reading { watts: 10.0, counter_j: None });
+    }
+
+    #[test]
     fn a_broken_meter_and_one_that_is_not_there_are_no_zero() {
         let why = |status: &Value, channel| reading(status, channel).unwrap_err().no_data();
         let broken = json!({ "meters": [{ "power": 0.0, "is_valid": false, "total": 0 }, {}] });
@@ -64,7 +84,7 @@ mod tests {
         assert_eq!(why(&broken, 1), NoData::Absent);
         assert_eq!(why(&broken, 2), NoData::Absent);
         assert_eq!(why(&json!({ "relays": [{ "ison": true }] }), 0), NoData::Absent);
-        assert_eq!(why(&json!({ "meters": [{ "power": "much" }] }), 0), NoData::Garbled);
+        assert_eq!(why(&json!({ "meters": [{ "power": "much", "total": 0 }] }), 0), NoData::Garbled);
         assert_eq!(why(&json!([]), 0), NoData::Absent);
     }
 }

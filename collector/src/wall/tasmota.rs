@@ -54,7 +54,9 @@ pub fn reading(status: &Value, channel: u8) -> Result<Reading, ReadError> {
 fn of_channel(value: &Value, channel: u8) -> Result<&Value, ReadError> {
     let found = match value {
         Value::Array(list) => list.get(usize::from(channel)),
-        Value::Null => None,
+        Value::Null => {
+            return Err(absent("its `Power` is missing or null: its meter has no reading now".into()));
+        }
         single => Some(single).filter(|_| channel == 0),
     };
     found.ok_or_else(|| absent(format!("it has no channel {channel}")))
@@ -94,6 +96,8 @@ mod tests {
         assert_eq!(reading(&refused, 0).unwrap_err().no_data(), NoData::Denied);
         let thermometer = json!({ "StatusSNS": { "AM2301": { "Temperature": 27.4 } } });
         assert_eq!(reading(&thermometer, 0).unwrap_err().no_data(), NoData::Absent);
+        let null = reading(&status(&json!({ "Total": 1.2, "Power": null })), 0).unwrap_err();
+        assert!(null.to_string().contains("missing or null"), "{null}");
         assert_eq!(reading(&status(&json!({ "Power": "x" })), 0).unwrap_err().no_data(), NoData::Garbled);
     }
 }

@@ -44,7 +44,8 @@ pub use retention::{Keep, Retention};
 pub use site::{Interconnect, Measured, Supply};
 pub use store::StoreConfig;
 pub use wall::{
-    Credentials, EnergyUnit, MAX_METERS, Password, RpcComponent, WallKind, WallMeter, check_name,
+    Credentials, EnergyUnit, JsonValue, MAX_METERS, Password, PowerUnit, RpcComponent, WallKind, WallMeter,
+    check_name,
 };
 
 /// The file that is read from the data directory if none is named.

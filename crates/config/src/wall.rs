@@ -1,5 +1,7 @@
 //! `[[wall]]`: the meters at the wall that the collector asks over the network.
 
+mod json;
+
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use self::json::Keys;
+pub use self::json::{JsonValue, PowerUnit};
 use super::amount::amount;
 
 /// The most meters; each has a thread.
@@ -42,6 +46,8 @@ pub struct WallMeter {
     pub user: Option<String>,
     /// Where the password comes from.
     pub password: Password,
+    /// A file with a bearer token, in place of user and password.
+    pub token_file: Option<PathBuf>,
     /// Greatest error of the gain, as a share (0.01 is 1 %); `None` is unknown.
     pub accuracy: Option<f64>,
     /// Greatest error of the zero, watts; `None` is unknown.
@@ -58,6 +64,14 @@ impl WallMeter {
     pub fn credentials(&self) -> anyhow::Result<Option<Credentials>> {
         let Some(user) = self.user.clone() else { return Ok(None) };
         Ok(Some(Credentials { user, password: self.password.read()? }))
+    }
+
+    /// The bearer token as it is now; `None` if none is configured. Fails if its file cannot be read or is empty.
+    pub fn bearer(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let token = picollect_settings::secret::read("token", path)?;
+        ensure!(!token.is_empty(), "the token file `{}` is empty", path.display());
+        Ok(Some(token))
     }
 }
 
@@ -122,10 +136,10 @@ pub enum WallKind {
     },
     /// Any other device that answers with a JSON document.
     Json {
-        /// JSON pointer to the power in watts.
-        watts_path: String,
-        /// JSON pointer to the energy counter and its unit, if there is one.
-        energy: Option<(String, EnergyUnit)>,
+        /// Where the power stands, and the watts of one of what stands there.
+        power: JsonValue,
+        /// Where the energy counter stands, if there is one, and the joules of one of what stands there.
+        energy: Option<JsonValue>,
     },
 }
 
@@ -150,6 +164,10 @@ pub enum RpcComponent {
     Switch,
     /// A meter without a relay, as in a `PM Mini`.
     Pm1,
+    /// One clamp of an energy meter, as in a `Pro EM`.
+    Em1,
+    /// The three phases of an energy meter together, as in a `Pro 3EM`.
+    Em,
 }
 
 /// What a foreign counter counts in.
@@ -200,8 +218,11 @@ struct WallTable {
     component: Option<RpcComponent>,
     user: Option<String>,
     password_file: Option<PathBuf>,
-    watts_path: Option<String>,
-    energy_path: Option<String>,
+    token_file: Option<PathBuf>,
+    watts_path: Option<json::Paths>,
+    watts_unit: Option<PowerUnit>,
+    watts_factor: Option<f64>,
+    energy_path: Option<json::Paths>,
     energy_unit: Option<EnergyUnit>,
     #[serde(default, deserialize_with = "amount")]
     accuracy: Option<f64>,
@@ -237,7 +258,7 @@ fn checked(table: WallTable) -> Result<WallMeter, String> {
     let kind = kind(&table)?;
     let WallTable { name, url, accuracy, offset_w, covers, cluster, .. } = table;
     check_name(&name)?;
-    check_url(&url)?;
+    check_url(&url, matches!(kind, WallKind::Json { .. }))?;
     let interval = table.interval.unwrap_or(USUAL_INTERVAL);
     if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval) {
         return Err(format!(
@@ -248,9 +269,25 @@ fn checked(table: WallTable) -> Result<WallMeter, String> {
     if accuracy.is_some_and(|share| share > 1.0) {
         return Err("`accuracy` is a share of the reading: 0.01 is 1 %".into());
     }
+    if table.token_file.is_some() && (table.user.is_some() || table.password_file.is_some()) {
+        return Err("`token_file` stands in place of `user` and `password_file`: one of them".into());
+    }
+    let token_file = table.token_file;
     let user = table.user.or_else(|| table.password_file.is_some().then(|| USUAL_USER.to_owned()));
     let password = table.password_file.map_or(Password::Environment, Password::File);
-    Ok(WallMeter { name, kind, url, interval, user, password, accuracy, offset_w, covers, cluster })
+    Ok(WallMeter {
+        name,
+        kind,
+        url,
+        interval,
+        user,
+        password,
+        token_file,
+        accuracy,
+        offset_w,
+        covers,
+        cluster,
+    })
 }
 
 fn kind(table: &WallTable) -> Result<WallKind, String> {
@@ -262,9 +299,15 @@ fn kind(table: &WallTable) -> Result<WallKind, String> {
         ));
     }
     let json = matches!(table.kind, KindName::Json);
-    let paths = table.watts_path.is_some() || table.energy_path.is_some() || table.energy_unit.is_some();
-    if paths && !json {
-        return Err("`watts_path`, `energy_path` and `energy_unit` are for `kind = \"json\"` only".into());
+    let keys = Keys {
+        watts_path: table.watts_path.clone(),
+        watts_unit: table.watts_unit,
+        watts_factor: table.watts_factor,
+        energy_path: table.energy_path.clone(),
+        energy_unit: table.energy_unit,
+    };
+    if keys != Keys::default() && !json {
+        return Err(format!("{} are for `kind = \"json\"` only", json::KEYS));
     }
     if table.channel.is_some() && json {
         return Err("a `json` meter has paths and no `channel`".into());
@@ -278,25 +321,8 @@ fn kind(table: &WallTable) -> Result<WallKind, String> {
             WallKind::ShellyGen2 { component: table.component.unwrap_or_default(), channel }
         }
         KindName::Tasmota => WallKind::Tasmota { channel },
-        KindName::Json => json_kind(table)?,
+        KindName::Json => keys.checked()?,
     })
-}
-
-fn json_kind(table: &WallTable) -> Result<WallKind, String> {
-    let watts_path =
-        table.watts_path.clone().ok_or("a `json` meter wants `watts_path`, such as \"/power\"")?;
-    let energy = match (table.energy_path.clone(), table.energy_unit) {
-        (None, None) => None,
-        (Some(path), Some(unit)) => Some((path, unit)),
-        _ => return Err("`energy_path` and `energy_unit` go together".into()),
-    };
-    // RFC 6901: a pointer is empty or begins with a slash.
-    for path in [Some(&watts_path), energy.as_ref().map(|(path, _)| path)].into_iter().flatten() {
-        if !path.is_empty() && !path.starts_with('/') {
-            return Err(format!("`{path}` is no JSON pointer; they look like \"/em/0/power\""));
-        }
-    }
-    Ok(WallKind::Json { watts_path, energy })
 }
 
 /// Whether a wall meter may have this name; the error says what a name is.
@@ -306,15 +332,27 @@ pub fn check_name(name: &str) -> Result<(), String> {
         .ok_or_else(|| format!("a wall meter's name has 1 to {MAX_NAME_BYTES} bytes, not {name:?}"))
 }
 
-/// The devices speak plain http; a password in the address would be printed with it.
-fn check_url(url: &str) -> Result<(), String> {
+/// The devices speak plain http; a password in the address would be printed with it. Only a document of one's own has a
+/// path.
+fn check_url(url: &str, has_path: bool) -> Result<(), String> {
     let rest = url.strip_prefix("http://").filter(|rest| !rest.is_empty() && !rest.starts_with('/'));
     let Some(rest) = rest else { return Err(format!("the address `{url}` is not http://HOST")) };
-    let host = rest.split('/').next().unwrap_or_default();
+    let (host, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
     if host.contains('@') {
         return Err("no user and password in the address; give `user` and `password_file`".into());
     }
-    Ok(())
+    if !has_path && !path.is_empty() {
+        return Err(format!(
+            "the address `{url}` has a path; this kind of device knows its own: http://{host}"
+        ));
+    }
+    // What follows the last colon, unless that is inside of an address of version 6.
+    match host.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+        Some((_, port)) if port.parse::<u16>().map_or(true, |port| port == 0) => {
+            Err(format!("the address `{url}` has no port between 1 and 65535 behind its colon"))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -332,6 +370,31 @@ mod tests {
             &read("[[wall]]\nname = \"plug\"\nkind = \"tasmota\"\nurl = \"http://10.0.0.7\"\n").unwrap()[0];
         assert_eq!((plug.interval, &plug.kind), (USUAL_INTERVAL, &WallKind::Tasmota { channel: 0 }));
         assert_eq!((plug.credentials().unwrap(), plug.accuracy, plug.covers.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn an_address_of_version_6_has_colons_of_its_own() {
+        for url in ["http://[fe80::1]", "http://[fe80::1]:8080", "http://plug.local:80/", "http://10.0.0.7"] {
+            assert_eq!(check_url(url, false), Ok(()), "{url}");
+        }
+        assert!(check_url("http://[fe80::1]:0", false).is_err());
+        assert_eq!(check_url("http://10.0.0.8:80/rpc/EM1.GetStatus?id=0", true), Ok(()));
+    }
+
+    #[test]
+    fn a_bearer_token_comes_from_a_file_and_an_empty_one_is_a_mistake() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        fs::write(&file, "hush\n").unwrap();
+        let text = format!(
+            "[[wall]]\nname = \"p\"\nkind = \"json\"\nwatts_path = \"/w\"\nurl = \"http://p\"\ntoken_file = {:?}\n",
+            file.to_str().unwrap()
+        );
+        let meter = &read(&text).unwrap()[0];
+        assert_eq!(meter.bearer().unwrap().as_deref(), Some("hush"));
+        assert_eq!(meter.credentials().unwrap(), None);
+        fs::write(&file, "\n").unwrap();
+        assert!(meter.bearer().unwrap_err().to_string().contains("is empty"));
     }
 
     #[test]
@@ -380,6 +443,21 @@ mod tests {
             "go together",
         );
         at(&format!("kind = \"tasmota\"\nwatts_path = \"/p\"\n{url}"), "collector.toml:1:", "only");
+        at(&format!("kind = \"json\"\nwatts_path = []\n{url}"), "collector.toml:1:", "is empty");
+        let factor = "kind = \"json\"\nwatts_path = \"/p\"\nwatts_factor = 0\n";
+        at(&format!("{factor}{url}"), "collector.toml:1:", "watts_factor = 0 is not between");
+        at(
+            &format!("kind = \"tasmota\"\nuser = \"a\"\ntoken_file = \"t\"\n{url}"),
+            "collector.toml:1:",
+            "in place of",
+        );
+        at(
+            "kind = \"tasmota\"\nurl = \"http://p:65536\"",
+            "collector.toml:1:",
+            "no port between 1 and 65535",
+        );
+        at("kind = \"tasmota\"\nurl = \"http://p:\"", "collector.toml:1:", "no port between 1 and 65535");
+        at("kind = \"tasmota\"\nurl = \"http://p/cm\"", "collector.toml:1:", "knows its own: http://p");
         at(&format!("kind = \"tasmota\"\ninterval = \"1ms\"\n{url}"), "collector.toml:1:", "200ms and 1h");
         at(&format!("kind = \"tasmota\"\nchannel = 16\n{url}"), "collector.toml:1:", "no channel 16");
         at(&format!("kind = \"tasmota\"\naccuracy = 2\n{url}"), "collector.toml:1:", "0.01 is 1 %");
