@@ -156,6 +156,16 @@ pub fn read_register<B: I2c + ?Sized>(bus: &mut B, address: u8, register: u8) ->
     Ok(u16::from_be_bytes(bytes))
 }
 
+/// A 24-bit register, most significant byte first.
+pub fn read_register_24<B>(bus: &mut B, address: u8, register: u8) -> Result<u32, B::Error>
+where
+    B: I2c + ?Sized,
+{
+    let mut bytes = [0; 4];
+    bus.write_read(address, &[register], &mut bytes[1..])?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
 /// Sets a 16-bit register.
 pub fn write_register<B>(bus: &mut B, address: u8, register: u8, value: u16) -> Result<(), B::Error>
 where

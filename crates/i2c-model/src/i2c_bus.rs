@@ -9,6 +9,7 @@ use embedded_hal::i2c::{self, I2c, Operation};
 use picollect_lcd::panel_model::Panel;
 
 use super::ina219_model::{Ina219Model, Trace};
+use super::ina228_model::Ina228Model;
 use picollect_board::i2c::{BusError, EBUSY, EIO, EREMOTEIO, ETIMEDOUT};
 
 /// Nine bits for each byte, its address before each operation, at 100 kHz.
@@ -53,6 +54,7 @@ pub struct Faults {
 #[derive(Debug)]
 struct Wires {
     chips: Vec<(u8, Ina219Model)>,
+    precise_chips: Vec<(u8, Ina228Model)>,
     panel: Option<(u8, Panel)>,
     /// The next write to the panel breaks off after so many bytes.
     breaks_after: Option<usize>,
@@ -82,6 +84,7 @@ impl SimulatedBus {
     pub fn with_time(time: VirtualTime) -> Self {
         let wires = Wires {
             chips: Vec::new(),
+            precise_chips: Vec::new(),
             panel: None,
             breaks_after: None,
             owned_by_kernel: Vec::new(),
@@ -101,6 +104,20 @@ impl SimulatedBus {
     /// Plugs in this chip.
     pub fn plug_chip(&self, address: u8, chip: Ina219Model) {
         self.wires().chips.push((address, chip));
+    }
+
+    /// Plugs in an INA228, INA237 or INA238.
+    pub fn plug_precise_chip(&self, address: u8, chip: Ina228Model) {
+        self.wires().precise_chips.push((address, chip));
+    }
+
+    /// The INA228 or one of its sisters at this address as it is now.
+    pub fn with_precise_chip<T>(&self, address: u8, look: impl FnOnce(&mut Ina228Model) -> T) -> Option<T> {
+        let now = self.time.now();
+        let mut wires = self.wires();
+        let (_, chip) = wires.precise_chips.iter_mut().find(|(of, _)| *of == address)?;
+        chip.advance(now);
+        Some(look(chip))
     }
 
     /// Plugs in a panel that gets its power now.
@@ -131,7 +148,9 @@ impl SimulatedBus {
 
     /// Takes the chip at this address off the bus.
     pub fn unplug(&self, address: u8) {
-        self.wires().chips.retain(|(of, _)| *of != address);
+        let mut wires = self.wires();
+        wires.chips.retain(|(of, _)| *of != address);
+        wires.precise_chips.retain(|(of, _)| *of != address);
     }
 
     /// A driver of the kernel has the address.
@@ -172,7 +191,49 @@ fn catch_up(panel: &mut Panel, now: Duration) {
     panel.wait(now.saturating_sub(panel.now()));
 }
 
+/// A chip at its registers.
+trait Registers {
+    fn advance(&mut self, to: Duration);
+    fn brown_out(&mut self);
+    fn write(&mut self, bytes: &[u8]);
+    fn read(&mut self, buffer: &mut [u8]);
+}
+
+macro_rules! registers {
+    ($($model:ty),+) => {
+        $(impl Registers for $model {
+            fn advance(&mut self, to: Duration) {
+                Self::advance(self, to);
+            }
+
+            fn brown_out(&mut self) {
+                Self::brown_out(self);
+            }
+
+            fn write(&mut self, bytes: &[u8]) {
+                Self::write(self, bytes);
+            }
+
+            fn read(&mut self, buffer: &mut [u8]) {
+                Self::read(self, buffer);
+            }
+        })+
+    };
+}
+
+registers!(Ina219Model, Ina228Model);
+
 impl Wires {
+    fn chip(&mut self, address: u8) -> Option<&mut dyn Registers> {
+        let Self { chips, precise_chips, .. } = self;
+        let at = |of: &u8| *of == address;
+        let usual = chips.iter_mut().find(|(of, _)| at(of)).map(|(_, chip)| chip as &mut dyn Registers);
+        usual.or_else(|| {
+            let precise = precise_chips.iter_mut().find(|(of, _)| at(of));
+            precise.map(|(_, chip)| chip as &mut dyn Registers)
+        })
+    }
+
     /// A transfer with the panel, which counts the time of its bits itself.
     fn serve_panel(&mut self, time: &VirtualTime, operations: &mut [Operation<'_>]) -> Result<(), BusError> {
         let Some((_, panel)) = &mut self.panel else { return Err(BusError::new(EREMOTEIO)) };
@@ -222,9 +283,7 @@ impl I2c for SimulatedBus {
         if wires.panel.as_ref().is_some_and(|(of, _)| *of == address) && !lost {
             return wires.serve_panel(&self.time, operations);
         }
-        let Wires { chips, .. } = &mut *wires;
-        let chip = chips.iter_mut().find(|(of, _)| *of == address);
-        let Some((_, chip)) = chip.filter(|_| !lost) else {
+        let Some(chip) = wires.chip(address).filter(|_| !lost) else {
             self.time.pass(BYTE_TIME);
             return Err(BusError::new(EREMOTEIO));
         };

@@ -1,9 +1,9 @@
 //! How far a meter may be off and how often it looks, as its maker says.
 //!
 //! The chips' figures are the maxima at 25 °C of TI's datasheets (section 7.5 of SBOS448G, the INA219, grade
-//! A; 5.5 of SBOS547B, the INA226; 7.5 of SBOS656C, the INA260; 7.5 of SBOS576B, the INA3221). A chip in a
-//! hot case is worse: the INA219 by up to twice. Within one meter they add up linearly: current, voltage and
-//! shunt may err in the same direction.
+//! A; 5.5 of SBOS547B, the INA226; 6.5 of SLYS021A and SLYS025, the INA228 and INA238; 7.5 of SBOS656C, the INA260; 7.5
+//! of SBOS576B, the INA3221). A chip in a hot case is worse: the INA219 by up to twice. Within one meter they add up
+//! linearly: current, voltage and shunt may err in the same direction.
 
 use crate::calibration::Calibration;
 use crate::power_chip::Chip;
@@ -28,7 +28,7 @@ impl Accuracy {
     /// is as exact as the meter it was held against, which only the configuration can tell.
     pub fn of(meter: &MeterSettings) -> Self {
         let limits = Limits::of(meter.chip);
-        let as_made = meter.calibration == Calibration::default();
+        let as_made = meter.calibration == Calibration::default() && meter.chip != Chip::Ina237;
         let (tolerance, offset_amps) = match limits.offset {
             Offset::Volts(volts) => (meter.shunt_tolerance, volts / meter.shunt_ohm),
             Offset::Amps(amps) => (0.0, amps),
@@ -70,6 +70,11 @@ impl Limits {
             // The offset is that of the widest range (PGA /8), which is the one in use.
             Chip::Ina219 => (0.005, 0.005, 0.0, Offset::Volts(200e-6), 128),
             Chip::Ina226 => (0.001, 0.001, 7.5e-3, Offset::Volts(10e-6), 64),
+            // Of the bus voltage of an INA228 the figures are the INA238's, which is the coarser one of the two; an
+            // INA237's are not known here, and so neither is its error.
+            Chip::Ina228 => (0.0005, 0.001, 5e-3, Offset::Volts(1e-6), 64),
+            Chip::Ina238 => (0.001, 0.001, 5e-3, Offset::Volts(5e-6), 64),
+            Chip::Ina237 => (0.003, 0.003, 0.0, Offset::Volts(50e-6), 64),
             Chip::Ina260 => (0.0015, 0.001, 7.5e-3, Offset::Amps(5e-3), 64),
             Chip::Ina3221 => (0.0025, 0.0025, 16e-3, Offset::Volts(80e-6), 1),
         };
@@ -99,6 +104,14 @@ mod tests {
         let exact = accuracy("ina226", "shunt_ohm = 0.01\nshunt_tolerance = 0.001");
         assert_near(exact.gain_error, 0.001 + 0.001 + 0.0015 + 0.001);
         assert_near(exact.offset_w, 10e-6 / 0.01 * 5.0);
+        let precise = accuracy("ina228", "shunt_ohm = 0.01\nshunt_tolerance = 0.001");
+        assert_near(precise.gain_error, 0.0005 + 0.001 + 0.001 + 0.001);
+        assert_near(precise.offset_w, 1e-6 / 0.01 * 5.0);
+        assert_eq!(
+            accuracy("ina237", "").gain_error,
+            None,
+            "its bus voltage is not known to be good to a figure"
+        );
         assert_near(accuracy("ina260", "").offset_w, 0.025);
         assert_near(accuracy("ina260", "").gain_error, 0.004);
         assert_near(accuracy("ina3221", "channel = 1").conversions_per_s, 1.0 / (6.0 * 8.244e-3));

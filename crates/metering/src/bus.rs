@@ -69,6 +69,8 @@ struct Channel {
     /// Counted from 0, unlike in the configuration.
     number: usize,
     name: MeterName,
+    /// The node that it feeds, if that is another one.
+    feeds: Option<String>,
     shunt_ohm: f64,
     calibration: Calibration,
     accuracy: Accuracy,
@@ -85,6 +87,9 @@ pub fn group(
     let mut numbers: Vec<u8> = settings.iter().map(|meter| meter.bus).collect();
     numbers.sort_unstable();
     numbers.dedup();
+    for warning in settings.iter().filter_map(|meter| meter.shunt_overflows(usual)) {
+        tracing::warn!("{warning}");
+    }
     let bus = |number| {
         let mut devices: Vec<Device> = Vec::new();
         for meter in settings.iter().filter(|meter| meter.bus == number) {
@@ -124,6 +129,12 @@ impl BusMeters {
     pub fn accuracies(&self) -> Vec<Accuracy> {
         let channels = self.devices.iter().flat_map(|device| &device.channels);
         channels.map(|channel| channel.accuracy).collect()
+    }
+
+    /// The node that each meter feeds, in the same order; `None` is the one that reads it.
+    pub fn feeds(&self) -> Vec<Option<String>> {
+        let channels = self.devices.iter().flat_map(|device| &device.channels);
+        channels.map(|channel| channel.feeds.clone()).collect()
     }
 
     /// What each meter shows now, in watts; `None` if it has not been read yet.
@@ -280,8 +291,9 @@ impl Channel {
         let name = MeterName { meter: meter.key(), source: Source::Measured, boundary: meter.boundary };
         Self {
             number: usize::from(meter.channel.max(1) - 1),
-            doubts: Doubts::new(meter.boundary, usual),
+            doubts: Doubts::new(meter.boundary, usual.filter(|_| meter.node.is_none())),
             name,
+            feeds: meter.node.clone(),
             shunt_ohm: meter.shunt_ohm,
             calibration: meter.calibration,
             accuracy: Accuracy::of(meter),

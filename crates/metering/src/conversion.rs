@@ -70,9 +70,28 @@ pub(crate) fn signed(register: u16, limit: i16) -> Reading<f64> {
     if value >= limit || value <= -limit { Err(NoData::Overflow) } else { Ok(f64::from(value)) }
 }
 
+/// The signed value in the upper 20 of 24 bits; one at either end of its range is beyond what the chip can show.
+pub(crate) fn signed_20(register: u32) -> Reading<f64> {
+    const LIMIT: i32 = (1 << 19) - 1;
+    // The sign moves to where a 32-bit number has it, and back.
+    let value = i32::from_be_bytes((register << 8).to_be_bytes()) >> 12;
+    if value >= LIMIT || value <= -LIMIT { Err(NoData::Overflow) } else { Ok(f64::from(value)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn twenty_bits_keep_their_sign_and_their_ends_are_an_overflow() {
+        assert_eq!(signed_20(0x00_0010), Ok(1.0));
+        assert_eq!(signed_20(0x00_001f), Ok(1.0), "the lower four bits are not part of it");
+        assert_eq!(signed_20(0xff_fff0), Ok(-1.0));
+        assert_eq!(signed_20(0x7f_ffe0), Ok(524_286.0));
+        assert_eq!(signed_20(0x7f_fff0), Err(NoData::Overflow));
+        assert_eq!(signed_20(0x80_0000), Err(NoData::Overflow));
+        assert_eq!(signed_20(0), Ok(0.0));
+    }
 
     #[test]
     fn both_ends_of_a_register_are_an_overflow() {

@@ -29,6 +29,7 @@ pub mod energy;
 mod hwmon_power;
 mod ina219;
 mod ina226;
+mod ina228;
 mod ina260;
 mod ina3221;
 pub mod meter;

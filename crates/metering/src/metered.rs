@@ -20,6 +20,8 @@ pub struct Metered {
     pub name: MeterName,
     /// What is known of its errors.
     pub accuracy: Accuracy,
+    /// The node that it feeds, where that is not the one that reads it: its figures are of that one.
+    pub feeds: Option<String>,
     integrator: SharedIntegrator,
     thread: Arc<JoinHandle<()>>,
 }
@@ -58,12 +60,13 @@ impl Metered {
                 }
             }
         })?;
-        Ok(Self { name, accuracy, integrator, thread: Arc::new(thread) })
+        Ok(Self { name, accuracy, feeds: None, integrator, thread: Arc::new(thread) })
     }
 
     /// Starts the thread of a bus; it ends with the order to stop.
     pub fn start_bus(mut bus: BusMeters, clock: Clock, stop: Stop) -> std::io::Result<Vec<Self>> {
-        let meters: Vec<_> = bus.meters().into_iter().zip(bus.accuracies()).collect();
+        let facts = bus.accuracies().into_iter().zip(bus.feeds());
+        let meters: Vec<_> = bus.meters().into_iter().zip(facts).collect();
         let thread = thread::Builder::new().name(format!("i2c-{}", bus.number())).spawn(move || {
             loop {
                 bus.read_due(&|| clock.now());
@@ -74,9 +77,9 @@ impl Metered {
             }
         })?;
         let thread = Arc::new(thread);
-        let metered = |((name, integrator), accuracy)| {
+        let metered = |((name, integrator), (accuracy, feeds))| {
             let thread = Arc::clone(&thread);
-            Self { name, accuracy, integrator, thread }
+            Self { name, accuracy, feeds, integrator, thread }
         };
         Ok(meters.into_iter().map(metered).collect())
     }

@@ -11,7 +11,8 @@ use embedded_hal::i2c::I2c;
 use serde::Deserialize;
 
 use crate::conversion::ChipReply;
-use crate::{ina219, ina226, ina260, ina3221};
+use crate::ina228::Bits;
+use crate::{ina219, ina226, ina228, ina260, ina3221};
 
 /// The chips that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -21,6 +22,12 @@ pub enum Chip {
     Ina219,
     /// One channel, external shunt, 16 bits.
     Ina226,
+    /// One channel, external shunt, 20 bits.
+    Ina228,
+    /// One channel, external shunt, 16 bits, coarser than its sister.
+    Ina237,
+    /// One channel, external shunt, 16 bits.
+    Ina238,
     /// One channel, 2 mΩ inside.
     Ina260,
     /// Three channels, external shunts, 13 bits.
@@ -33,6 +40,9 @@ impl Chip {
         match self {
             Self::Ina219 => "ina219",
             Self::Ina226 => "ina226",
+            Self::Ina228 => "ina228",
+            Self::Ina237 => "ina237",
+            Self::Ina238 => "ina238",
             Self::Ina260 => "ina260",
             Self::Ina3221 => "ina3221",
         }
@@ -56,11 +66,23 @@ impl Chip {
         self != Self::Ina260
     }
 
+    /// The greatest voltage across its shunt that it can show; `None` where the shunt is inside and cannot be chosen.
+    pub fn shunt_range_volts(self) -> Option<f64> {
+        match self {
+            Self::Ina219 => Some(0.32),
+            Self::Ina226 => Some(0.081_92),
+            Self::Ina228 | Self::Ina237 | Self::Ina238 => Some(0.163_84),
+            Self::Ina260 => None,
+            Self::Ina3221 => Some(0.163_8),
+        }
+    }
+
     /// Length of a conversion as [`configure`](Self::configure) sets it.
     pub fn conversion(self) -> Duration {
         match self {
             Self::Ina219 => ina219::CONVERSION,
             Self::Ina226 => ina226::CONVERSION,
+            Self::Ina228 | Self::Ina237 | Self::Ina238 => ina228::CONVERSION,
             Self::Ina260 => ina260::CONVERSION,
             Self::Ina3221 => ina3221::CONVERSION,
         }
@@ -71,6 +93,7 @@ impl Chip {
         match self {
             Self::Ina219 => ina219::configure(bus, address),
             Self::Ina226 => ina226::configure(bus, address),
+            Self::Ina228 | Self::Ina237 | Self::Ina238 => ina228::configure(bus, address),
             Self::Ina260 => ina260::configure(bus, address),
             Self::Ina3221 => ina3221::configure(bus, address),
         }
@@ -81,6 +104,8 @@ impl Chip {
         match self {
             Self::Ina219 => ina219::read(bus, address),
             Self::Ina226 => ina226::read(bus, address),
+            Self::Ina228 => ina228::read(bus, address, Bits::Twenty),
+            Self::Ina237 | Self::Ina238 => ina228::read(bus, address, Bits::Sixteen),
             Self::Ina260 => ina260::read(bus, address),
             Self::Ina3221 => ina3221::read(bus, address),
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::calibration::Calibration;
 use crate::power_chip::Chip;
+use crate::power_model::UsualPower;
 
 /// What most breakout boards carry.
 const USUAL_SHUNT_OHM: f64 = 0.1;
@@ -14,6 +15,8 @@ const USUAL_SHUNT_OHM: f64 = 0.1;
 const USUAL_SHUNT_TOLERANCE: f64 = 0.01;
 /// The bus on a Pi's header.
 const USUAL_BUS: u8 = 1;
+/// A board's supply.
+const NOMINAL_VOLTS: f64 = 5.0;
 
 /// One meter: a chip, or one channel of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +33,8 @@ pub struct MeterSettings {
     pub shunt_ohm: f64,
     /// What the meter is drawn around.
     pub boundary: Boundary,
+    /// The node that it feeds; `None` is the one that reads it.
+    pub node: Option<String>,
     /// How far the shunt may be off, as a share of its resistance.
     pub shunt_tolerance: f64,
     /// Against a better meter.
@@ -61,6 +66,25 @@ impl MeterSettings {
         self.name.as_deref()
     }
 
+    /// Why its shunt is too large for what the board takes, as its owner is told; `None` where it is not, or where
+    /// nobody knows what the board takes. `usual` is of the board that reads it; of a meter that feeds another one nothing
+    /// is known.
+    pub fn shunt_overflows(&self, usual: Option<UsualPower>) -> Option<String> {
+        let usual = usual.filter(|_| self.boundary == Boundary::Node && self.node.is_none())?;
+        let most_amps = self.chip.shunt_range_volts()? / self.shunt_ohm;
+        let needed_amps = usual.busy_w / NOMINAL_VOLTS;
+        (needed_amps > most_amps).then(|| {
+            format!(
+                "{}: an {} with {} Ω shows at most {most_amps:.2} A, and such a board takes {needed_amps:.2} A when it is \
+                 busy: then there is no value (overflow). Its shunt may have {:.0} mΩ at most",
+                self.key(),
+                self.chip.as_str(),
+                self.shunt_ohm,
+                self.shunt_ohm * most_amps / needed_amps * 1e3
+            )
+        })
+    }
+
     fn clashes(&self, other: &Self) -> Option<String> {
         let (key, place) = (self.key(), (self.bus, self.address));
         if place == (other.bus, other.address) {
@@ -71,7 +95,7 @@ impl MeterSettings {
                 return Some(format!("`{key}` is there twice"));
             }
         }
-        (key == other.key()).then(|| format!("two meters are called `{key}`"))
+        (key == other.key() && self.node == other.node).then(|| format!("two meters are called `{key}`"))
     }
 }
 
@@ -94,6 +118,7 @@ struct MeterTable {
     gain_error: Option<f64>,
     offset_error_w: Option<f64>,
     name: Option<String>,
+    node: Option<String>,
 }
 
 fn usual_bus() -> u8 {
@@ -127,10 +152,13 @@ impl<'de> Deserialize<'de> for MeterSettings {
 }
 
 fn checked(table: MeterTable) -> Result<MeterSettings, String> {
-    let MeterTable { chip, bus, address, boundary, name, .. } = table;
+    let MeterTable { chip, bus, address, boundary, name, node, .. } = table;
     let (chip_name, channels) = (chip.as_str(), chip.channels());
     if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
         return Err("`name` is empty: leave it out for one made of chip, bus and address".to_owned());
+    }
+    if node.as_ref().is_some_and(|node| node.trim().is_empty()) {
+        return Err("`node` is empty: leave it out for the node that reads the meter".to_owned());
     }
     if !chip.addresses().contains(&address) {
         let (first, last) = (chip.addresses().start().to_owned(), chip.addresses().end().to_owned());
@@ -167,9 +195,6 @@ fn checked(table: MeterTable) -> Result<MeterSettings, String> {
     if !(calibration.offset_a.abs() <= 1.0 && calibration.offset_w.abs() <= 10.0) {
         return Err("an offset beyond 1 A or 10 W is no calibration".into());
     }
-    if name.as_ref().is_some_and(String::is_empty) {
-        return Err("`name` is empty".into());
-    }
     let shunt_tolerance = table.shunt_tolerance.unwrap_or(USUAL_SHUNT_TOLERANCE);
     let (gain_error, offset_error_w) = (table.gain_error, table.offset_error_w);
     errors(shunt_tolerance, gain_error, offset_error_w)?;
@@ -180,6 +205,7 @@ fn checked(table: MeterTable) -> Result<MeterSettings, String> {
         channel,
         shunt_ohm,
         boundary: boundary.unwrap_or(Boundary::Node),
+        node,
         shunt_tolerance,
         calibration,
         gain_error,
@@ -202,11 +228,13 @@ fn errors(tolerance: f64, gain_error: Option<f64>, offset_w: Option<f64>) -> Res
     }
 }
 
-/// Several channels of one chip are parts of something, unless the configuration says of one what it is.
+/// Several channels of one chip that feed one node are parts of something, unless the configuration says of one what it
+/// is. A channel that feeds a node alone is that node.
 fn channels_are_rails(meters: &mut [MeterSettings]) {
-    let places: Vec<_> = meters.iter().map(|meter| (meter.bus, meter.address)).collect();
+    let fed = |meter: &MeterSettings| (meter.bus, meter.address, meter.node.clone());
+    let all: Vec<_> = meters.iter().map(fed).collect();
     for meter in meters.iter_mut().filter(|meter| !meter.boundary_is_given) {
-        if places.iter().filter(|place| **place == (meter.bus, meter.address)).count() > 1 {
+        if all.iter().filter(|other| **other == fed(meter)).count() > 1 {
             meter.boundary = Boundary::Rail;
         }
     }
@@ -266,6 +294,42 @@ mod tests {
         assert_eq!(boundaries(&channel(1, "")), [Boundary::Node]);
         let three = channel(1, "boundary = \"node\"\n") + &channel(2, "") + &channel(3, "");
         assert_eq!(boundaries(&three), [Boundary::Node, Boundary::Rail, Boundary::Rail]);
+    }
+
+    #[test]
+    fn a_channel_that_feeds_another_board_is_that_boards_and_leaves_ones_own_alone() {
+        let channel = |number, rest: &str| {
+            format!("[[meter]]\nchip = \"ina3221\"\naddress = 0x40\nchannel = {number}\n{rest}")
+        };
+        let three = channel(1, "") + &channel(2, "node = \"pi-2\"\n") + &channel(3, "node = \"pi-3\"\n");
+        let got = read(&three).unwrap();
+        assert!(got.iter().all(|meter| meter.boundary == Boundary::Node), "each is a whole board");
+        assert_eq!(got[1].node.as_deref(), Some("pi-2"));
+        let shared = channel(1, "") + &channel(2, "node = \"pi-2\"\n") + &channel(3, "node = \"pi-2\"\n");
+        let boundaries: Vec<_> = read(&shared).unwrap().iter().map(|meter| meter.boundary).collect();
+        assert_eq!(boundaries, [Boundary::Node, Boundary::Rail, Boundary::Rail]);
+        assert!(read(&channel(1, "node = \" \"\n")).unwrap_err().contains("`node` is empty"));
+    }
+
+    #[test]
+    fn a_shunt_that_the_boards_usual_current_overflows_is_said_with_one_that_fits() {
+        let pi4 = Some(UsualPower { idle_w: 2.7, busy_w: 6.4 });
+        let said = |chip: &str, rest: &str, usual| {
+            let text = format!("[[meter]]\nchip = \"{chip}\"\naddress = 0x40\n{rest}");
+            read(&text).unwrap()[0].shunt_overflows(usual)
+        };
+        let ina226 = said("ina226", "", pi4).unwrap();
+        assert!(ina226.starts_with("ina226-1-40: an ina226 with 0.1 Ω shows at most 0.82 A"), "{ina226}");
+        assert!(ina226.contains("takes 1.28 A") && ina226.ends_with("64 mΩ at most"), "{ina226}");
+        assert_eq!(said("ina226", "shunt_ohm = 0.01\n", pi4), None);
+        let zero = Some(UsualPower { idle_w: 0.6, busy_w: 2.5 });
+        assert_eq!(said("ina226", "", zero), None, "0.5 A fit");
+        let pi5 = Some(UsualPower { idle_w: 2.7, busy_w: 8.8 });
+        assert!(said("ina3221", "channel = 1\n", pi5).unwrap().contains("at most 1.64 A"));
+        assert_eq!(said("ina219", "", pi5), None, "3.2 A are enough");
+        assert_eq!(said("ina260", "", pi5), None);
+        assert_eq!(said("ina226", "", None), None, "nobody knows what it takes");
+        assert_eq!(said("ina226", "boundary = \"rail\"\n", pi4), None);
     }
 
     #[test]

@@ -2,3 +2,4 @@
 
 mod bus_faults;
 mod energy_accuracy;
+mod precise_chips;
