@@ -20,13 +20,15 @@ use serde_json::{Map, json};
 
 use crate::calibrate::{self, World};
 use crate::client::Client;
-use crate::config::{Delivery, Options, TargetOptions, settings};
+use crate::config::{Delivery, Options, Settings, TargetOptions, settings};
 use crate::join::{self, JoinOptions};
 use crate::probe;
 use crate::queue::Counts;
 use crate::run::{self, Agent};
 use picollect_board::attr::Root;
 use picollect_board::clock::Clock;
+use picollect_board::identity::Board;
+use picollect_metering::power_model;
 
 #[derive(Parser)]
 #[command(
@@ -235,16 +237,12 @@ fn check(options: &Options, target: &TargetOptions, out: &mut dyn io::Write) -> 
     writeln!(out, "interval  {}", humantime::format_duration(settings.interval))?;
     writeln!(out, "root      {}", settings.root.display())?;
     writeln!(out, "simulated {}", settings.simulate.is_some())?;
-    for meter in &settings.meters {
-        let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
-        let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
-        writeln!(out, "meter     {key}, {shunt}{boundary}")?;
-    }
-    if let Some(warning) = several_nodes(&settings.meters) {
-        writeln!(out, "warning   {warning}")?;
-    }
+    check_meters(&settings, out)?;
     if let Some(lcd) = &settings.lcd {
         writeln!(out, "lcd       {}", lcd.described())?;
+    }
+    for (key, pin) in settings.gpio.named().into_iter().filter_map(|(key, pin)| Some((key, pin?))) {
+        writeln!(out, "pin       GPIO {pin}: {key}")?;
     }
     writeln!(out, "spool     {spool}")?;
     writeln!(out, "delivery  {:?}", settings.delivery)?;
@@ -280,11 +278,38 @@ fn check(options: &Options, target: &TargetOptions, out: &mut dyn io::Write) -> 
     if findings > 0 { Err(Failure::Finding(findings)) } else { Ok(()) }
 }
 
+/// The meters as they are configured, and what is odd about them.
+fn check_meters(settings: &Settings, out: &mut dyn io::Write) -> io::Result<()> {
+    for meter in &settings.meters {
+        let (key, shunt_ohm, boundary) = (meter.key(), meter.shunt_ohm, meter.boundary);
+        let shunt = if meter.chip.has_external_shunt() { format!("{shunt_ohm} Ω, ") } else { String::new() };
+        let of = meter.node.as_ref().map_or(String::new(), |node| format!(" of {node}"));
+        writeln!(out, "meter     {key}, {shunt}{boundary}{of}")?;
+    }
+    let usual = power_model::usual(&Board::read(&Root::new(&settings.root)));
+    for warning in settings.meters.iter().filter_map(|meter| meter.shunt_overflows(usual)) {
+        writeln!(out, "warning   {warning}")?;
+    }
+    if settings.meters.iter().any(|meter| meter.node.is_some()) {
+        writeln!(
+            out,
+            "note      lines of other nodes want a token for all nodes, not one that `join` wrote"
+        )?;
+    }
+    if let Some(warning) = several_nodes(&settings.meters) {
+        writeln!(out, "warning   {warning}")?;
+    }
+    Ok(())
+}
+
 /// A node has one figure: of several meters that claim to be it, one would speak by chance.
 fn several_nodes(meters: &[MeterSettings]) -> Option<String> {
-    let nodes = meters.iter().filter(|meter| meter.boundary == Boundary::Node);
-    let keys: Vec<_> = nodes.map(MeterSettings::key).collect();
-    (keys.len() > 1).then(|| {
+    let nodes = || meters.iter().filter(|meter| meter.boundary == Boundary::Node);
+    let fed = |node: &Option<String>| {
+        nodes().filter(|meter| meter.node == *node).map(MeterSettings::key).collect::<Vec<_>>()
+    };
+    let keys = nodes().map(|meter| fed(&meter.node)).find(|keys| keys.len() > 1)?;
+    Some({
         format!(
             "{} all claim to measure the node: write boundary = \"rail\" for what is a part of it",
             keys.join(", ")
@@ -329,6 +354,8 @@ mod tests {
             String::from_utf8(said).unwrap()
         };
         assert!(check_of("").contains("warning   ina219-1-40, ina219-1-41 all claim"));
+        let other = check_of("node = \"pi-2\"\n");
+        assert!(!other.contains("warning") && other.contains("ina219-1-41, 0.1 Ω, node of pi-2"), "{other}");
         assert!(!check_of("boundary = \"rail\"\n").contains("warning"));
     }
 }

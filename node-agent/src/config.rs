@@ -1,6 +1,7 @@
 //! The agent's configuration: one TOML file, every key optional, the command line before the file.
 
 pub mod lcd;
+mod pins;
 pub mod sensors;
 
 use std::fs;
@@ -94,6 +95,8 @@ struct PowerModelSection {
 #[serde(deny_unknown_fields, default)]
 struct AmbientSection {
     sensor: Option<String>,
+    /// Where the 1-wire bus is.
+    pin: Option<u8>,
 }
 
 /// A simulated board in place of this machine.
@@ -209,6 +212,9 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
     let interval = options.interval.or(file.interval).unwrap_or(Duration::from_secs(1));
     check_interval(interval).map_err(usage)?;
     check_root(&options.root).map_err(usage)?;
+    let ambient = file.ambient.sensor.map(|text| checked_ambient(&text)).transpose().map_err(usage)?;
+    let gpio = file.gpio.checked().map_err(usage)?;
+    pins::each_once(gpio, file.lcd.as_ref(), ambient.as_ref(), file.ambient.pin).map_err(usage)?;
     let spool_directory = on_line.spool.clone().or(file.spool.dir).or_else(runtime_directory);
     Ok(Settings {
         name: options.name.clone().or(file.name),
@@ -222,8 +228,8 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
             max_age: file.spool.max_age.unwrap_or(spool::DEFAULT_MAX_AGE),
         },
         power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
-        ambient: file.ambient.sensor.map(|text| checked_ambient(&text)).transpose().map_err(usage)?,
-        gpio: file.gpio.checked().map_err(usage)?,
+        ambient,
+        gpio,
         sensors: file.sensors,
         simulate: file.simulate.map(checked_scenario).transpose().map_err(usage)?,
         meters: file.meter,

@@ -50,25 +50,27 @@ impl Default for PinSettings {
 }
 
 impl PinSettings {
-    /// Itself, if each pin is one that can be had and has one use.
+    /// Itself, if each pin is one that can be had. That each has one use is checked across all sections.
     pub fn checked(self) -> anyhow::Result<Self> {
-        let Self { fan_tacho, pulses_per_turn, page_button, alarm_led } = self;
-        let named = [("fan_tacho", fan_tacho), ("page_button", page_button), ("alarm_led", alarm_led)];
-        let used: Vec<_> = named.into_iter().filter_map(|(key, pin)| Some((key, pin?))).collect();
-        for (index, &(key, pin)) in used.iter().enumerate() {
-            ensure!(
-                pin <= LAST_PIN,
-                "[gpio] {key} = {pin} is not on the header: BCM numbers go to {LAST_PIN}"
-            );
+        for (key, pin) in self.named().into_iter().filter_map(|(key, pin)| Some((key, pin?))) {
+            ensure!(pin <= LAST_PIN, "{key} = {pin} is not on the header: BCM numbers go to {LAST_PIN}");
             ensure!(
                 pin > LAST_I2C_PIN,
-                "[gpio] {key} = {pin} is a pin of the I2C buses (0 and 1 a HAT's EEPROM, 2 and 3 the sensors)"
+                "{key} = {pin} is a pin of the I2C buses (0 and 1 a HAT's EEPROM, 2 and 3 the sensors)"
             );
-            let other = used[..index].iter().find(|(_, other)| *other == pin);
-            ensure!(other.is_none(), "[gpio] {} and {key} are both {pin}", other.map_or("", |(key, _)| key));
         }
-        ensure!((1..=16).contains(&pulses_per_turn), "[gpio] pulses_per_turn is not between 1 and 16");
+        let per_turn = self.pulses_per_turn;
+        ensure!((1..=16).contains(&per_turn), "[gpio] pulses_per_turn is not between 1 and 16");
         Ok(self)
+    }
+
+    /// Each key with its pin, if it has one.
+    pub(crate) fn named(self) -> [(&'static str, Option<u8>); 3] {
+        [
+            ("[gpio] fan_tacho", self.fan_tacho),
+            ("[gpio] page_button", self.page_button),
+            ("[gpio] alarm_led", self.alarm_led),
+        ]
     }
 
     fn any(self) -> bool {
@@ -161,7 +163,7 @@ impl Alarm {
 
 /// Low voltage or throttling now. What is not known is no alarm.
 fn alarm_holds(status: &Status) -> bool {
-    status.under_voltage == Some(true) || status.throttled == Some(true)
+    status.supply_is_low() || status.throttled == Some(true)
 }
 
 #[cfg(test)]
@@ -219,7 +221,7 @@ mod tests {
         PinSettings { fan_tacho: Some(18), pulses_per_turn: 2, page_button: Some(17), alarm_led: Some(27) };
 
     #[test]
-    fn a_pin_is_refused_off_the_header_on_the_buses_and_in_two_uses() {
+    fn a_pin_is_refused_off_the_header_and_on_the_buses() {
         let error = |pins: PinSettings| pins.checked().unwrap_err().to_string();
         assert_eq!(ALL.checked().unwrap(), ALL);
         assert_eq!(PinSettings::default().checked().unwrap(), PinSettings::default());
@@ -237,8 +239,6 @@ mod tests {
         for pin in 4..=27 {
             assert!(PinSettings { alarm_led: Some(pin), ..PinSettings::default() }.checked().is_ok());
         }
-        let doubled = PinSettings { alarm_led: Some(17), ..ALL };
-        assert_eq!(error(doubled), "[gpio] page_button and alarm_led are both 17");
         assert!(error(PinSettings { pulses_per_turn: 0, ..ALL }).contains("pulses_per_turn"));
     }
 
@@ -264,7 +264,8 @@ mod tests {
         let quiet = Status { throttled: Some(false), under_voltage: Some(false), ..Status::default() };
         let low = Status { under_voltage: Some(true), ..quiet };
         let hot = Status { throttled: Some(true), under_voltage: None, ..quiet };
-        for status in [Status::default(), quiet, low, hot, quiet, Status::default()] {
+        let weak = Status { supply_volts: Some(4.82), ..quiet };
+        for status in [Status::default(), quiet, low, weak, hot, quiet, Status::default()] {
             gpio.show_alarm(&status);
         }
         assert_eq!(*pins.shown.lock().unwrap(), [true, false]);

@@ -139,7 +139,8 @@ impl Agent {
         let simulated_tag = if settings.simulate.is_some() { "true" } else { "" };
         let tags = [(CLUSTER, settings.cluster.as_str()), (HOST, &name), (SIMULATED, simulated_tag)];
         let writer = LineWriter::new(&tags);
-        let sampler = Sampler::new(settings.interval, board, clock.clone());
+        let mut sampler = Sampler::new(settings.interval, board, clock.clone());
+        sampler.cluster.clone_from(&settings.cluster);
         let mut agent = Self {
             name,
             sources,
@@ -175,7 +176,8 @@ impl Agent {
         let mut buses = self.sources.buses(board);
         // A part of the node does not replace what is estimated of the whole.
         let whole = |meter: &mut Box<dyn PowerMeter>| meter.name().boundary != Boundary::Rail;
-        let measured = self.sources.meters.iter().any(|meter| meter.boundary != Boundary::Rail)
+        let own = |meter: &&MeterSettings| meter.node.is_none() && meter.boundary != Boundary::Rail;
+        let measured = self.sources.meters.iter().any(|meter| own(&meter))
             || meters.iter_mut().any(|meter| whole(meter) && may_measure(&mut **meter));
         let model = PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use picollect_telemetry::catalogue::{
-    CONVERSIONS_PER_S, DROPPED_LINES, GAIN_ERROR, INTERVAL_S, JOULES, METERED_S, NODE_INFO, OFFSET_W,
-    PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS, WATTS, WATTS_MAX, WATTS_MIN,
+    CLUSTER, CONVERSIONS_PER_S, DROPPED_LINES, GAIN_ERROR, HOST, INTERVAL_S, JOULES, METERED_S, NODE_INFO,
+    OFFSET_W, PUSH_FAILURES, QUEUED_LINES, SAMPLES, SINCE_MS, WATTS, WATTS_MAX, WATTS_MIN,
 };
-use picollect_telemetry::line::LineWriter;
+use picollect_telemetry::line::{CommonTags, LineWriter};
 use picollect_telemetry::{Boundary, Reading, Source, Value};
 
 use crate::apart::Watched;
@@ -35,8 +35,12 @@ pub struct Sampler {
     pub interval: Duration,
     /// Who this node is.
     pub board: Board,
+    /// The cluster that all it says is of; may be empty.
+    pub cluster: String,
     /// The meters, read by threads of their own.
     pub meters: Vec<Metered>,
+    /// The tags of the node that each of them feeds, where that is another one.
+    fed: Vec<Option<CommonTags>>,
     /// The power model, where nothing measures.
     pub model: Option<PowerModel>,
     /// All that is no meter, in the order in which it is sampled.
@@ -59,7 +63,9 @@ impl Sampler {
             clock,
             interval,
             board,
+            cluster: String::new(),
             meters,
+            fed: Vec::new(),
             model: None,
             sensors,
             samples: 0,
@@ -78,6 +84,9 @@ impl Sampler {
         measured: bool,
         sensors: Vec<Box<dyn Sensor>>,
     ) {
+        let tags =
+            |node: &String| CommonTags::new(&[(CLUSTER, self.cluster.as_str()), (HOST, node.as_str())]);
+        self.fed = meters.iter().map(|meter| meter.feeds.as_ref().map(tags)).collect();
         (self.meters, self.model) = (meters, model);
         self.sensors = sensors.into_iter().map(Watched::new).collect();
         self.patience = if measured { PATIENCE } else { Duration::ZERO };
@@ -100,8 +109,17 @@ impl Sampler {
         }
         let model_due = *self.model_due.get_or_insert(now.saturating_add(self.patience));
         let mut primary = Primary::default();
-        for meter in &self.meters {
+        for (meter, fed) in self.meters.iter().zip(&mut self.fed) {
             let point = meter.take();
+            if let Some(tags) = fed {
+                tick.of_another_node(tags, |tick| {
+                    power(tick, &meter.name, point);
+                    if accuracy_is_due {
+                        accuracy(tick, &meter.name, &meter.accuracy);
+                    }
+                });
+                continue;
+            }
             let whole = meter.name.boundary != Boundary::Rail;
             if whole && point.is_ok_and(|point| point.metered_s > 0.0) {
                 self.model = None;
@@ -272,6 +290,36 @@ mod tests {
         let said = text.lines().filter(|line| line.starts_with("meter,"));
         let wanted = "meter,boundary=node,meter=known,source=measured gain_error=0.02 ";
         assert_eq!(said.map(|line| line.starts_with(wanted)).collect::<Vec<_>>(), [true, true]);
+    }
+
+    #[test]
+    fn a_meter_that_feeds_another_board_speaks_of_that_one_and_the_model_of_this() {
+        let (_dir, root) = tree(&[("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0")]);
+        let (clock, stop) = (Clock::start(), picollect_metering::stop::Stop::default());
+        let board = Board::read(&root);
+        let model = PowerModel::choose(None, &board, 4);
+        let mut meter = Metered::start(Box::new(Shows(Ok(3.0))), clock.clone(), stop.clone()).unwrap();
+        meter.feeds = Some("pi-2".to_owned());
+        let mut sampler = Sampler::new(Duration::from_secs(1), board, clock.clone());
+        sampler.cluster = "home".to_owned();
+        sampler.take_over(vec![meter], model, false, Vec::new());
+        let mut writer = LineWriter::new(&[(CLUSTER, "home"), (HOST, "pi-1")]);
+        let status = sampler.sample(Duration::ZERO, clock.stamps(), Counts::default(), &mut writer);
+        stop.order();
+        let text = String::from_utf8(writer.take().0).unwrap();
+        let hosts = |start: &str| -> Vec<bool> {
+            text.lines()
+                .filter(|line| line.starts_with(start))
+                .map(|line| line.contains("host=pi-2"))
+                .collect()
+        };
+        assert!(
+            text.contains("power,cluster=home,host=pi-2,boundary=node,meter=shows,source=measured "),
+            "{text}"
+        );
+        assert!(text.contains("host=pi-1,boundary=node,meter=model-raspberry-pi-4-model-b,"), "{text}");
+        assert_eq!((hosts("agent,"), hosts("node,")), (vec![false], vec![false]));
+        assert_ne!(status.watts, Some(3.0));
     }
 
     /// A meter that shows no watts, or these.

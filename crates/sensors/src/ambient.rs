@@ -20,13 +20,14 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use picollect_telemetry::catalogue::TEMP;
+use picollect_telemetry::thermometer::AMBIENT;
 use picollect_telemetry::{NoData, Reading};
 
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
 
 /// The value of tag `zone`; no thermal zone of the kernel's is called so.
-pub const ZONE: &str = "ambient";
+pub const ZONE: &str = AMBIENT;
 
 const W1: &str = "sys/bus/w1/devices";
 /// Family codes of 1-wire thermometers: DS18S20, DS1822, DS18B20, DS1825, DS28EA00.

@@ -11,9 +11,9 @@ use std::io;
 use std::ops::RangeInclusive;
 
 use picollect_telemetry::catalogue::{MAX_HZ, MEASURED_HZ, TEMP, THROTTLED, VOLTS};
+use picollect_telemetry::thermometer::{FIRMWARE, Thermometer};
 use picollect_telemetry::{NoData, Reading};
 
-use crate::thermometer::Thermometer;
 use crate::throttle_fallback::ThrottleFallback;
 use crate::throttle_flags::{Detector, FLAGS, note};
 use crate::tick::{Sensor, Tick};
@@ -121,11 +121,11 @@ impl Reader<'_> {
 }
 
 fn temperature(reader: &mut Reader<'_>, tick: &mut Tick<'_>) {
-    let tags = [("zone", "firmware")];
+    let tags = [("zone", FIRMWARE)];
     let ask = |mailbox: &mut dyn Mailbox| Ok(f64::from(mailbox::temperature_millicelsius(mailbox)?) / 1000.0);
     match reader.read("the temperature in °C", ask, &bounds::CELSIUS) {
         Ok(temp_c) => {
-            tick.temperature(Thermometer::Unknown, temp_c);
+            tick.temperature(Thermometer::Processor, temp_c);
             tick.point(&tags, &[(&TEMP, temp_c.into())]);
         }
         Err(why) => tick.no_data(&tags, &TEMP, why),

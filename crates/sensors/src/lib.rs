@@ -33,6 +33,7 @@ mod fan;
 mod firmware;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+mod flash_wear;
 mod left_out;
 mod load_average;
 mod memory;
@@ -40,10 +41,11 @@ mod network;
 mod own_process;
 mod pressure;
 mod processor_chip;
+mod reset_cause;
 mod software;
 pub mod status;
+mod supply_voltage;
 mod thermal_zone;
-pub mod thermometer;
 mod throttle_fallback;
 mod throttle_flags;
 pub mod tick;
@@ -71,6 +73,9 @@ pub fn discover(root: &Root) -> Vec<Box<dyn Sensor>> {
         Box::new(clock_state::ClockState::new()),
         Box::new(own_process::OwnProcess::discover(root)),
         Box::new(firmware::Firmware::discover(root)),
+        Box::new(supply_voltage::SupplyVoltage::discover(root)),
         Box::new(battery::Batteries::discover(root)),
+        Box::new(flash_wear::FlashWear::discover(root)),
+        Box::new(reset_cause::ResetCause::discover(root)),
     ]
 }

@@ -1,5 +1,7 @@
 //! What the panel, the power model and the log want to know of the last tick.
 
+use picollect_telemetry::catalogue::LOW_EXT5V_VOLTS;
+
 /// The node in a few figures; each sensor puts in what it knows. `None` is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Status {
@@ -17,8 +19,10 @@ pub struct Status {
     pub estimated: bool,
     /// Whether the firmware throttles.
     pub throttled: Option<bool>,
-    /// Whether the supply voltage is too low.
+    /// Whether the firmware's flag says that the supply voltage is too low.
     pub under_voltage: Option<bool>,
+    /// The voltage at the board's input, where the board measures it.
+    pub supply_volts: Option<f64>,
 }
 
 impl Status {
@@ -30,5 +34,12 @@ impl Status {
         self.clock_hz = self.clock_hz.or(other.clock_hz);
         self.throttled = self.throttled.or(other.throttled);
         self.under_voltage = self.under_voltage.or(other.under_voltage);
+        self.supply_volts = self.supply_volts.or(other.supply_volts);
+    }
+
+    /// Whether the supply is known to be too low: by the firmware's flag, or by the voltage where the flag is not raised
+    /// yet.
+    pub fn supply_is_low(&self) -> bool {
+        self.under_voltage == Some(true) || self.supply_volts.is_some_and(|volts| volts < LOW_EXT5V_VOLTS)
     }
 }

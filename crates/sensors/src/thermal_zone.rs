@@ -1,16 +1,18 @@
-//! The kernel's thermal zones; zone 0 of a Pi is the processor's own thermometer.
+//! The kernel's thermal zones: `cpu-thermal` of a Pi is the processor's own thermometer.
 //!
 //! Reads `sys/class/thermal/thermal_zone*/temp`: signed millidegrees Celsius; and once `type`, which tells whose
-//! temperature it is (<https://docs.kernel.org/driver-api/thermal/sysfs-api.html>).
+//! temperature it is (<https://docs.kernel.org/driver-api/thermal/sysfs-api.html>). The kernel numbers zones in the order
+//! in which their drivers load, so a zone is called by its type, and by its number only where it says none. Of several of
+//! one type the second one is `acpitz-2`: that their order stays is likely, and the kernel tells nothing better.
 //!
 //! Where no zone is the processor's, its monitor chip is (`processor_chip.rs`).
 //!
-//! Invariant: every zone found gives exactly one point at each tick.
+//! Invariant: every zone found gives exactly one point at each tick, under a name that no other has.
 
 use picollect_telemetry::catalogue::TEMP;
+use picollect_telemetry::thermometer::Thermometer;
 
 use crate::processor_chip;
-use crate::thermometer::Thermometer;
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
 
@@ -26,12 +28,13 @@ struct Zone {
 
 impl ThermalZones {
     pub(super) fn discover(root: &Root) -> Self {
-        let zones = root.names(CLASS, "thermal_zone").into_iter();
-        let zone = |name: String| {
-            let (of, temp) = (thermometer(root, &name), root.attr(format!("{CLASS}/{name}/temp")));
-            Zone { name, of, temp }
-        };
-        let mut zones: Vec<Zone> = zones.map(zone).collect();
+        let mut zones: Vec<Zone> = Vec::new();
+        for directory in root.names(CLASS, "thermal_zone") {
+            let kind = root.text(&format!("{CLASS}/{directory}/type")).filter(|kind| !kind.trim().is_empty());
+            let of = Thermometer::of_zone(kind.as_deref().unwrap_or_default());
+            let name = unlike(&zones, kind.as_deref().map_or(directory.as_str(), str::trim));
+            zones.push(Zone { name, of, temp: root.attr(format!("{CLASS}/{directory}/temp")) });
+        }
         // Where a zone is the processor's its chips would say the same again.
         if zones.iter().all(|zone| zone.of != Thermometer::Processor) {
             let chips = processor_chip::discover(root).into_iter();
@@ -41,8 +44,14 @@ impl ThermalZones {
     }
 }
 
-fn thermometer(root: &Root, zone: &str) -> Thermometer {
-    Thermometer::of_zone(root.text(&format!("{CLASS}/{zone}/type")).as_deref())
+/// The name, with a number behind it if the zones before have it.
+fn unlike(zones: &[Zone], name: &str) -> String {
+    let taken = |name: &str| zones.iter().any(|zone| zone.name == name);
+    if !taken(name) {
+        return name.to_owned();
+    }
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    numbered.into_iter().find(|name| !taken(name)).unwrap_or_default()
 }
 
 impl Sensor for ThermalZones {
@@ -135,11 +144,34 @@ mod tests {
             ("sys/class/thermal/thermal_zone0/temp", "16800\n"),
         ];
         let (said, status) = lines_and_status(&mut ThermalZones::discover(&tree(&amd).1));
-        assert_eq!(said, ["thermal,zone=thermal_zone0 temp_c=16.8", "thermal,zone=k10temp temp_c=92.5"]);
+        assert_eq!(said, ["thermal,zone=acpitz temp_c=16.8", "thermal,zone=k10temp temp_c=92.5"]);
         assert_eq!(status.temp_c, Some(92.5));
         let zone = ("sys/class/thermal/thermal_zone0/type", "x86_pkg_temp\n");
         let (said, _) = lines_and_status(&mut ThermalZones::discover(&tree(&[&amd[..], &[zone]].concat()).1));
-        assert_eq!(said, ["thermal,zone=thermal_zone0 temp_c=16.8"]);
+        assert_eq!(said, ["thermal,zone=x86_pkg_temp temp_c=16.8"]);
+    }
+
+    #[test]
+    fn a_zone_keeps_its_name_when_the_kernel_numbers_it_anew() {
+        let zone = |number: u8, kind: &str| {
+            let directory = format!("sys/class/thermal/thermal_zone{number}");
+            [
+                (format!("{directory}/type"), kind.to_owned()),
+                (format!("{directory}/temp"), "48312".to_owned()),
+            ]
+        };
+        let names = |zones: &[[(String, String); 2]]| {
+            let files: Vec<_> =
+                zones.iter().flatten().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+            let zones = ThermalZones::discover(&tree(&files).1);
+            zones.0.into_iter().map(|zone| zone.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[zone(0, "cpu-thermal\n"), zone(1, "gpu\n")]), ["cpu-thermal", "gpu"]);
+        assert_eq!(names(&[zone(0, "gpu\n"), zone(4, "cpu-thermal\n")]), ["gpu", "cpu-thermal"]);
+        assert_eq!(
+            names(&[zone(0, "acpitz"), zone(1, "acpitz"), zone(2, " \n"), zone(3, "acpitz")]),
+            ["acpitz", "acpitz-2", "thermal_zone2", "acpitz-3"]
+        );
     }
 
     #[test]

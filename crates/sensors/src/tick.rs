@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use picollect_board::clock::Stamps;
 use picollect_telemetry::catalogue::Metric;
-use picollect_telemetry::line::LineWriter;
+use picollect_telemetry::line::{CommonTags, LineWriter};
+use picollect_telemetry::thermometer::Thermometer;
 use picollect_telemetry::{NoData, Value};
 
 use crate::status::Status;
-use crate::thermometer::Thermometer;
 
 /// Something that says its readings at every tick.
 pub trait Sensor: Send {
@@ -61,6 +61,15 @@ impl<'a> Tick<'a> {
     /// One point whose moment is not the tick's.
     pub fn point_at(&mut self, at: Duration, tags: &[(&str, &str)], fields: &[(&'static Metric, Value)]) {
         self.writer.point(self.stamps.stamp_ms(at), tags, fields);
+    }
+
+    /// What is said in between is of another node, whose common tags these are; the status stays this node's.
+    pub fn of_another_node(&mut self, tags: &mut CommonTags, say: impl FnOnce(&mut Self)) {
+        self.writer.exchange_tags(tags);
+        let (status, metered) = (self.status, self.metered);
+        say(self);
+        (self.status, self.metered) = (status, metered);
+        self.writer.exchange_tags(tags);
     }
 
     /// A thermometer's °C, for the status: the processor's come before others, of several processors' the

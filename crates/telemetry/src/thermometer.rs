@@ -13,9 +13,9 @@
 pub enum Thermometer {
     /// Something beside the processor, or a constant of the firmware's tables (`acpitz`).
     Elsewhere,
-    /// Nobody says.
+    /// Neither the kernel nor the configuration says what it measures.
     Unknown,
-    /// The processor.
+    /// The processor, by the kernel's type or label.
     Processor,
 }
 

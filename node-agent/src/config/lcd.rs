@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(lcd.pages, [Page::Custom(0), Page::Run]);
         let dim = DimHours { from: 1320, to: 390, brightness: 0.05 };
         assert_eq!((lcd.usage.brightness, lcd.usage.dim), (0.6, Some(dim)));
-        assert_eq!(lcd.backlight_pwm, Some(PwmChannel { chip: 2, channel: 1, hz: 1000 }));
+        assert_eq!(lcd.backlight_pwm, Some(PwmChannel { chip: 2, channel: 1, hz: 1000, pin: None }));
         let own =
             read("address = 0x20\npins = { rs = 4, rw = 5, e = 6, backlight = 7, data = [0, 1, 2, 3] }");
         assert_eq!(own.unwrap().on_bus().unwrap().1.pins.pins().e, 6);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use picollect_board::fixtures::{tree, write};
 
-    const CHANNEL: PwmChannel = PwmChannel { chip: 0, channel: 1, hz: 1000 };
+    const CHANNEL: PwmChannel = PwmChannel { chip: 0, channel: 1, hz: 1000, pin: None };
 
     fn at(s: u64) -> Duration {
         Duration::from_secs(s)

@@ -179,8 +179,9 @@ impl Face {
             raised.push(Alarm { cause, node: name.clone(), simulated: *simulated, detail });
         };
         if let Some(status) = status {
-            if status.under_voltage == Some(true) {
-                raise(Cause::UnderVoltage, String::new());
+            if status.supply_is_low() {
+                let volts = status.supply_volts.map(|volts| format!("{volts:.2}V"));
+                raise(Cause::UnderVoltage, volts.unwrap_or_default());
             }
             if status.throttled == Some(true) {
                 raise(
@@ -259,6 +260,7 @@ mod tests {
         estimated: false,
         throttled: Some(false),
         under_voltage: Some(false),
+        supply_volts: None,
     };
 
     const HOT: Status = Status { throttled: Some(true), ..WELL };
@@ -300,6 +302,18 @@ mod tests {
         assert_eq!(face.frame(at(800), None).backlight(), Backlight::Off);
         face.press(at(900));
         assert!(face.frame(at(900), None).row(0).contains("pi-3"));
+    }
+
+    #[test]
+    fn a_supply_below_4_9_volts_is_an_alarm_with_its_voltage_though_no_flag_is_set() {
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
+        feed.sampled(at(0), &Status { supply_volts: Some(4.95), ..WELL });
+        assert!(face.frame(at(0), None).row(0).contains("pi-3"));
+        feed.sampled(at(1_000), &Status { supply_volts: Some(4.82), ..WELL });
+        let frame = face.frame(at(1_000), None);
+        assert!(frame.row(0).contains("UNDER-VOLTAGE"), "{:?}", frame.row(0));
+        assert!(frame.row(1).contains("4.82V"), "{:?}", frame.row(1));
     }
 
     #[test]

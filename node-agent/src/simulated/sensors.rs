@@ -77,7 +77,7 @@ impl Sensor for SimulatedSensors {
             under_voltage: Some(false),
             ..tick.status
         };
-        tick.point(&[("zone", "thermal_zone0")], &[(&TEMP, temp_c.into())]);
+        tick.point(&[("zone", "cpu-thermal")], &[(&TEMP, temp_c.into())]);
         tick.point(&[("core", "all")], &[(&BUSY, board.busy().into()), (&CORES_METRIC, CORES.into())]);
         let clock = [(&MEASURED_HZ, board.clock_hz.into()), (&MAX_HZ_METRIC, MAX_HZ.into())];
         tick.point(&[("core", "arm")], &clock);

@@ -8,6 +8,8 @@ use serde::Deserialize;
 /// Below, the light flickers; above, its transistor no longer follows.
 const PWM_HZ: RangeInclusive<u32> = 100..=20_000;
 const USUAL_PWM_HZ: u32 = 1_000;
+/// The pins of the header at which PWM channels come out.
+const PWM_PINS: [u8; 4] = [12, 13, 18, 19];
 
 /// The channel of the kernel's PWM that drives the light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -20,6 +22,9 @@ pub struct PwmChannel {
     /// Periods in a second.
     #[serde(default = "usual_pwm_hz")]
     pub hz: u32,
+    /// The pin at which it comes out, so that nothing else takes it; `None` is the overlay's usual one.
+    #[serde(default)]
+    pub pin: Option<u8>,
 }
 
 fn usual_pwm_hz() -> u32 {
@@ -57,6 +62,9 @@ impl Keys {
                 PWM_HZ.start(),
                 PWM_HZ.end()
             ));
+        }
+        if let Some(pin) = backlight_pwm.and_then(|pwm| pwm.pin).filter(|pin| !PWM_PINS.contains(pin)) {
+            return Err(format!("backlight_pwm: no PWM comes out at GPIO {pin}, only at 12, 13, 18 and 19"));
         }
         let share = |key: &str, percent: u8| match percent {
             0 | 100 => Ok(f64::from(percent) / 100.0),
