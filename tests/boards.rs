@@ -66,6 +66,13 @@ fn an_x86_says_what_its_files_say_and_nothing_of_a_pi() {
 }
 
 #[test]
+fn boards_of_other_makers_and_newer_ones_say_what_their_files_say() {
+    for board in ["amd-mini-pc", "cm5", "jetson-orin-nano", "rock-5b", "zero-2-w"] {
+        says_what_its_files_say(board);
+    }
+}
+
+#[test]
 fn the_sample_as_json_is_the_sample_as_lines() {
     let board = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boards/pi-4b");
     let json = stdout(&["agent", "once", "--root", board, "--format", "json"]);

@@ -1,6 +1,7 @@
 //! Tests over the real binary: one test program, so that everything is linked once.
 
 mod alert_receivers;
+mod board_table;
 mod boards;
 mod campaign;
 mod conformance;
