@@ -207,7 +207,8 @@ impl Queue {
     /// Brings the times of lines that were stamped before the anchor was settled to where it is now.
     pub fn settle(&self, batch: &mut Batch, now: Stamps) {
         if batch.stamps.authority.is_none() && batch.stamps.anchor_ms != now.anchor_ms {
-            move_times(&mut batch.bytes, now.anchor_ms - batch.stamps.anchor_ms);
+            // The spool's file may say anything.
+            move_times(&mut batch.bytes, now.anchor_ms.saturating_sub(batch.stamps.anchor_ms));
         }
         batch.stamps = now;
     }

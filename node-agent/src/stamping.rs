@@ -30,7 +30,7 @@ fn move_epochs(line: &str, by_ms: i64, moved: &mut String) {
         moved.push_str(&name);
         let digits = after.find('i').unwrap_or(after.len());
         match after[..digits].parse::<i64>() {
-            Ok(since_ms) => moved.push_str(&(since_ms + by_ms).to_string()),
+            Ok(since_ms) => moved.push_str(&since_ms.saturating_add(by_ms).to_string()),
             Err(_) => moved.push_str(&after[..digits]),
         }
         rest = &after[digits..];

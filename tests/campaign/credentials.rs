@@ -165,6 +165,28 @@ pub(super) const GENERATORS: &[Generator] = &[
         let line = format!("{name},host=hostile rate=1,joules=1,up=true,retired=true 1000000");
         Hostile::new(post("/api/v2/write", Some(&keys.write), line.as_bytes()), NOT_FOR_THIS)
     }),
+    Generator::known("a token for writing that reads", Kind::Credentials, |rng, keys| {
+        Hostile::new(get(one(rng, &READ), Some(&keys.write)), NOT_FOR_THIS)
+    }),
+    Generator::known("a token for writing that records a run", Kind::Credentials, |rng, keys| {
+        let token = if rng.bool() { &keys.write } else { &keys.node };
+        let tags = one(rng, &["", ",host=pi-1", ",run=forged", ",host=pi-1,name=n,run=forged"]);
+        let fields =
+            one(rng, &["start_ms=1", "end_ms=253402300800000", "document=\"{}\"", "document=\"[\",x=1"]);
+        Hostile::new(
+            post("/api/v2/write", Some(token), format!("run{tags} {fields}").as_bytes()),
+            NOT_FOR_THIS,
+        )
+    }),
+    Generator::known(
+        "a token for writing that speaks for a meter at the wall",
+        Kind::Credentials,
+        |rng, keys| {
+            let said = one(rng, &["power", "meter"]);
+            let line = format!("{said},boundary=wall,meter=rack,source=measured watts=0");
+            Hostile::new(post("/api/v2/write", Some(&keys.write), line.as_bytes()), NOT_FOR_THIS)
+        },
+    ),
     Generator::known("a wrong token on the page that is for everybody", Kind::Credentials, |rng, keys| {
         // Who shows a token wants what is behind it; the page without it would be a wrong answer.
         let token = if rng.bool() { keys.node.clone() } else { word(rng, 1..=70) };
