@@ -86,6 +86,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
             "picollect-evaluate",
             "picollect-query",
             "picollect-settings",
+            "picollect-telemetry",
         ],
     ),
     ("picollect-bench", &["picollect-evaluate", "picollect-settings"]),

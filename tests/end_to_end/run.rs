@@ -1,10 +1,12 @@
 //! `picollect run`: real benchmarks, commands of every kind, a collector elsewhere that goes away.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use crate::process::{Collector, Process, eventually, picollect, stdout};
 
@@ -173,7 +175,7 @@ fn a_run_survives_a_collector_that_is_away() {
     collector.kill();
     let away = run("away");
     let said = String::from_utf8_lossy(&away.stderr);
-    assert!(away.status.success() && said.contains("the collector is away"), "{said}");
+    assert!(away.status.success() && said.contains("is kept in"), "{said}");
     collector.restart();
     let delivered = picollect_there(&["runs", "--deliver"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&delivered.stdout), "1 delivered\n");
@@ -190,6 +192,132 @@ fn a_run_survives_a_collector_that_is_away() {
     let refused = { refused }.output().unwrap();
     assert_eq!(refused.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("401"), "{refused:?}");
+}
+
+/// An engine of the Prometheus family that takes everything, and is gone while a file is there.
+fn engine(gone: &Path) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let gone = gone.to_owned();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok).filter(|_| !gone.exists()) {
+            // Whoever asked may be gone too.
+            let _ = answer_once(stream);
+        }
+    });
+    format!("prometheus+http://{address}")
+}
+
+fn answer_once(stream: TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
+    reader.read_line(&mut first)?;
+    while reader.read_line(&mut line)? > 2 {
+        let header = line.to_ascii_lowercase();
+        length = header.strip_prefix("content-length:").map_or(length, |text| text.trim().parse().unwrap());
+        line.clear();
+    }
+    reader.read_exact(&mut vec![0; length])?;
+    let nothing = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
+    let answer = if first.contains("write") {
+        "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".to_owned()
+    } else {
+        let kind = "content-type: application/json\r\nconnection: close";
+        format!("HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {}\r\n\r\n{nothing}", nothing.len())
+    };
+    reader.get_mut().write_all(answer.as_bytes())
+}
+
+#[test]
+fn a_run_whose_engine_goes_away_keeps_its_status_and_is_delivered_later() {
+    let data = tempfile::tempdir().unwrap();
+    let (gone, there) = (data.path().join("gone"), data.path().to_str().unwrap());
+    let engine = engine(&gone);
+    let script = format!("touch {}; exit 7", gone.display());
+    let arguments = ["run", "--data", there, "--store", &engine, "--idle", "0s", "--", "sh", "-c", &script];
+    let away = picollect(&arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&away.stderr);
+    assert_eq!(away.status.code(), Some(7), "{said}");
+    assert!(said.contains("did not take the run") && said.contains("is kept in"), "{said}");
+
+    let deliver = || picollect(&["runs", "--data", there, "--store", &engine, "--deliver"]).output().unwrap();
+    let waits = deliver();
+    assert_eq!((waits.status.code(), waits.stdout.as_slice()), (Some(1), b"0 delivered\n".as_slice()));
+    let why = String::from_utf8_lossy(&waits.stderr);
+    assert!(
+        why.contains("waiting.line` still waits: the store") && why.contains("is not available"),
+        "{why}"
+    );
+    fs::remove_file(&gone).unwrap();
+    let done = deliver();
+    assert_eq!((done.status.code(), done.stdout.as_slice()), (Some(0), b"1 delivered\n".as_slice()));
+    assert_eq!(deliver().stdout, b"0 delivered\n");
+}
+
+/// A command in which a directory is a small file system of its own. Needs no root.
+fn on_a_small_disk(directory: &Path, script: &str, command: &Command) -> Command {
+    let mut small = Command::new("unshare");
+    let mount = format!("mount -t tmpfs -o size=1m none \"$0\" && cd \"$0\" && mkdir tmp && {script}");
+    small.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(directory).arg(command.get_program());
+    small.args(command.get_args()).env("TMPDIR", directory.join("tmp"));
+    small
+}
+
+#[test]
+fn a_run_on_a_full_disk_reaches_a_collector_elsewhere_with_its_result() {
+    let collector = Collector::start();
+    let (token, full) = (collector.token_file(), tempfile::tempdir().unwrap());
+    let elsewhere = ["--collector", &collector.url, "--token-file", token.to_str().unwrap()];
+    let options = ["run", "--data", full.path().to_str().unwrap(), "--idle", "0s", "--name", "full"];
+    let result = ["--pattern", "did (?<value>[0-9]+)", "--unit", "GFLOPS"];
+    let command = ["--", "sh", "-c", "echo did 42; exit 5"];
+    let run = picollect(&[options.as_slice(), &elsewhere, &result, &command].concat());
+    let fill = "{ head -c 2m /dev/zero > fill; exec \"$@\"; }";
+    let ran = on_a_small_disk(full.path(), fill, &run).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(5), b"did 42\n".as_slice()), "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+    let run = last(&collector);
+    assert_eq!((&run["name"], &run["status"]), (&"full".into(), &"failed".into()), "{said}");
+    // The output was read, though no file could keep it.
+    assert!((number(&run["results"][0]["rate"]) - 42e9).abs() < 1.0, "{run}");
+}
+
+#[test]
+fn a_run_that_fills_the_disk_while_the_collector_is_away_still_waits_there() {
+    let (full, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut collector = Collector::start();
+    let token = collector.token_file();
+    let elsewhere = ["--collector", &collector.url.clone(), "--token-file", token.to_str().unwrap()];
+    collector.kill();
+    let options = ["run", "--data", full.path().to_str().unwrap(), "--idle", "0s", "--name", "fills"];
+    let command = ["--", "sh", "-c", "head -c 2m /dev/zero > fill; exit 6"];
+    let run = picollect(&[options.as_slice(), &elsewhere, &command].concat());
+    let copy = format!("{{ \"$@\"; status=$?; cp -r runs {}; exit $status; }}", outside.path().display());
+    let ran = on_a_small_disk(full.path(), &copy, &run).output().unwrap();
+    assert_eq!(ran.status.code(), Some(6), "{}", String::from_utf8_lossy(&ran.stderr));
+
+    collector.restart();
+    let kept = ["runs", "--data", outside.path().to_str().unwrap(), "--deliver"];
+    let delivered = picollect(&[kept.as_slice(), &elsewhere].concat()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&delivered.stdout), "1 delivered\n", "{delivered:?}");
+    assert_eq!(last(&collector)["name"], "fills");
+}
+
+#[test]
+fn an_earlier_run_that_is_refused_keeps_no_other_from_running() {
+    let collector = Collector::start();
+    let old = collector.data().join("runs/old");
+    fs::create_dir_all(&old).unwrap();
+    fs::write(old.join("waiting.line"), "run,name=a,run=old start_ms=1i 99\nthis is no line\n").unwrap();
+    let ran = run_here(&collector, &["--name", "new"], &["true"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        ran.status.success() && said.contains("runs/old/waiting.line` of an earlier run still waits"),
+        "{said}"
+    );
+    assert_eq!(last(&collector)["name"], "new");
+    assert!(old.join("waiting.line").exists(), "nobody took it, so it stays");
 }
 
 #[test]

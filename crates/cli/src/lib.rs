@@ -18,7 +18,7 @@ mod up;
 mod workload;
 
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -32,7 +32,7 @@ use picollect_analysis::request::Written;
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_bench as bench;
 use picollect_bench::BenchOptions;
-use picollect_client::SourceOptions;
+use picollect_client::{Source, SourceOptions};
 use picollect_collector::alerts;
 use picollect_config::store_spec::{DataOptions, StoreSpec};
 use picollect_config::{Config, ConfigOptions, StoreConfig};
@@ -371,8 +371,7 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
 fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
     let source = ask.open()?;
     if deliver {
-        let delivered = run::deliver_waiting(&source, &ask.directory()?.join("runs"))?;
-        return Ok(say(&format!("{delivered} delivered\n"))?);
+        return deliver_runs(&source, &ask.directory()?.join("runs"));
     }
     match command {
         None => print(&source.ask_written(&RunsRequest { since_ms: None, format: text_or_json(json) })?),
@@ -381,6 +380,14 @@ fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: 
             print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour })?)
         }
     }
+}
+
+/// Delivers the runs that wait; each that still does is a finding.
+fn deliver_runs(source: &Source, runs: &Path) -> Result<(), Failure> {
+    let run::Deliveries { delivered, waiting } = run::deliver_waiting(source, runs);
+    let waits = |(file, why): &(PathBuf, String)| format!("`{}` still waits: {why}", file.display());
+    let findings = waiting.iter().map(waits).collect();
+    print(&Written { text: format!("{delivered} delivered\n"), findings })
 }
 
 /// A line for each receiver; one that does not take the message is a finding.

@@ -23,4 +23,4 @@ mod client;
 mod source;
 
 pub use client::{Client, ClientError, Target};
-pub use source::{Here, Source, SourceOptions};
+pub use source::{Here, NotTaken, Source, SourceOptions, is_refused};

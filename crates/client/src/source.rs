@@ -10,11 +10,11 @@ use picollect_config::Config;
 use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::time::now_ms;
-use picollect_store::{Store, cached};
+use picollect_store::{Store, StoreError, cached};
 use picollect_telemetry::line::{Precision, decode};
 use serde::de::DeserializeOwned;
 
-use crate::client::{Client, Target};
+use crate::client::{Client, ClientError, Target};
 
 /// The field of a request that says how its answer is written.
 const FORMAT: &str = "format";
@@ -108,17 +108,38 @@ impl Source {
         }
     }
 
-    /// Adds lines to the store. Fails if it does not take them: a [`ClientError`](crate::ClientError) of a
-    /// collector elsewhere, a [`StoreError`](picollect_store::StoreError) of the store here.
+    /// Adds lines to the store. Fails if it does not take all of them: a [`ClientError`] of a collector elsewhere, a
+    /// [`StoreError`] of the store here, or [`NotTaken`]. [`is_refused`] says whether trying again is of no use.
     pub fn write(&self, lines: &[u8]) -> anyhow::Result<()> {
         match self {
-            Self::Here(store, _) => {
-                store.append(&decode(lines, Precision::Nanoseconds, now_ms()).points)?;
-                Ok(())
-            }
+            Self::Here(store, _) => write_here(store.as_ref(), lines),
             Self::There(client) => Ok(client.write(lines)?),
         }
     }
+}
+
+/// A store on this machine has taken some of the lines or none, and will take no more of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store does not take all of it: {0}")]
+pub struct NotTaken(String);
+
+fn write_here(store: &dyn Store, lines: &[u8]) -> anyhow::Result<()> {
+    let batch = decode(lines, Precision::Nanoseconds, now_ms());
+    let appended = store.append(&batch.points)?;
+    let broken = batch.errors.iter().map(|error| format!("line {}: {}", error.line, error.reason));
+    let reasons: Vec<String> = broken.chain(appended.reasons()).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(NotTaken(reasons.join("; ")).into()) }
+}
+
+/// Whether an error of [`Source::write`] is for good. All else may pass: somebody who is away comes back, a full disk
+/// gets room.
+pub fn is_refused(error: &anyhow::Error) -> bool {
+    let by_collector = matches!(error.downcast_ref(), Some(ClientError::Refused { .. }));
+    let by_store = matches!(
+        error.downcast_ref(),
+        Some(StoreError::Refused { .. } | StoreError::Unusable { .. } | StoreError::Open { .. })
+    );
+    by_collector || by_store || error.is::<NotTaken>()
 }
 
 fn answer_here<T>(

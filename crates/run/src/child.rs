@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -31,11 +30,11 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 use signal_hook::low_level::siginfo::Cause;
 
 use super::arrivals::Arrivals;
+use super::kept_output::KeptOutput;
+use super::run_directory::RunDirectory;
 use picollect_analysis::runs::{End, TimeRange};
 use picollect_settings::time::now_ms;
 
-/// So much of each stream is kept; the rest only passes through.
-pub(super) const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
 /// A process that the command left behind may hold its output open; it is listened to for so long.
 const LINGER: Duration = Duration::from_secs(2);
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -58,17 +57,26 @@ pub(super) struct ChildOutcome {
     pub(super) time: TimeRange,
     /// By itself with a status, or by a signal.
     pub(super) end: End,
-    /// When its standard output came.
-    pub(super) stdout: Arrivals,
-    /// When its standard error came.
-    pub(super) stderr: Arrivals,
+    /// Its standard output.
+    pub(super) stdout: Said,
+    /// Its standard error.
+    pub(super) stderr: Said,
 }
 
-/// Runs a command to its end and keeps its output as `stdout.txt` and `stderr.txt` in a directory. An
-/// error means that it could not be started.
-pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<ChildOutcome> {
-    let stdout = Stream::new(io::stdout().as_fd(), File::create(keep_in.join("stdout.txt"))?)?;
-    let stderr = Stream::new(io::stderr().as_fd(), File::create(keep_in.join("stderr.txt"))?)?;
+/// What one stream has said, as far as it was kept.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) bytes: Vec<u8>,
+    /// When it came.
+    pub(super) arrivals: Arrivals,
+}
+
+/// Runs a command to its end and keeps its output as `stdout.txt` and `stderr.txt` in a directory, or in memory where
+/// the disk has no room. An error means that it could not be started.
+pub(super) fn run(command: &[String], keep_in: &RunDirectory) -> io::Result<ChildOutcome> {
+    let kept = |name| KeptOutput::begin(keep_in.file(name).as_deref());
+    let stdout = Stream::new(io::stdout().as_fd(), kept("stdout.txt"))?;
+    let stderr = Stream::new(io::stderr().as_fd(), kept("stderr.txt"))?;
     let signals =
         SignalsInfo::<WithOrigin>::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])?;
     let terminals = [&stdout, &stderr].into_iter().filter_map(Stream::terminal).collect::<io::Result<_>>()?;
@@ -90,8 +98,8 @@ pub(super) fn run(command: &[String], keep_in: &Path) -> io::Result<ChildOutcome
     Ok(ChildOutcome {
         time: TimeRange { start_ms, end_ms },
         end: end(status),
-        stdout: stdout.arrivals(deadline),
-        stderr: stderr.arrivals(deadline),
+        stdout: stdout.said(deadline),
+        stderr: stderr.said(deadline),
     })
 }
 
@@ -133,7 +141,7 @@ fn same_size(terminal: BorrowedFd<'_>) {
 /// One stream of the command on its way to ours.
 struct Stream {
     ours: File,
-    kept: File,
+    kept: KeptOutput,
     /// Where the command's bytes come out.
     from: File,
     /// What the command writes into.
@@ -142,7 +150,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(ours: BorrowedFd<'_>, kept: File) -> io::Result<Self> {
+    fn new(ours: BorrowedFd<'_>, kept: KeptOutput) -> io::Result<Self> {
         let terminal = isatty(ours);
         let (from, into) = if terminal { pseudo_terminal()? } else { rustix::pipe::pipe()? };
         let ours = File::from(ours.try_clone_to_owned()?);
@@ -161,37 +169,48 @@ impl Stream {
     fn pass_through(self) -> Passing {
         let Self { ours, kept, from, into, .. } = self;
         drop(into);
-        let arrivals = Arc::new(Mutex::new(Arrivals::default()));
+        let heard = Arc::new(Mutex::new(Heard { kept, arrivals: Arrivals::default() }));
         let (done, ended) = mpsc::channel();
-        let seen = Arc::clone(&arrivals);
+        let filled = Arc::clone(&heard);
         thread::spawn(move || {
-            copy(from, ours, kept, &seen);
+            copy(from, ours, &filled);
             // Nobody waits any more if the command is long gone.
             let _ = done.send(());
         });
-        Passing { arrivals, ended }
+        Passing { heard, ended }
     }
+}
+
+/// What has come of a stream so far, and when.
+#[derive(Debug)]
+struct Heard {
+    kept: KeptOutput,
+    arrivals: Arrivals,
 }
 
 /// A stream that is being copied.
 struct Passing {
-    arrivals: Arc<Mutex<Arrivals>>,
+    heard: Arc<Mutex<Heard>>,
     ended: Receiver<()>,
 }
 
 impl Passing {
     /// What has come by the deadline, or earlier if all has.
-    fn arrivals(self, deadline: Instant) -> Arrivals {
+    fn said(self, deadline: Instant) -> Said {
         // Either way what has come is there.
         let _ = self.ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = heard.kept.bytes().unwrap_or_else(|error| {
+            tracing::warn!("the command's output cannot be read back: {error}");
+            Vec::new()
+        });
+        Said { bytes, arrivals: heard.arrivals.clone() }
     }
 }
 
 /// Ends when nothing more can come, or when nobody takes it any more: then the command learns of it as it
 /// would without us.
-fn copy(mut from: File, mut ours: File, kept: File, arrivals: &Mutex<Arrivals>) {
-    let mut kept = Some(kept);
+fn copy(mut from: File, mut ours: File, heard: &Mutex<Heard>) {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let bytes = match from.read(&mut buffer) {
@@ -201,22 +220,16 @@ fn copy(mut from: File, mut ours: File, kept: File, arrivals: &Mutex<Arrivals>) 
             Ok(read) => &buffer[..read],
         };
         let at_ms = now_ms();
-        kept = kept.and_then(|file| keep(file, bytes, at_ms, arrivals));
+        {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            if heard.kept.add(bytes) {
+                heard.arrivals.add(bytes.len(), at_ms);
+            }
+        }
         if ours.write_all(bytes).is_err() {
             return;
         }
     }
-}
-
-/// Gives the file back unless it has enough or failed.
-fn keep(mut file: File, bytes: &[u8], at_ms: i64, arrivals: &Mutex<Arrivals>) -> Option<File> {
-    if let Err(error) = file.write_all(bytes) {
-        tracing::warn!("the command's output is kept no longer: {error}");
-        return None;
-    }
-    let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-    arrivals.add(bytes.len(), at_ms);
-    (arrivals.bytes() < MAX_KEPT_BYTES).then_some(file)
 }
 
 /// Both ends of a terminal of the user's size that passes every byte as it is.

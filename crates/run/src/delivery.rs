@@ -1,81 +1,117 @@
 //! How a run's lines reach the collector: at once, or kept beside the output until it is back.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use picollect_client::{Source, is_refused};
 
-use picollect_client::ClientError;
-use picollect_client::Source;
+use super::run_directory::{RunDirectory, places, waiting_in};
 
-/// Lines that wait, in a run's directory.
-const WAITING: &str = "waiting.line";
+/// Where neither the collector nor a disk takes a run, both are tried again for so long,
+const PATIENCE: Duration = Duration::from_secs(30);
+/// and so often.
+const TRIES_EVERY: Duration = Duration::from_secs(1);
 
-/// What became of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
+/// What became of a run's lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sent {
     /// The collector has them.
     Delivered,
-    /// It is away; they wait.
-    Kept,
+    /// They wait in the run's directory, and outlive a power cut there; why nobody took them.
+    Kept(String),
+    /// Nobody took them and no disk has room: these are the lines, and why.
+    Nowhere(Vec<u8>, String),
 }
 
-/// Delivers lines, or keeps them for later if the collector is away. An error is a refusal: wrong address,
-/// wrong token.
-pub(super) fn send_or_keep(source: &Source, run_directory: &Path, lines: &[u8]) -> anyhow::Result<Sent> {
-    let waiting = run_directory.join(WAITING);
-    if waiting.exists() {
-        append(&waiting, lines)?;
-        return deliver(source, &waiting);
-    }
-    match source.write(lines) {
-        Ok(()) => Ok(Sent::Delivered),
-        Err(error) if is_away(&error) => {
+/// Says that a run begins. A collector that is away is told later. An error is a refusal, such as that of a wrong
+/// token: better known before the command runs than after.
+pub(super) fn begin(source: &Source, directory: &mut RunDirectory, line: &[u8]) -> anyhow::Result<()> {
+    match source.write(line) {
+        Err(error) if is_refused(&error) => Err(error),
+        Err(error) => {
             tracing::warn!("{error:#}");
-            append(&waiting, lines)?;
-            Ok(Sent::Kept)
+            if let Err(error) = directory.keep(line) {
+                tracing::warn!("that the run begins is held in memory only: {error}");
+            }
+            Ok(())
         }
-        Err(error) => Err(error),
+        Ok(()) => Ok(()),
     }
 }
 
-/// Delivers what earlier runs left waiting; says how many runs that were. A collector that is away is no
-/// error; one that refuses is, and so is a file that cannot be read.
-pub fn deliver_waiting(source: &Source, directory: &Path) -> anyhow::Result<usize> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries.with_context(|| format!("cannot read `{}`", directory.display()))?,
-    };
-    let mut delivered = 0;
-    for entry in entries {
-        let waiting = entry?.path().join(WAITING);
-        if waiting.exists() && deliver(source, &waiting)? == Sent::Delivered {
-            delivered += 1;
+/// Delivers the document of a run that has ended, with all that waits of it. It is on the disk before the collector
+/// is asked.
+pub(super) fn end(source: &Source, directory: &mut RunDirectory, line: &[u8]) -> Sent {
+    let mut kept = directory.keep(line);
+    let begun = Instant::now();
+    loop {
+        let lines = match directory.waiting() {
+            Ok(lines) => lines,
+            Err(error) => return Sent::Kept(format!("what waits cannot be read: {error}")),
+        };
+        let why = match source.write(&lines) {
+            Ok(()) => {
+                if let Err(error) = directory.delivered() {
+                    tracing::warn!("the run is delivered, and will be once more: {error}");
+                }
+                return Sent::Delivered;
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        match kept {
+            Ok(()) => return Sent::Kept(why),
+            Err(error) if begun.elapsed() > PATIENCE => {
+                return Sent::Nowhere(lines, format!("{why}; {error}"));
+            }
+            Err(_) => thread::sleep(TRIES_EVERY),
+        }
+        kept = directory.keep(b"");
+    }
+}
+
+/// What became of what earlier runs left waiting.
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    /// So many runs were delivered.
+    pub delivered: usize,
+    /// Files of runs that still wait, and why.
+    pub waiting: Vec<(PathBuf, String)>,
+}
+
+/// Delivers what earlier runs left waiting in this directory, or in the one that they use when it is full. One that is
+/// refused keeps no other waiting; when nobody is there to take one, the others are not tried.
+pub fn deliver_waiting(source: &Source, runs: &Path) -> Deliveries {
+    let mut done = Deliveries::default();
+    let mut away: Option<String> = None;
+    for place in places(runs) {
+        let files = match waiting_in(&place) {
+            Ok(files) => files,
+            Err(error) => {
+                done.waiting.push((place, format!("it cannot be read: {error}")));
+                continue;
+            }
+        };
+        for file in files {
+            let delivered = match &away {
+                Some(why) => Err(why.clone()),
+                None => deliver(source, &file).map_err(|error| {
+                    let why = format!("{error:#}");
+                    away = (!is_refused(&error) && !error.is::<std::io::Error>()).then(|| why.clone());
+                    why
+                }),
+            };
+            match delivered {
+                Ok(()) => done.delivered += 1,
+                Err(why) => done.waiting.push((file, why)),
+            }
         }
     }
-    Ok(delivered)
+    done
 }
 
-fn deliver(source: &Source, waiting: &Path) -> anyhow::Result<Sent> {
-    let name = waiting.display();
-    let lines = fs::read(waiting).with_context(|| format!("cannot read `{name}`"))?;
-    match source.write(&lines) {
-        Ok(()) => {
-            fs::remove_file(waiting).with_context(|| format!("cannot remove `{name}`"))?;
-            Ok(Sent::Delivered)
-        }
-        Err(error) if is_away(&error) => Ok(Sent::Kept),
-        Err(error) => Err(error),
-    }
-}
-
-fn append(path: &Path, lines: &[u8]) -> anyhow::Result<()> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    file.and_then(|mut file| file.write_all(lines))
-        .with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-fn is_away(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(ClientError::Away { .. }))
+fn deliver(source: &Source, waiting: &Path) -> anyhow::Result<()> {
+    source.write(&fs::read(waiting)?)?;
+    Ok(fs::remove_file(waiting)?)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use picollect_evaluate::benchmarks::{CorePhase, Outcome, as_if_utc_s, recognise};
 
-use super::child::MAX_KEPT_BYTES;
+use super::kept_output::MAX_KEPT_BYTES;
 use super::recognise::{Output, Work};
 use picollect_analysis::runs::{End, Run, SCHEMA, TimeRange};
 

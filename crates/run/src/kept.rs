@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
-use super::child::MAX_KEPT_BYTES;
+use super::kept_output::MAX_KEPT_BYTES;
 
 /// More files than a run is likely to write.
 const MAX_FILES: usize = 100;
@@ -42,16 +42,17 @@ impl Watched {
         Ok(found)
     }
 
-    /// What was written since: of a file that grew the bytes added, of a new one or one that shrank all.
+    /// What was written since: of a file that grew the bytes added, of a new one or one that shrank all. A file that
+    /// cannot be read is left out, and said in the log. Fails if too many match.
     pub(super) fn written(&self) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
         let mut written = Vec::new();
         for path in self.matching()? {
             let before = self.bytes_before.get(&path).copied().unwrap_or(0);
             let from = if length(&path) < before { 0 } else { before };
-            let bytes = read_from(&path, from);
-            let bytes = bytes.with_context(|| format!("cannot read the output file `{}`", path.display()))?;
-            if !bytes.is_empty() {
-                written.push((path, bytes));
+            match read_from(&path, from) {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => written.push((path, bytes)),
+                Err(error) => tracing::warn!("cannot read the output file `{}`: {error}", path.display()),
             }
         }
         Ok(written)

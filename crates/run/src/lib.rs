@@ -27,20 +27,22 @@ mod arrivals;
 mod child;
 mod clocks;
 mod delivery;
+mod document;
 mod import;
 mod kept;
+mod kept_output;
 mod plan;
 mod provenance;
 mod recognise;
+mod run_directory;
 mod summary;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::complain;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
@@ -51,13 +53,16 @@ use picollect_client::Source;
 use picollect_evaluate::presence::Presence;
 use picollect_settings::time::{now_ms, rfc3339};
 
+use child::Said;
 pub use clocks::restore as restore_clocks;
-pub use delivery::{Sent, deliver_waiting};
+use delivery::Sent;
+pub use delivery::{Deliveries, deliver_waiting};
 pub use import::{Saved, read as read_saved};
 pub use plan::RunOptions;
 use plan::{Plan, Step};
 pub use plan::{labels, nodes};
 use recognise::Output;
+use run_directory::{RunDirectory, places};
 
 /// The nodes' samples of the run's end have to arrive before its verdict: so many of their intervals are
 /// waited for, and the time that a delivery takes.
@@ -70,14 +75,16 @@ const SETTLING_POLL: Duration = Duration::from_millis(200);
 const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
-/// Measures a command as the options say; ends as the command ended: [`Failure::Command`] with its status.
-/// [`Failure::Usage`] if the options contradict each other, [`Failure::Runtime`] for all that failed around
-/// it.
+/// Measures a command as the options say; ends as the command ended: [`Failure::Command`] with its status, whatever
+/// becomes of what is kept of it. [`Failure::Usage`] if the options contradict each other, [`Failure::Runtime`] for
+/// what failed before a command was started.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let plan = Plan::new(options).map_err(usage)?;
     let bench = Bench::new(options)?;
     child::prepare()?;
-    delivery::deliver_waiting(&bench.source, &bench.directory)?;
+    for (file, why) in delivery::deliver_waiting(&bench.source, &bench.directory).waiting {
+        say(&format!("picollect: `{}` of an earlier run still waits: {why}\n", file.display()));
+    }
     let mut done: Vec<Run> = Vec::new();
     for step in &plan.steps {
         let clocks = step.clocks.as_ref().map(|clocks| clocks.set(&bench.source)).transpose()?;
@@ -92,7 +99,10 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         }
         drop(clocks);
     }
-    say(&summary::of(&bench.source, &plan, &done)?)?;
+    match summary::of(&bench.source, &plan, &done) {
+        Ok(text) => say(&text),
+        Err(failure) => say(&format!("picollect: the runs cannot be compared: {}\n", reason(&failure))),
+    }
     leave(&done)
 }
 
@@ -146,27 +156,24 @@ impl Bench {
         idle: Option<TimeRange>,
     ) -> Result<Run, Failure> {
         let id = format!("{}-{}", plan.slug, compact(now_ms()));
-        let keep_in = self.directory.join(&id);
-        fs::create_dir_all(&keep_in).with_context(|| format!("cannot make `{}`", keep_in.display()))?;
         let watched = kept::Watched::begin(&plan.output_files).map_err(usage)?;
+        let mut directory = RunDirectory::make(&places(&self.directory), &id);
         let begin = runs::begin_line(&id, &plan.name, now_ms());
-        let sent = delivery::send_or_keep(&self.source, &keep_in, &begin);
-        // Refused before anything ran: there is nothing to keep.
-        sent.inspect_err(|_| drop(fs::remove_dir_all(&keep_in)))?;
-
-        let outcome = child::run(&step.command, &keep_in).map_err(|error| {
-            // Nothing ran, so there is nothing to keep.
-            let _ = fs::remove_dir_all(&keep_in);
-            not_started(&step.command[0], &error)
-        })?;
-        let written = watched.written()?;
-        kept::keep(&keep_in, &written)?;
-        let mut outputs =
-            vec![Output { bytes: read(&keep_in.join("stdout.txt"))?, arrivals: Some(outcome.stdout) }];
-        outputs.extend(written.into_iter().map(|(_, bytes)| Output { bytes, arrivals: None }));
-        outputs.push(Output { bytes: read(&keep_in.join("stderr.txt"))?, arrivals: Some(outcome.stderr) });
-
-        let working = std::env::current_dir().context("the working directory is gone")?;
+        if let Err(refused) = delivery::begin(&self.source, &mut directory, &begin) {
+            directory.remove();
+            return Err(refused.into());
+        }
+        let outcome = match child::run(&step.command, &directory) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                directory.remove();
+                return Err(not_started(&step.command[0], &error));
+            }
+        };
+        // From here on the command has a status, and nothing that fails may hide it.
+        let outputs = outputs(&watched, &directory, outcome.stdout, outcome.stderr);
+        // One that is gone is not said.
+        let working = std::env::current_dir().unwrap_or_default();
         let environment = std::env::vars_os();
         let environment = environment
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -184,25 +191,42 @@ impl Bench {
             results: plan.work.results(&outputs, outcome.time, outcome.end),
             provenance: provenance::collect(&step.command, environment, &working),
             command: step.command.clone(),
-            kept_in: Some(keep_in.display().to_string()),
+            kept_in: directory.path().map(|path| path.display().to_string()),
             id,
         };
-        self.keep(&run, &keep_in)?;
+        self.keep(&run, &mut directory);
         Ok(run)
     }
 
-    /// Keeps a finished run and says what it was worth.
-    fn keep(&self, run: &Run, keep_in: &Path) -> Result<(), Failure> {
-        fs::write(keep_in.join("run.json"), serde_json::to_vec_pretty(run)?)?;
-        if delivery::send_or_keep(&self.source, keep_in, &runs::line(run)?)? == Sent::Kept {
-            let text = format!(
-                "picollect: the collector is away; the run {} is kept in `{}` and delivered by the next \
-                 `picollect run` or `picollect runs --deliver`\n",
-                run.id,
-                keep_in.display()
-            );
-            return Ok(say(&text)?);
+    /// Delivers or keeps a finished run, and says what it was worth.
+    fn keep(&self, run: &Run, directory: &mut RunDirectory) {
+        let sent = delivery::end(&self.source, directory, &document::line(run));
+        if let Some(file) = directory.file("run.json")
+            && let Err(error) = fs::write(&file, document::pretty(run))
+        {
+            tracing::warn!("cannot write `{}`: {error}", file.display());
         }
+        match sent {
+            Sent::Delivered => self.judge(run),
+            Sent::Kept(why) => {
+                let kept_in = run.kept_in.as_deref().unwrap_or_default();
+                say(&format!(
+                    "picollect: the collector did not take the run {}: {why}. It is kept in `{kept_in}` and delivered \
+                     by the next `picollect run` or `picollect runs --deliver`\n",
+                    run.id
+                ));
+            }
+            Sent::Nowhere(lines, why) => say(&format!(
+                "picollect: the run {} is neither delivered nor kept: {why}. Its lines, for `/api/v2/write` of the \
+                 collector, are:\n{}",
+                run.id,
+                String::from_utf8_lossy(&lines)
+            )),
+        }
+    }
+
+    /// Says what a run was worth that the collector has.
+    fn judge(&self, run: &Run) {
         self.settle(run);
         let request = RunRequest {
             id: run.id.clone(),
@@ -211,13 +235,11 @@ impl Bench {
             ..RunRequest::default()
         };
         match self.source.ask_written(&request) {
-            Ok(verdict) => say(&verdict.text)?,
-            Err(Failure::Runtime(error)) => {
-                say(&format!("picollect: no verdict on the run {}: {error:#}\n", run.id))?;
+            Ok(verdict) => say(&verdict.text),
+            Err(failure) => {
+                say(&format!("picollect: no verdict on the run {}: {}\n", run.id, reason(&failure)));
             }
-            Err(other) => return Err(other),
         }
-        Ok(())
     }
 
     /// Waits until every node that is up has been heard of after the run's end, but not for ever.
@@ -239,18 +261,41 @@ impl Bench {
     }
 }
 
-fn say(text: &str) -> io::Result<()> {
-    io::stderr().write_all(text.as_bytes())
+/// What may hold results: the command's output, and what it wrote into files that the user named.
+fn outputs(watched: &kept::Watched, directory: &RunDirectory, stdout: Said, stderr: Said) -> Vec<Output> {
+    let written = watched.written().unwrap_or_else(|error| {
+        tracing::warn!("no output file is read: {error:#}");
+        Vec::new()
+    });
+    if let Some(Err(error)) = directory.path().map(|path| kept::keep(path, &written)) {
+        tracing::warn!("not all output files are kept: {error:#}");
+    }
+    let of_stream = |said: Said| Output { bytes: said.bytes, arrivals: Some(said.arrivals) };
+    let of_file = |(_, bytes)| Output { bytes, arrivals: None };
+    std::iter::once(of_stream(stdout))
+        .chain(written.into_iter().map(of_file))
+        .chain(std::iter::once(of_stream(stderr)))
+        .collect()
+}
+
+/// What somebody is told who may be gone: the command's status is worth more than that.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Why, in words.
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Usage(error) | Failure::Runtime(error) => format!("{error:#}"),
+        Failure::Finding(count) => format!("{count} findings"),
+        Failure::Command(status) => format!("exit status {status}"),
+    }
 }
 
 fn not_started(program: &str, error: &io::Error) -> Failure {
     complain(format_args!("picollect: cannot start `{program}`: {error}"));
     let missing = error.kind() == io::ErrorKind::NotFound;
     Failure::Command(if missing { NOT_FOUND } else { NOT_STARTED })
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// A time for names of files and runs: `20261123-170455-123`.

@@ -37,7 +37,9 @@ pub(super) fn collect(
         found.insert(format!("{kind} {name}").trim_end().to_owned(), value)
     };
     say("picollect", "", env!("CARGO_PKG_VERSION").to_owned());
-    say("directory", "", directory.display().to_string());
+    if !directory.as_os_str().is_empty() {
+        say("directory", "", directory.display().to_string());
+    }
     let uname = rustix::system::uname();
     say("kernel of", &uname.nodename().to_string_lossy(), uname.release().to_string_lossy().into_owned());
     let matters = |(name, _): &(String, String)| ENVIRONMENT.iter().any(|prefix| name.starts_with(prefix));
