@@ -3,22 +3,33 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use picollect_store_format::{Frame, Table, next};
+use picollect_store_format::{Frame1, Place, Replay, next_1, scan};
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut rest = bytes;
-    let mut table = Table::default();
-    while let Frame::Whole { payload, length } = next(rest) {
-        if table.replay(payload).is_err() {
+    let mut replay = Replay::default();
+    let found = scan(Place { segment: 1, offset: 8 }, bytes);
+    for (_, payload) in &found.frames {
+        let _ = replay.learn(payload);
+    }
+    for (_, payload) in &found.frames {
+        let _ = replay.take(payload);
+    }
+    let (mut rest, mut replay_1) = (bytes, Replay::default());
+    while let Frame1::Whole { payload, length } = next_1(rest) {
+        if replay_1.take_1(payload).is_err() {
             break;
         }
         rest = &rest[length..];
     }
-    // The checksum keeps most of that out, so the payload is read without one too.
-    let mut unchecked = Table::default();
-    let _ = unchecked.replay(bytes);
-    for group in table.groups().iter().chain(unchecked.groups()) {
-        let columns = group.read_all().expect("what was taken in can be read");
-        assert_eq!(columns.len(), group.columns().count());
+    // The checksums keep most of that out, so the payload is read without them too.
+    let (mut unchecked, mut unchecked_1) = (Replay::default(), Replay::default());
+    let _ = unchecked.learn(bytes);
+    let _ = unchecked.take(bytes);
+    let _ = unchecked_1.take_1(bytes);
+    for replay in [replay, replay_1, unchecked, unchecked_1] {
+        for group in replay.table().groups() {
+            let columns = group.read_all().expect("what was taken in can be read");
+            assert_eq!(columns.len(), group.columns().count());
+        }
     }
 });

@@ -8,7 +8,7 @@ use picollect_evaluate::Window;
 use picollect_settings::time::now_ms;
 use picollect_store::{Selector, Store as _};
 
-use crate::process::Collector;
+use crate::process::{Collector, run};
 
 /// Times that the collector is killed, each of which costs a start; `PICOLLECT_KILLS` is another number.
 const KILLS: u64 = 200;
@@ -73,6 +73,46 @@ fn killed(configuration: &str, kills: u64, longest_ms: u64) {
         let expected = there.iter().filter(|request| !doubtful.contains(request));
         assert!(expected.eq(&acknowledged), "{field}: what was acknowledged is stored");
     }
+}
+
+#[test]
+fn a_flipped_bit_in_the_journal_costs_one_request_and_check_log_and_file_say_so() {
+    let mut collector = Collector::start();
+    let token = std::fs::read_to_string(collector.token_file()).expect("the token").trim().to_owned();
+    let base_ms = now_ms() - 60_000;
+    for n in 0..5 {
+        let url = format!("{}/api/v2/write?precision=ms", collector.url);
+        let request = ureq::post(url).header("authorization", format!("Bearer {token}"));
+        request.send(format!("m text=\"needle {n}\" {}", base_ms + n)).expect("it is taken");
+    }
+    collector.kill();
+    let segments = std::fs::read_dir(collector.data().join("journal")).expect("the journal");
+    let segment = segments.map(|entry| entry.expect("an entry").path()).max().expect("a segment");
+    let mut bytes = std::fs::read(&segment).expect("it can be read");
+    let hit = bytes.windows(8).position(|bytes| bytes == b"needle 2").expect("it is written as it is");
+    bytes[hit] ^= 1;
+    std::fs::write(&segment, bytes).expect("it can be written");
+
+    let check = || run(&["check", "--chunks", "--data", collector.data_text()]);
+    let said = check();
+    let page = String::from_utf8_lossy(&said.stdout).into_owned();
+    let name = segment.display().to_string();
+    assert!(page.contains(&format!("the journal `{name}` is damaged from byte")), "{page}");
+    assert_eq!(said.status.code(), Some(1), "{page}");
+
+    // Whoever writes next makes chunks of what is left behind.
+    let next = run(&["run", "--data", collector.data_text(), "--idle", "0s", "--", "sleep", "2"]);
+    let log = String::from_utf8_lossy(&next.stderr);
+    assert!(log.contains("is damaged from byte") && log.contains("were salvaged"), "{log}");
+    assert!(log.contains(&format!("kept as `{name}.damaged`")) && !log.contains("not acknowledged"), "{log}");
+    let key = collector.store().series(&Selector { measurement: Some("m"), ..Selector::default() });
+    let window = Window { start_ms: base_ms, end_ms: base_ms + 10 };
+    let samples =
+        collector.store().read(&key.expect("the store lists")[0], window, 0).expect("the store reads");
+    let there: Vec<i64> = samples.iter().map(|sample| sample.t_ms - base_ms).collect();
+    assert_eq!(there, [0, 1, 3, 4]);
+    let page = String::from_utf8_lossy(&check().stdout).into_owned();
+    assert!(page.contains(&format!("`{name}.damaged` was damaged")) && !page.contains("finding"), "{page}");
 }
 
 #[test]

@@ -227,7 +227,21 @@ pub(crate) fn try_store(spec: &StoreSpec) -> (String, bool) {
     (page, works)
 }
 
-/// Reads every chunk of an embedded store.
+/// What a reading of the whole store has found.
+pub(crate) fn verified_text(verified: &Verified) -> String {
+    let Verified { chunks, samples, segments, frames, reasons, kept_aside, .. } = verified;
+    let mut page = format!(
+        "store: {chunks} chunks with {samples} samples, and {segments} segments of the journal, are whole; {frames} \
+         frames of the journal can be read\n"
+    );
+    page.extend(reasons.iter().map(|reason| format!("store: {reason}\n")));
+    page.extend(kept_aside.iter().map(|path| {
+        format!("store: `{path}` was damaged; what could be salvaged of it is in the store. Remove it when you like\n")
+    }));
+    page
+}
+
+/// Reads every chunk of an embedded store, and every frame of its journal.
 pub(crate) fn read_chunks(spec: &StoreSpec) -> Result<Verified, Failure> {
     match &spec.location {
         Location::Embedded(directory) if directory.is_dir() => Ok(open(directory)?.verify()?),

@@ -137,13 +137,13 @@ pub(super) fn check(
     }
     if chunks {
         let verified = check::read_chunks(&spec)?;
-        let Verified { chunks, samples, segments, damaged, reasons } = verified;
-        page += &format!(
-            "store: {chunks} chunks with {samples} samples and {segments} segments of the journal are whole\n"
-        );
-        page.extend(reasons.iter().map(|reason| format!("store: {reason}\n")));
-        findings
-            .extend((damaged > 0).then(|| format!("{damaged} chunks or segments of the store are damaged")));
+        page += &check::verified_text(&verified);
+        let Verified { damaged, damaged_bytes, .. } = verified;
+        findings.extend((damaged > 0).then(|| {
+            format!(
+                "{damaged} chunks or places in the journal are damaged, {damaged_bytes} bytes of the journal"
+            )
+        }));
     }
     page.extend(findings.iter().map(|finding| format!("finding: {finding}\n")));
     say(&page)?;

@@ -21,8 +21,9 @@ const OTHERS: u32 = 0o077;
 const ALL: u32 = 0o007;
 const PERMISSIONS: u32 = 0o7777;
 
-/// Makes a directory and what is missing above it, each for its owner alone. One that is there stays as it is. Fails if
-/// something else has its name.
+/// Makes a directory and what is missing above it, each for its owner alone. What is made is on the disk when this
+/// returns: a power cut that takes a directory takes what lies in it, whatever was synced of that. One that is there
+/// stays as it is. Fails if something else has its name.
 pub fn make_directory(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Ok(()),
@@ -37,7 +38,8 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
         made => {
             made?;
             let new = fs::metadata(path)?;
-            owner_for(&new, above)?.map_or(Ok(()), |(user, group)| chown(path, Some(user), Some(group)))
+            owner_for(&new, above)?.map_or(Ok(()), |(user, group)| chown(path, Some(user), Some(group)))?;
+            File::open(above)?.sync_all()
         }
     }
 }

@@ -7,6 +7,9 @@ mod column;
 mod cursor;
 mod decimal;
 mod frame;
+mod numbering;
+mod repeats;
+mod replay;
 pub mod rollup;
 mod row;
 mod samples;
@@ -14,7 +17,9 @@ mod table;
 
 pub use chunk::{ChunkColumn, Head, MAX_CHUNK_SAMPLES, MAX_CHUNK_SPAN_MS, Stats, TimeSet, chunks, encode};
 pub use column::values as column_values;
-pub use frame::{FRAME_HEAD_BYTES, Frame, MAX_FRAME_BYTES, close, next};
+pub use frame::{FRAME_HEAD_BYTES, Frame1, FrameWriter, MAX_FRAME_BYTES, Place, Scan, Tail, next_1, scan};
+pub use repeats::Repeats;
+pub use replay::Replay;
 pub use samples::{Samples, Values};
 pub use table::{Group, MAX_SHAPES, MAX_TIME_MS, Table};
 

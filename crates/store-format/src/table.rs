@@ -1,9 +1,13 @@
 //! What one segment of the journal holds: groups, which are points of the same measurement and tags, each with its
 //! columns, and their rows as they stand in the journal.
 //!
-//! A payload is records one after the other: 0 makes a group (measurement, number of tags, keys and values), 1 a
-//! column (group, name, type), 2 a shape (group, number of columns, columns), and 3 and more is a row of the group
-//! with the number above 3. Groups, columns and shapes are numbered as they come.
+//! Names are records one after the other: 0 makes a group (number, measurement, number of tags, keys and values), 1 a
+//! column (group, number, name, type, base), 2 a shape (group, number, number of columns, columns). A row is the number
+//! of its group, and what `row` says.
+//!
+//! In memory a row takes fewer bytes than in the journal, where it needs no row of another frame.
+
+mod format_1;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,23 +17,25 @@ use std::ops::Range;
 use picollect_telemetry::Value;
 
 use crate::cursor::{Cursor, put, put_text};
-use crate::row::{ROWS_IN_A_BLOCK, Seen, State};
+use crate::frame::FrameWriter;
+use crate::row::{Base, ROWS_IN_A_BLOCK, Seen, State, as_numbered};
 use crate::samples::{Samples, Values};
 use crate::{Damaged, Kind};
 
-const GROUP: u64 = 0;
-const COLUMN: u64 = 1;
-const SHAPE: u64 = 2;
-const FIRST_ROW: u64 = 3;
+pub(crate) const GROUP: u64 = 0;
+pub(crate) const COLUMN: u64 = 1;
+pub(crate) const SHAPE: u64 = 2;
+/// Staged rows' memory is kept for the next ones if it is no larger.
+const KEPT_STAGED_BYTES: usize = 1024 * 1024;
 
 /// Most lists of columns in a group. A sender that never says the same fields twice gets a row for each field.
 pub const MAX_SHAPES: usize = 64;
 /// Times lie within this on either side of 1970, Unix milliseconds: the years that nanoseconds in 64 bits can say.
 pub const MAX_TIME_MS: i64 = i64::MAX / 1_000_000;
 /// More groups or columns than a store can have series.
-const MAX_GROUPS: usize = 1 << 24;
-const MAX_COLUMNS: usize = u16::MAX as usize;
-const MAX_TAGS: usize = 1 << 16;
+pub(crate) const MAX_GROUPS: usize = 1 << 24;
+pub(crate) const MAX_COLUMNS: usize = u16::MAX as usize;
+pub(crate) const MAX_TAGS: usize = 1 << 16;
 
 type Tags = [(String, String)];
 
@@ -42,11 +48,15 @@ pub struct Group {
     pub tags: Vec<(String, String)>,
     names: Vec<String>,
     kinds: Vec<Kind>,
+    bases: Vec<Base>,
     shapes: Vec<Box<[u16]>>,
     last_shape: usize,
     /// The group that came after this one the last time.
     next: usize,
+    /// What rows in memory are differences from.
     state: State,
+    /// What rows of the journal are differences from.
+    in_frame: State,
     rows: Vec<u8>,
     blocks: Vec<Block>,
     count: usize,
@@ -68,6 +78,10 @@ pub struct Table {
     hasher: RandomState,
     last: usize,
     staged: Vec<Staged>,
+    staged_rows: Vec<u8>,
+    /// Frames that were committed or read, and the time of the last row in the one after these.
+    frames: u64,
+    last_ms: i64,
     bytes: usize,
     columns: usize,
     samples: usize,
@@ -123,8 +137,10 @@ impl Table {
     }
 
     /// Makes a group, with its record.
-    pub fn add_group(&mut self, measurement: &str, tags: &Tags, out: &mut Vec<u8>) -> usize {
+    pub fn add_group(&mut self, measurement: &str, tags: &Tags, frame: &mut FrameWriter) -> usize {
+        let out = &mut frame.names;
         put(out, GROUP);
+        put(out, self.groups.len() as u64);
         put_text(out, measurement);
         put(out, tags.len() as u64);
         for (key, value) in tags {
@@ -134,7 +150,7 @@ impl Table {
         self.insert(measurement.to_owned(), tags.to_vec())
     }
 
-    fn insert(&mut self, measurement: String, tags: Vec<(String, String)>) -> usize {
+    pub(crate) fn insert(&mut self, measurement: String, tags: Vec<(String, String)>) -> usize {
         let number = self.groups.len();
         let hash = self.hasher.hash_one((measurement.as_str(), tags.as_slice()));
         self.by_name.entry(hash).or_default().extend(u32::try_from(number));
@@ -143,10 +159,12 @@ impl Table {
             tags,
             names: Vec::new(),
             kinds: Vec::new(),
+            bases: Vec::new(),
             shapes: Vec::new(),
             last_shape: 0,
             next: number,
             state: State::default(),
+            in_frame: State::default(),
             rows: Vec::new(),
             blocks: Vec::new(),
             count: 0,
@@ -154,21 +172,44 @@ impl Table {
         number
     }
 
-    /// Makes a column, with its record; `None` if the group has as many as it can have.
-    pub fn add_column(&mut self, group: usize, name: &str, kind: Kind, out: &mut Vec<u8>) -> Option<u16> {
+    /// Makes a column that begins with this value, with its record; `None` if the group has as many as it can have.
+    pub fn add_column(
+        &mut self,
+        group: usize,
+        name: &str,
+        value: &Value,
+        frame: &mut FrameWriter,
+    ) -> Option<u16> {
+        let (kind, base) = (Kind::of(value), Base::of(value));
         let column = u16::try_from(self.groups[group].names.len()).ok()?;
+        let out = &mut frame.names;
         put(out, COLUMN);
         put(out, group as u64);
+        put(out, u64::from(column));
         put_text(out, name);
         out.push(kind as u8);
+        base.put(kind, out);
+        self.push_column(group, name.to_owned(), kind, base)
+    }
+
+    pub(crate) fn push_column(&mut self, group: usize, name: String, kind: Kind, base: Base) -> Option<u16> {
+        let group = &mut self.groups[group];
+        let column = u16::try_from(group.names.len()).ok()?;
+        group.names.push(name);
+        group.kinds.push(kind);
+        group.bases.push(base);
         self.columns += 1;
-        self.groups[group].names.push(name.to_owned());
-        self.groups[group].kinds.push(kind);
         Some(column)
     }
 
+    pub(crate) fn push_shape(&mut self, group: usize, list: Box<[u16]>) -> usize {
+        let shapes = &mut self.groups[group].shapes;
+        shapes.push(list);
+        shapes.len() - 1
+    }
+
     /// The number of a list of columns, which is made, with its record, if there is room for one more.
-    pub fn shape(&mut self, group: usize, list: &[u16], out: &mut Vec<u8>) -> Option<usize> {
+    pub fn shape(&mut self, group: usize, list: &[u16], frame: &mut FrameWriter) -> Option<usize> {
         let shapes = &mut self.groups[group].shapes;
         if let Some(known) = shapes.iter().position(|known| **known == *list) {
             return Some(known);
@@ -177,111 +218,90 @@ impl Table {
         if shapes.len() >= MAX_SHAPES && list.len() != 1 {
             return None;
         }
+        let out = &mut frame.names;
         put(out, SHAPE);
         put(out, group as u64);
+        put(out, shapes.len() as u64);
         put(out, list.len() as u64);
         for column in list {
             put(out, u64::from(*column));
         }
-        shapes.push(list.into());
-        Some(shapes.len() - 1)
+        Some(self.push_shape(group, list.into()))
     }
 
-    /// Appends a row's record to `out`. It belongs to the table after [`commit`](Self::commit).
+    /// Appends a row to a frame. It belongs to the table after [`commit`](Self::commit).
     pub fn stage<'v>(
         &mut self,
         group: usize,
         shape: usize,
         t_ms: i64,
-        values: impl Iterator<Item = &'v Value>,
-        out: &mut Vec<u8>,
+        values: impl Iterator<Item = &'v Value> + Clone,
+        frame: &mut FrameWriter,
     ) {
-        let Group { state, shapes, kinds, last_shape, .. } = &mut self.groups[group];
-        put(out, group as u64 + FIRST_ROW);
-        let start = out.len();
+        let out = &mut frame.rows;
+        put(out, group as u64);
+        let Group { state, in_frame, shapes, bases, last_shape, .. } = &mut self.groups[group];
         *last_shape = shape;
-        state.encode(kinds.len(), (shape, &shapes[shape]), t_ms, values, out);
-        let (bytes, fields) = (start..out.len(), shapes[shape].len());
+        let list = (shape, &*shapes[shape]);
+        in_frame.in_frame(self.frames + 1, self.last_ms, Some(0)).encode(
+            bases,
+            list,
+            t_ms,
+            values.clone(),
+            out,
+        );
+        self.last_ms = t_ms;
+        let start = self.staged_rows.len();
+        state.in_block().encode(&[], list, t_ms, values, &mut self.staged_rows);
+        let (bytes, fields) = (start..self.staged_rows.len(), list.1.len());
         #[expect(clippy::cast_possible_truncation, reason = "there are at most 2^24 groups")]
         self.staged.push(Staged { group: group as u32, fields, t_ms, bytes });
     }
 
-    /// Takes the staged rows in; `out` is what they were written to.
-    pub fn commit(&mut self, out: &[u8]) {
+    /// Takes the staged rows in: their frame is written.
+    pub fn commit(&mut self) {
         for Staged { group, fields, t_ms, bytes } in mem::take(&mut self.staged) {
             self.bytes += bytes.len();
             self.samples += fields;
-            self.groups[group as usize].push(t_ms, &out[bytes]);
+            self.groups[group as usize].push(t_ms, &self.staged_rows[bytes]);
         }
+        self.staged_rows.clear();
+        self.staged_rows.shrink_to(KEPT_STAGED_BYTES);
+        self.begin_frame();
+    }
+
+    /// The rows that follow stand in another frame.
+    pub(crate) fn begin_frame(&mut self) {
+        self.frames += 1;
+        self.last_ms = 0;
     }
 
     /// Forgets the staged rows, which leaves the table good for reading only: what comes next in a segment
     /// would be differences from them.
     pub fn abandon(&mut self) {
         self.staged.clear();
+        self.staged_rows = Vec::new();
     }
 
-    /// Takes in the payload of a frame. On an error, what stands before the damage is in the table.
-    pub fn replay(&mut self, payload: &[u8]) -> Result<(), Damaged> {
-        let mut cursor = Cursor::new(payload);
-        while !cursor.is_at_end() {
-            match cursor.unsigned()? {
-                GROUP => self.replay_group(&mut cursor)?,
-                COLUMN => self.replay_column(&mut cursor)?,
-                SHAPE => self.replay_shape(&mut cursor)?,
-                row => self.replay_row(row - FIRST_ROW, payload, &mut cursor)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn replay_group(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Damaged> {
-        if self.groups.len() >= MAX_GROUPS {
-            return Err(Damaged("there are too many groups"));
-        }
-        let measurement = cursor.text()?.to_owned();
-        let count = cursor.count(MAX_TAGS)?;
-        let pair = |_| Ok((cursor.text()?.to_owned(), cursor.text()?.to_owned()));
-        let tags = (0..count).map(pair).collect::<Result<_, _>>()?;
-        self.insert(measurement, tags);
-        Ok(())
-    }
-
-    fn known_group(&mut self, number: u64) -> Result<&mut Group, Damaged> {
-        let number = usize::try_from(number).ok();
-        number.and_then(|number| self.groups.get_mut(number)).ok_or(Damaged("a group is not there"))
-    }
-
-    fn replay_column(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Damaged> {
-        let group = self.known_group(cursor.unsigned()?)?;
-        if group.names.len() > MAX_COLUMNS {
-            return Err(Damaged("a group has too many columns"));
-        }
-        let name = cursor.text()?.to_owned();
-        let kind = Kind::from_number(cursor.byte()?).ok_or(Damaged("a column has no known type"))?;
-        group.names.push(name);
-        group.kinds.push(kind);
-        self.columns += 1;
-        Ok(())
-    }
-
-    fn replay_shape(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Damaged> {
-        let group = self.known_group(cursor.unsigned()?)?;
-        let count = cursor.count(group.names.len())?;
-        let column = |_| cursor.count(MAX_COLUMNS).map(|column| u16::try_from(column).unwrap_or(u16::MAX));
-        let list: Box<[u16]> = (0..count).map(column).collect::<Result<_, _>>()?;
-        group.shapes.push(list);
-        Ok(())
-    }
-
-    fn replay_row(&mut self, group: u64, payload: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Damaged> {
-        let group = self.known_group(group)?;
-        let (start, mut fields) = (cursor.at(), 0);
-        let t_ms = group.state.decode(&group.kinds, &group.shapes, cursor, |_, _, _| fields += 1)?;
-        let bytes = &payload[start..cursor.at()];
-        group.push(t_ms, bytes);
-        self.bytes += bytes.len();
-        self.samples += fields;
+    /// Takes in a row of a frame, behind the number of its group. `shape_of` says which shape a number of the journal
+    /// is.
+    pub(crate) fn take_row(
+        &mut self,
+        group: usize,
+        cursor: &mut Cursor<'_>,
+        shape_of: impl Fn(u64) -> Option<usize>,
+    ) -> Result<(), Damaged> {
+        let Group { state, in_frame, kinds, bases, shapes, .. } = &mut self.groups[group];
+        let in_frame = in_frame.in_frame(self.frames + 1, self.last_ms, shape_of(0));
+        let mut values = Vec::new();
+        let show = |_, _, seen: Seen<'_>| values.push(seen.value());
+        let (t_ms, shape) = in_frame.decode((kinds, bases), (shapes, shape_of), cursor, show)?;
+        self.last_ms = t_ms;
+        let mut row = Vec::new();
+        state.in_block().encode(&[], (shape, &shapes[shape]), t_ms, values.iter(), &mut row);
+        self.groups[group].push(t_ms, &row);
+        self.bytes += row.len();
+        self.samples += values.len();
         Ok(())
     }
 }
@@ -379,7 +399,8 @@ impl Group {
             let to = self.blocks.get(number + 1).map_or(self.rows.len(), |next| next.from);
             let (mut cursor, mut state) = (Cursor::new(&self.rows[block.from..to]), State::default());
             while !cursor.is_at_end() {
-                state.decode(&self.kinds, &self.shapes, &mut cursor, &mut show)?;
+                let numbered = (self.shapes.as_slice(), as_numbered(&self.shapes));
+                state.in_block().decode((&self.kinds, &[]), numbered, &mut cursor, &mut show)?;
             }
         }
         Ok(())
@@ -406,63 +427,124 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Place, Repeats, Replay, scan};
 
     /// Adds a point as the store does.
-    fn add(table: &mut Table, t_ms: i64, fields: &[(&str, Value)], out: &mut Vec<u8>) {
-        let group = table.find("m", &[]).unwrap_or_else(|| table.add_group("m", &[], out));
+    fn add(table: &mut Table, t_ms: i64, fields: &[(&str, Value)], frame: &mut FrameWriter) {
+        let group = table.find("m", &[]).unwrap_or_else(|| table.add_group("m", &[], frame));
         let mut list = Vec::new();
         for (name, value) in fields {
             let column = table.groups()[group].column(name).map(|(column, _)| column);
-            list.extend(column.or_else(|| table.add_column(group, name, Kind::of(value), out)));
+            list.extend(column.or_else(|| table.add_column(group, name, value, frame)));
         }
-        let shape = table.shape(group, &list, out).unwrap();
-        table.stage(group, shape, t_ms, fields.iter().map(|(_, value)| value), out);
+        let shape = table.shape(group, &list, frame).unwrap();
+        table.stage(group, shape, t_ms, fields.iter().map(|(_, value)| value), frame);
     }
 
     fn number(n: u8) -> Value {
         Value::Float(f64::from(n) / 10.0)
     }
 
+    type Points = [(i64, bool, u8, String)];
+
+    /// A segment of so many points to a frame, and where its frames begin.
+    fn segment(points: &Points, in_frame: usize) -> (Table, Vec<u8>, Vec<usize>) {
+        let (mut table, mut frame, mut repeats) =
+            (Table::default(), FrameWriter::default(), Repeats::default());
+        let (mut bytes, mut begins) = (Vec::new(), Vec::new());
+        for points in points.chunks(in_frame) {
+            for (t_ms, both, n, text) in points {
+                let fields = [("n", number(*n)), ("text", Value::Text(text.clone()))];
+                add(&mut table, *t_ms, &fields[..=usize::from(*both)], &mut frame);
+            }
+            let offset = bytes.len() as u64;
+            begins.push(bytes.len());
+            bytes.extend_from_slice(frame.close(Place { segment: 1, offset }, &repeats.due(offset)));
+            repeats.said((offset, bytes.len() as u64), frame.names());
+            table.commit();
+            frame.clear();
+        }
+        (table, bytes, begins)
+    }
+
+    /// What is read back, and how many frames were not understood.
+    fn replayed(bytes: &[u8]) -> (Replay, usize) {
+        let (mut replay, mut lost) = (Replay::default(), 0);
+        let scan = scan(Place { segment: 1, offset: 0 }, bytes);
+        for (_, payload) in &scan.frames {
+            replay.learn(payload).unwrap();
+        }
+        for (_, payload) in &scan.frames {
+            lost += usize::from(replay.take(payload).is_err());
+        }
+        (replay, lost)
+    }
+
+    /// The samples of `n`, of which the later one holds.
+    fn numbers(points: &Points) -> Vec<(i64, f64)> {
+        let mut want: Vec<(i64, f64)> = Vec::new();
+        for (t_ms, _, n, _) in points {
+            want.retain(|(known, _)| known != t_ms);
+            want.push((*t_ms, f64::from(*n) / 10.0));
+        }
+        want.sort_by_key(|(t_ms, _)| *t_ms);
+        want
+    }
+
+    fn read(table: &Table, start_ms: i64, end_ms: i64) -> Vec<(i64, f64)> {
+        let Some(group) = table.find("m", &[]) else { return Vec::new() };
+        let got = table.groups()[group].read(0, start_ms, end_ms).unwrap();
+        got.times.iter().enumerate().map(|(at, t_ms)| (*t_ms, got.values.number(at).unwrap())).collect()
+    }
+
+    fn points(most: usize) -> impl Strategy<Value = Vec<(i64, bool, u8, String)>> {
+        proptest::collection::vec((0..5000i64, any::<bool>(), any::<u8>(), "[ab]{0,2}"), 1..most)
+    }
+
     proptest! {
-        /// Also where the journal is read in two pieces, and beyond a block's end.
+        /// Also beyond a block's end.
         #[test]
         fn what_a_journal_says_is_what_was_written(
-            points in proptest::collection::vec((0..5000i64, any::<bool>(), any::<u8>(), "[ab]{0,2}"), 1..700),
+            points in points(700),
+            in_frame in 1..400usize,
             start_ms in 0..5000i64,
         ) {
-            let (mut table, mut again, mut frames) = (Table::default(), Table::default(), Vec::new());
-            for points in points.chunks(300) {
-                let mut out = Vec::new();
-                for (t_ms, both, n, text) in points {
-                    let fields = [("n", number(*n)), ("text", Value::Text(text.clone()))];
-                    add(&mut table, *t_ms, &fields[..=usize::from(*both)], &mut out);
-                }
-                table.commit(&out);
-                frames.push(out);
-            }
-            for frame in &frames {
-                again.replay(frame).unwrap();
-            }
-            prop_assert_eq!(again.samples(), table.samples());
-            let (all, of_journal) = (table.groups()[0].read_all().unwrap(), again.groups()[0].read_all().unwrap());
-            prop_assert_eq!(&of_journal, &all);
-            let mut want: Vec<(i64, f64)> = Vec::new();
-            for (t_ms, _, n, _) in &points {
-                want.retain(|(known, _)| known != t_ms);
-                want.push((*t_ms, f64::from(*n) / 10.0));
-            }
-            want.sort_by_key(|(t_ms, _)| *t_ms);
+            let (table, bytes, _) = segment(&points, in_frame);
+            let (replay, lost) = replayed(&bytes);
+            prop_assert_eq!((replay.table().samples(), lost), (table.samples(), 0));
+            prop_assert_eq!(replay.table().bytes(), table.bytes(), "memory is the same either way");
+            let group = replay.table().find("m", &[]).unwrap();
+            prop_assert_eq!(replay.table().groups()[group].read_all(), table.groups()[0].read_all());
+            let mut want = numbers(&points);
             want.retain(|(t_ms, _)| *t_ms >= start_ms && *t_ms <= start_ms + 700);
-            let got = again.groups()[0].read(0, start_ms, start_ms + 700).unwrap();
-            let got: Vec<_> = got.times.iter().enumerate().map(|(at, t_ms)| (*t_ms, got.values.number(at).unwrap())).collect();
-            prop_assert_eq!(got, want);
+            prop_assert_eq!(read(replay.table(), start_ms, start_ms + 700), want);
+        }
+
+        #[test]
+        fn a_damaged_frame_costs_its_own_points_only(
+            points in points(60),
+            in_frame in 1..5usize,
+            at in any::<proptest::sample::Index>(),
+            flip in 1..=255u8,
+        ) {
+            let (_, mut bytes, begins) = segment(&points, in_frame);
+            let at = at.index(bytes.len());
+            let hit = begins.partition_point(|begin| *begin <= at) - 1;
+            bytes[at] ^= flip;
+            let (replay, lost) = replayed(&bytes);
+            prop_assert_eq!(lost, 0, "what is whole is understood");
+            let others: Vec<_> =
+                points.chunks(in_frame).enumerate().filter(|(n, _)| *n != hit).flat_map(|(_, it)| it.to_vec()).collect();
+            prop_assert_eq!(read(replay.table(), 0, 5000), numbers(&others));
         }
 
         #[test]
         fn any_payload_is_read_without_harm(payload in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let mut table = Table::default();
-            let _ = table.replay(&payload);
-            for group in table.groups() {
+            let (mut replay, mut replay_1) = (Replay::default(), Replay::default());
+            let _ = replay.learn(&payload);
+            let _ = replay.take(&payload);
+            let _ = replay_1.take_1(&payload);
+            for group in replay.table().groups().iter().chain(replay_1.table().groups()) {
                 group.read_all().unwrap();
             }
         }
@@ -470,16 +552,33 @@ mod tests {
 
     #[test]
     fn a_sensors_samples_take_about_two_bytes() {
-        let (mut table, mut out) = (Table::default(), Vec::new());
+        let (mut table, mut frame) = (Table::default(), FrameWriter::default());
         for n in 0..3600u16 {
             let noise = |step: u16| Value::Float(f64::from(48_000 + n * step % 97) / 1000.0);
+            let t_ms = 1_700_000_000_000 + i64::from(n) * 1000;
+            add(&mut table, t_ms, &[("a", noise(7)), ("b", noise(3))], &mut frame);
+        }
+        assert!(frame.len() < 3600 * 2 * 2 + 3600, "{}", frame.len());
+        table.commit();
+        assert!(table.bytes() < 3600 * 2 * 2, "{}", table.bytes());
+    }
+
+    #[test]
+    fn a_sample_alone_in_its_frame_takes_few_bytes_too() {
+        let (mut table, mut bytes) = (Table::default(), 0);
+        for n in 0..100u16 {
+            let mut frame = FrameWriter::default();
+            let t_ms = 1_700_000_000_000 + i64::from(n) * 1000;
             add(
                 &mut table,
-                1_700_000_000_000 + i64::from(n) * 1000,
-                &[("a", noise(7)), ("b", noise(3))],
-                &mut out,
+                t_ms,
+                &[("a", Value::Float(f64::from(48_001 + n * 7 % 97) / 1000.0))],
+                &mut frame,
             );
+            table.commit();
+            bytes += frame.rows.len();
         }
-        assert!(out.len() < 3600 * 2 * 2 + 3600, "{}", out.len());
+        // The group, the time in full, and the difference from the first value.
+        assert!(bytes <= 100 * (1 + 7 + 2), "{bytes}");
     }
 }

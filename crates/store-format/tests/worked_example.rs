@@ -1,13 +1,18 @@
 //! The examples of `docs/store-format.md`, byte by byte: what the page shows is what is written, and is read again.
 
 use picollect_store_format::{
-    FRAME_HEAD_BYTES, Frame, Head, Kind, Samples, Table, Values, close, encode, next,
+    Frame1, FrameWriter, Head, Kind, Place, Replay, Samples, Table, Tail, Values, encode, next_1, scan,
 };
 use picollect_telemetry::Value;
 
 const PAGE: &str = include_str!("../../../docs/store-format.md");
 const T_MS: i64 = 1_700_000_000_000;
 const SERIES: u64 = 7;
+/// Behind the eight bytes with which a segment begins.
+const FIRST: Place = Place { segment: 1, offset: 8 };
+/// What the page showed while format 1 was written: the same point.
+const FRAME_1: &str = "27 00 00 00 55 24 28 93 00 04 6c 6f 61 64 01 04 68 6f 73 74 01 61 01 00 05 6c 6f 61 64 31 01 \
+                       02 00 01 00 03 81 c0 d6 fc f3 c5 01 00 01 02 32";
 
 /// The bytes of a block of the page, whose lines are offset, bytes and meaning.
 fn shown(block: &str) -> Vec<u8> {
@@ -32,23 +37,40 @@ fn samples() -> Samples {
 
 #[test]
 fn the_frame_on_the_page_is_the_one_that_is_written() {
-    let mut frame = vec![0; FRAME_HEAD_BYTES];
-    let mut table = Table::default();
-    let group = table.add_group("load", &[("host".to_owned(), "a".to_owned())], &mut frame);
-    let column = table.add_column(group, "load1", Kind::Float, &mut frame).expect("room for a column");
+    let (mut frame, mut table) = (FrameWriter::default(), Table::default());
+    let (quarter, tags) = (Value::Float(0.25), [("host".to_owned(), "a".to_owned())]);
+    let group = table.add_group("load", &tags, &mut frame);
+    let column = table.add_column(group, "load1", &quarter, &mut frame).expect("room for a column");
     let shape = table.shape(group, &[column], &mut frame).expect("room for a shape");
-    table.stage(group, shape, T_MS, [Value::Float(0.25)].iter(), &mut frame);
-    close(&mut frame);
-    assert_eq!(shown("frame"), frame);
+    table.stage(group, shape, T_MS, [quarter].iter(), &mut frame);
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>();
+    assert_eq!(hex(&shown("frame")), hex(frame.close(FIRST, &[])));
 }
 
 #[test]
 fn the_frame_on_the_page_is_read_as_its_point() {
     let frame = shown("frame");
-    let Frame::Whole { payload, length } = next(&frame) else { panic!("the frame is whole") };
-    assert_eq!(length, frame.len());
-    let mut table = Table::default();
-    table.replay(payload).unwrap();
+    let scan = scan(FIRST, &frame);
+    assert_eq!((scan.end, scan.tail), (8 + frame.len() as u64, Tail::Nothing));
+    let [(8, payload)] = scan.frames[..] else { panic!("the frame is whole: {scan:?}") };
+    let mut replay = Replay::default();
+    replay.learn(payload).unwrap();
+    replay.take(payload).unwrap();
+    assert_is_the_point(replay.table());
+}
+
+#[test]
+fn a_frame_of_format_1_is_still_read_as_its_point() {
+    let bytes: Vec<u8> =
+        FRAME_1.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+    let Frame1::Whole { payload, length } = next_1(&bytes) else { panic!("the frame is whole") };
+    assert_eq!(length, bytes.len());
+    let mut replay = Replay::default();
+    replay.take_1(payload).unwrap();
+    assert_is_the_point(replay.table());
+}
+
+fn assert_is_the_point(table: &Table) {
     let [group] = table.groups() else { panic!("one group") };
     assert_eq!((group.measurement.as_str(), group.tags.len()), ("load", 1));
     assert_eq!(group.columns().collect::<Vec<_>>(), [("load1", Kind::Float)]);

@@ -20,6 +20,7 @@ mod read_transaction;
 mod readiness;
 mod rename;
 mod schema;
+mod segment_reader;
 mod segment_table;
 mod shared;
 #[cfg(test)]

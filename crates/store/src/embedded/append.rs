@@ -4,11 +4,10 @@ use std::mem;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use picollect_store_format::{Kind, MAX_FRAME_BYTES, MAX_TIME_MS, Table};
+use picollect_store_format::{FrameWriter, Kind, MAX_FRAME_BYTES, MAX_TIME_MS, Table};
 use picollect_telemetry::Value;
 use picollect_telemetry::line::Point;
 
-use super::journal::begin_frame;
 use super::segment_table::kind_in;
 use super::shared::{Shared, lock};
 use super::write_buffer::{Current, WriteBuffer, write};
@@ -75,14 +74,14 @@ impl Shared {
         &self,
         buffer: &mut WriteBuffer,
         points: &[Point],
-        frame: &mut Vec<u8>,
+        frame: &mut FrameWriter,
     ) -> Result<Appended, StoreError> {
         let WriteBuffer { current: Some(current), sealing, series, dirty_since, .. } = buffer else {
             return Ok(Appended::default());
         };
         let sealing = sealing.as_deref().map(|sealing| &sealing.table);
         let mut adding = Adding { shared: self, sealing, series, appended: Appended::default() };
-        begin_frame(frame);
+        frame.clear();
         for point in points {
             adding.point(&mut current.table, point, frame)?;
             if frame.len() >= FULL_FRAME_BYTES {
@@ -107,7 +106,7 @@ struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    fn point(&mut self, table: &mut Table, point: &Point, frame: &mut Vec<u8>) -> Result<(), StoreError> {
+    fn point(&mut self, table: &mut Table, point: &Point, frame: &mut FrameWriter) -> Result<(), StoreError> {
         let Point { measurement, tags, fields, t_ms } = point;
         if t_ms.unsigned_abs() > MAX_TIME_MS.unsigned_abs() {
             self.refuse(point);
@@ -189,11 +188,11 @@ impl Adding<'_> {
 
 /// Stages a row of fields whose columns or whose list may be new. A field that stands there twice is two rows, so
 /// that the later one holds.
-fn add(table: &mut Table, group: usize, t_ms: i64, fields: &[(&str, &Value)], frame: &mut Vec<u8>) {
+fn add(table: &mut Table, group: usize, t_ms: i64, fields: &[(&str, &Value)], frame: &mut FrameWriter) {
     let mut list: Vec<u16> = Vec::with_capacity(fields.len());
     for (name, value) in fields {
         let known = table.groups()[group].column(name).map(|(column, _)| column);
-        list.extend(known.or_else(|| table.add_column(group, name, Kind::of(value), frame)));
+        list.extend(known.or_else(|| table.add_column(group, name, value, frame)));
     }
     let twice = list.iter().enumerate().any(|(at, column)| list[..at].contains(column));
     let whole = if twice { None } else { table.shape(group, &list, frame) };

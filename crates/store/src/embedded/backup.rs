@@ -55,7 +55,7 @@ impl Journal {
                 Ok(()) => {}
             }
         }
-        Ok(())
+        to.sync()
     }
 }
 

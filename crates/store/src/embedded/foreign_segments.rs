@@ -5,7 +5,8 @@ use std::collections::btree_map::Entry;
 
 use picollect_store_format::{Kind, Samples};
 
-use super::journal::{Journal, SegmentReader};
+use super::journal::Journal;
+use super::segment_reader::SegmentReader;
 use super::segment_table::{kind_in, samples_between};
 use crate::{SeriesKey, StoreError};
 
@@ -41,7 +42,7 @@ impl ForeignSegments {
 
     /// The type of a series, as far as the segments have been read.
     pub(super) fn kind(&self, key: &SeriesKey) -> Option<Kind> {
-        self.segments().find_map(|(_, reading)| kind_in(&reading.table, key))
+        self.segments().find_map(|(_, reading)| kind_in(reading.table(), key))
     }
 
     /// What the segments hold of a series from `start_ms` to `end_ms`.
@@ -52,7 +53,7 @@ impl ForeignSegments {
         end_ms: i64,
     ) -> Result<Vec<(u64, Samples)>, StoreError> {
         let of_each = self.segments().map(|(number, reading)| {
-            let samples = samples_between(&reading.table, key, start_ms, end_ms)?;
+            let samples = samples_between(reading.table(), key, start_ms, end_ms)?;
             Ok(samples.map(|samples| (number, samples)))
         });
         of_each.filter_map(Result::transpose).collect()

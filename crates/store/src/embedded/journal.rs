@@ -2,21 +2,28 @@
 //!
 //! Whoever writes a segment holds a lock on its file; one that nobody holds is an orphan. A segment's number is higher
 //! than that of any segment that was there when it was begun, and no number is used twice.
+//!
+//! A damaged segment is kept beside the others under another name when it has become chunks.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use picollect_settings::files;
-use picollect_store_format::{FRAME_HEAD_BYTES, Frame, Table, close, next};
+use picollect_store_format::{FrameWriter, Place, Repeats};
 
+use super::segment_reader::SegmentReader;
 use crate::StoreError;
 
 /// The directory in the data directory.
 const DIRECTORY: &str = "journal";
 /// What a segment begins with.
-const MAGIC: &[u8; 8] = b"picoseg1";
+pub(super) const MAGIC: &[u8; 8] = b"picoseg2";
+/// What the name of a damaged segment that was kept ends with.
+const ASIDE: &str = "damaged";
+/// So many of them are kept; a disk that fails again and again must not fill itself with them.
+const MAX_ASIDE: usize = 8;
 /// No segment has this number, and all are later.
 pub(super) const BEFORE_ALL_SEGMENTS: u64 = 0;
 /// So many numbers are tried for a new segment; another process can be faster each time.
@@ -36,16 +43,7 @@ pub(super) struct Segment {
     /// The file, locked as long as this is held.
     pub(super) file: Arc<File>,
     bytes: u64,
-}
-
-/// A segment that this process only reads.
-#[derive(Debug)]
-pub(super) struct SegmentReader {
-    file: File,
-    path: PathBuf,
-    good_bytes: u64,
-    /// What has been read so far.
-    pub(super) table: Table,
+    repeats: Repeats,
 }
 
 pub(super) fn failed(path: &Path, source: io::Error) -> StoreError {
@@ -53,12 +51,17 @@ pub(super) fn failed(path: &Path, source: io::Error) -> StoreError {
 }
 
 impl Journal {
-    /// The journal in a data directory, made if need be.
+    /// The journal in a data directory, made if need be; then it is on the disk when this returns.
     pub(super) fn open(data: &Path) -> Result<Self, StoreError> {
         let directory = data.join(DIRECTORY);
         files::make_directory(&directory)
             .map_err(|source| StoreError::Directory { path: directory.display().to_string(), source })?;
         Ok(Self { directory })
+    }
+
+    /// Brings to the disk which segments there are.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        sync_directory(&self.directory).map_err(|source| failed(&self.directory, source))
     }
 
     /// Where a segment of this number is, or would be.
@@ -107,8 +110,9 @@ impl Journal {
             return Ok(None);
         }
         file.write_all(MAGIC)?;
-        File::open(&self.directory)?.sync_all()?;
-        Ok(Some(Segment { number, file: Arc::new(file), bytes: MAGIC.len() as u64 }))
+        sync_directory(&self.directory)?;
+        let (file, bytes) = (Arc::new(file), MAGIC.len() as u64);
+        Ok(Some(Segment { number, file, bytes, repeats: Repeats::default() }))
     }
 
     /// Opens a segment for reading; `None` if it has gone.
@@ -117,7 +121,7 @@ impl Journal {
         match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(&path, error)),
-            Ok(file) => Ok(Some(SegmentReader { file, path, good_bytes: 0, table: Table::default() })),
+            Ok(file) => Ok(Some(SegmentReader::new(number, file, path))),
         }
     }
 
@@ -144,65 +148,56 @@ impl Journal {
     }
 }
 
+impl Journal {
+    /// Where a damaged segment is kept when it has become chunks.
+    pub(super) fn aside(&self, number: u64) -> PathBuf {
+        self.directory.join(format!("{number:06}.{ASIDE}"))
+    }
+
+    /// The damaged segments that were kept, the oldest first.
+    pub(super) fn kept_aside(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let entries = fs::read_dir(&self.directory).map_err(|source| failed(&self.directory, source))?;
+        let mut aside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        aside.retain(|path| path.extension().is_some_and(|extension| extension == ASIDE));
+        aside.sort();
+        Ok(aside)
+    }
+
+    /// Keeps a segment that is sealed and damaged under another name; of many such the oldest go.
+    pub(super) fn set_aside(&self, number: u64) -> Result<(), StoreError> {
+        let path = self.path(number);
+        match fs::rename(&path, self.aside(number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&path, error)),
+            _ => {}
+        }
+        let aside = self.kept_aside()?;
+        for path in &aside[..aside.len().saturating_sub(MAX_ASIDE)] {
+            tracing::warn!("`{}` is removed: {MAX_ASIDE} damaged segments are kept", path.display());
+            fs::remove_file(path).map_err(|source| failed(path, source))?;
+        }
+        Ok(())
+    }
+}
+
 impl Segment {
     /// Closes a frame and appends it. After an error the segment ends before the frame, and nothing more may be
     /// written to it.
-    pub(super) fn append(&mut self, frame: &mut [u8]) -> Result<(), StoreError> {
-        close(frame);
-        if let Err(source) = (&*self.file).write_all(frame) {
-            // If this fails too, what stands there is no whole frame, and a reader stops before it.
+    pub(super) fn append(&mut self, frame: &mut FrameWriter) -> Result<(), StoreError> {
+        let place = Place { segment: self.number, offset: self.bytes };
+        let whole = frame.close(place, &self.repeats.due(self.bytes));
+        if let Err(source) = (&*self.file).write_all(whole) {
+            // If this fails too, what stands there is no whole frame, and a reader leaves it out.
             let _ = self.file.set_len(self.bytes);
             return Err(failed(Path::new(DIRECTORY), source));
         }
-        self.bytes += frame.len() as u64;
+        let end = self.bytes + whole.len() as u64;
+        self.repeats.said((self.bytes, end), frame.names());
+        self.bytes = end;
         Ok(())
     }
 }
 
-impl SegmentReader {
-    /// Reads what has been added since the last time.
-    pub(super) fn refresh(&mut self) -> Result<(), StoreError> {
-        let failed = |source| failed(&self.path, source);
-        let length = self.file.metadata().map_err(failed)?.len();
-        if length <= self.good_bytes {
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(self.good_bytes)).map_err(failed)?;
-        (&self.file).take(length - self.good_bytes).read_to_end(&mut bytes).map_err(failed)?;
-        let mut rest = bytes.as_slice();
-        if self.good_bytes == 0 {
-            let Some(after) = rest.strip_prefix(MAGIC) else { return Ok(()) };
-            rest = after;
-            self.good_bytes = MAGIC.len() as u64;
-        }
-        while let Frame::Whole { payload, length } = next(rest) {
-            self.table.replay(payload).map_err(|why| {
-                let message =
-                    format!("the journal `{}` is damaged at byte {}", self.path.display(), self.good_bytes);
-                StoreError::Engine { message, source: why.into() }
-            })?;
-            self.good_bytes += length as u64;
-            rest = &rest[length..];
-        }
-        Ok(())
-    }
-
-    /// Says in the log if there is something behind the last whole frame, once nobody writes it any more.
-    pub(super) fn warn_if_torn(&self) {
-        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
-        if length > self.good_bytes {
-            let (path, bytes) = (self.path.display(), length - self.good_bytes);
-            let at = self.good_bytes;
-            tracing::warn!(
-                "`{path}` ends with {bytes} bytes that are no whole frame, at byte {at}: not acknowledged"
-            );
-        }
-    }
-}
-
-/// An empty frame, to be filled behind its head.
-pub(super) fn begin_frame(frame: &mut Vec<u8>) {
-    frame.clear();
-    frame.resize(FRAME_HEAD_BYTES, 0);
+/// Brings to the disk which files are in a directory.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }

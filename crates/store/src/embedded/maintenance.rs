@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::database::Database;
+use super::segment_reader::{SegmentReader, warn_of};
 use super::shared::{Shared, lock};
 use super::write_buffer::{Current, WriteBuffer};
 use super::write_transaction::SealedGroup;
@@ -142,14 +143,25 @@ impl Shared {
         for number in self.journal.numbers()?.into_iter().filter(|number| !own.contains(number)) {
             let Some(mut orphan) = self.journal.adopt(number)? else { continue };
             orphan.refresh()?;
-            orphan.warn_if_torn();
             let write = database.write()?;
-            let sealed = write.seal(number, &orphan.table)?;
+            let sealed = write.seal(number, orphan.table())?;
             write.commit()?;
-            self.journal.remove(number)?;
+            self.leave(number, &orphan)?;
             compact(database, &sealed)?;
         }
         Ok(())
+    }
+
+    /// Removes a segment that somebody left behind and that is sealed, or keeps it aside if it is damaged.
+    fn leave(&self, number: u64, orphan: &SegmentReader) -> Result<(), StoreError> {
+        if !orphan.damages(false).is_empty() {
+            warn_of(orphan, &self.journal.aside(number));
+            return self.journal.set_aside(number);
+        }
+        if let Some(cut_short) = orphan.cut_short() {
+            tracing::warn!("{cut_short}");
+        }
+        self.journal.remove(number)
     }
 
     /// Deletes what is before this time, which is sealed first.

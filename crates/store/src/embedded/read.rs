@@ -34,7 +34,7 @@ impl Shared {
         let read = reader.read()?;
         for (number, segment) in foreign.segments() {
             if !read.is_sealed(number)? {
-                list_series(&segment.table, selector, &mut found);
+                list_series(segment.table(), selector, &mut found);
             }
         }
         found.extend(read.series(selector)?);

@@ -1,6 +1,7 @@
 //! The tables of the SQLite file, and what is done to those of older versions.
 //!
-//! Format 4 is this one. Format 3 had stats in every chunk, and its chunks are read as they are. Format 2 downsampled
+//! Format 4 is this one. Format 3 had stats in every chunk, which are read as they are, and the same tables; the number
+//! keeps an older program from such chunks, and from a journal whose frames it would not find. Format 2 downsampled
 //! nothing, so that its chunks have no step. Format 1 kept a row for each
 //! sample: its tables are put aside here, and `format_1` makes chunks of them.
 
@@ -66,6 +67,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite::Error
             ))?;
         }
         1 => transaction.execute_batch(FROM_FORMAT_1)?,
+        3 => {
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+            return transaction.commit();
+        }
         2 => {
             transaction.execute_batch(FROM_FORMAT_2)?;
             transaction.pragma_update(None, "user_version", FORMAT)?;

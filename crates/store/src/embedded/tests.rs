@@ -89,6 +89,94 @@ fn every_prefix_of_the_journal_holds_what_was_acknowledged_before_its_end() {
 }
 
 #[test]
+fn a_damaged_frame_costs_its_own_points_and_the_rest_is_read_checked_and_sealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let segment = directory.path().join("journal/000001");
+    let mut frames = Vec::new();
+    for n in 0..9i64 {
+        let begins = fs::metadata(&segment).map_or(8, |metadata| metadata.len());
+        // The name of a new column now and then.
+        store.append(&points(&format!("m f={n}.5,more{}={n}i {n}000", n / 3))).unwrap();
+        frames.push(begins..fs::metadata(&segment).unwrap().len());
+    }
+    drop(store);
+    let bytes = fs::read(&segment).unwrap();
+    for at in (0..bytes.len()).step_by(3) {
+        let image = copy(directory.path());
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        fs::write(image.path().join("journal/000001"), damaged).unwrap();
+        let store = open(image.path()).unwrap();
+        let is_hit = |n: &i64| frames[usize::try_from(*n).unwrap()].contains(&(at as u64));
+        let want: Vec<i64> = (0..9).filter(|n| !is_hit(n)).map(|n| n * 1000).collect();
+        assert_eq!(times(&store, "f"), want, "byte {at}");
+        let verified = store.verify().unwrap();
+        let hit = (0..9).find(is_hit).map_or(0..8, |n| frames[usize::try_from(n).unwrap()].clone());
+        assert_eq!((verified.frames, verified.segments), (want.len() as u64, 0), "byte {at}");
+        assert_eq!((verified.damaged, verified.damaged_bytes), (1, hit.end - hit.start), "byte {at}");
+        let place = format!("is damaged from byte {} to byte {}: ", hit.start, hit.end);
+        assert!(verified.reasons[0].contains(&place), "byte {at}: {verified:?}");
+
+        store.seal().unwrap();
+        assert_eq!(times(&store, "f"), want, "byte {at}");
+        let verified = store.verify().unwrap();
+        let kept = image.path().join("journal/000001.damaged");
+        assert_eq!((verified.damaged, verified.kept_aside), (0, vec![kept.display().to_string()]));
+        assert_eq!(fs::read(kept).unwrap()[at], bytes[at] ^ 0x10, "it is kept as it was");
+    }
+}
+
+#[test]
+fn of_many_damaged_segments_the_last_ones_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    for number in 1..=11 {
+        fs::write(directory.path().join(format!("journal/{number:06}")), "this is no segment at all")
+            .unwrap();
+    }
+    let store = open(directory.path()).unwrap();
+    store.seal().unwrap();
+    let aside = store.verify().unwrap().kept_aside;
+    assert_eq!(aside.len(), 8, "{aside:?}");
+    assert!(aside[0].ends_with("000004.damaged") && aside[7].ends_with("000011.damaged"), "{aside:?}");
+    store.append(&points("m f=1 1000")).unwrap();
+    assert!(directory.path().join("journal/000012").exists(), "no number is used twice");
+}
+
+/// A segment as the version before wrote it: `load,host=a load1=0.25` at 1 700 000 000 000 ms.
+const SEGMENT_1: &[u8] =
+    b"picoseg1\x27\0\0\0\x55\x24\x28\x93\0\x04load\x01\x04host\x01a\x01\0\x05load1\x01\x02\0\x01\0\
+                           \x03\x81\xc0\xd6\xfc\xf3\xc5\x01\0\x01\x02\x32";
+
+#[test]
+fn a_segment_of_format_1_is_read_and_sealed_and_what_is_behind_damage_in_it_is_kept_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    // The store was of the format before this one, too.
+    let file = database::Database::open(directory.path()).unwrap();
+    file.connection().pragma_update(None, "user_version", 3).unwrap();
+    drop(file);
+    let segment = directory.path().join("journal/000001");
+    fs::write(&segment, SEGMENT_1).unwrap();
+    fs::write(directory.path().join("journal/000002"), [SEGMENT_1, b"\x27\0\0\0 and no more"].concat())
+        .unwrap();
+    let store = open(directory.path()).unwrap();
+    for sealed in [false, true] {
+        if sealed {
+            store.seal().unwrap();
+        }
+        let key = store.series(&Selector::default()).unwrap().remove(0);
+        let samples = store.read(&key, ALL, 0).unwrap();
+        assert_eq!(
+            (key.field.as_str(), samples[0].t_ms, &samples[0].value),
+            ("load1", 1_700_000_000_000, &Value::Float(0.25))
+        );
+    }
+    assert!(!segment.exists() && directory.path().join("journal/000002.damaged").exists());
+}
+
+#[test]
 fn a_segment_that_is_sealed_and_still_there_is_ignored() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).unwrap();

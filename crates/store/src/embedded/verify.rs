@@ -15,11 +15,22 @@ impl Shared {
         for number in self.journal.numbers()? {
             // One that has gone has become chunks, which are read after it.
             let Some(mut reading) = self.journal.read(number)? else { continue };
-            match reading.refresh() {
-                Ok(()) => verified.segments += 1,
-                Err(error) => verified.blame(error),
+            if let Err(error) = reading.refresh() {
+                verified.blame(error);
+                continue;
             }
+            let is_written = reading.is_written();
+            verified.frames += reading.frames();
+            verified.segments += u64::from(reading.damages(is_written).is_empty());
+            for (bytes, complaint) in reading.complaints(is_written) {
+                verified.damaged_bytes += bytes;
+                verified.blame_for(complaint);
+            }
+            // What is still written may end anywhere.
+            verified.note(reading.cut_short().filter(|_| !is_written));
         }
+        let aside = self.journal.kept_aside()?;
+        verified.kept_aside = aside.iter().map(|path| path.display().to_string()).collect();
         let mut after = 0;
         while let Some(last) = self.verify_chunks(after, &mut verified)? {
             after = last;
@@ -74,6 +85,7 @@ mod tests {
         store.append(&decode(b"m f=1 1", Precision::Seconds, 0).points).unwrap();
         let whole = store.verify().unwrap();
         assert_eq!((whole.chunks, whole.samples, whole.segments, whole.damaged), (3, 600, 1, 0));
+        assert_eq!((whole.frames, whole.damaged_bytes), (1, 0));
 
         let connection = Connection::open(directory.path().join("store.sqlite")).unwrap();
         connection.execute("UPDATE chunk SET data = zeroblob(length(data)) WHERE id = 2", []).unwrap();

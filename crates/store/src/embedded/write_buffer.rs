@@ -4,9 +4,9 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use picollect_store_format::{FRAME_HEAD_BYTES, Table};
+use picollect_store_format::{FrameWriter, Table};
 
-use super::journal::{Segment, begin_frame};
+use super::journal::Segment;
 use crate::StoreError;
 
 /// A segment becomes chunks when it is so old,
@@ -32,7 +32,7 @@ pub(super) struct WriteBuffer {
     /// The store is being closed.
     pub(super) stop: bool,
     /// Memory for the next frame.
-    pub(super) frame: Vec<u8>,
+    pub(super) frame: FrameWriter,
 }
 
 /// The segment that is written.
@@ -109,15 +109,15 @@ impl WriteBuffer {
 }
 
 /// Brings a frame to the journal, and its rows to memory only then.
-pub(super) fn write(current: &mut Current, frame: &mut Vec<u8>) -> Result<(), StoreError> {
-    if frame.len() > FRAME_HEAD_BYTES {
+pub(super) fn write(current: &mut Current, frame: &mut FrameWriter) -> Result<(), StoreError> {
+    if !frame.is_empty() {
         if let Err(error) = current.segment.append(frame) {
             current.table.abandon();
             current.broken = true;
             return Err(error);
         }
-        current.table.commit(frame);
+        current.table.commit();
     }
-    begin_frame(frame);
+    frame.clear();
     Ok(())
 }
