@@ -272,8 +272,8 @@ fn a_run_on_a_full_disk_reaches_a_collector_elsewhere_with_its_result() {
     let result = ["--pattern", "did (?<value>[0-9]+)", "--unit", "GFLOPS"];
     let command = ["--", "sh", "-c", "echo did 42; exit 5"];
     let run = picollect(&[options.as_slice(), &elsewhere, &result, &command].concat());
-    let fill = "{ head -c 2m /dev/zero > fill; exec \"$@\"; }";
-    let ran = on_a_small_disk(full.path(), fill, &run).output().unwrap();
+    let script = "{ head -c 2m /dev/zero > fill; exec \"$@\"; }";
+    let ran = on_a_small_disk(full.path(), script, &run).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(5), b"did 42\n".as_slice()), "{said}");
     assert!(said.contains("No space left on device"), "{said}");

@@ -83,7 +83,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let bench = Bench::new(options)?;
     child::prepare()?;
     for (file, why) in delivery::deliver_waiting(&bench.source, &bench.directory).waiting {
-        say(&format!("picollect: `{}` of an earlier run still waits: {why}\n", file.display()));
+        complain(format_args!("picollect: `{}` of an earlier run still waits: {why}", file.display()));
     }
     let mut done: Vec<Run> = Vec::new();
     for step in &plan.steps {
@@ -101,7 +101,9 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     }
     match summary::of(&bench.source, &plan, &done) {
         Ok(text) => say(&text),
-        Err(failure) => say(&format!("picollect: the runs cannot be compared: {}\n", reason(&failure))),
+        Err(failure) => {
+            complain(format_args!("picollect: the runs cannot be compared: {}", reason(&failure)));
+        }
     }
     leave(&done)
 }
@@ -210,13 +212,13 @@ impl Bench {
             Sent::Delivered => self.judge(run),
             Sent::Kept(why) => {
                 let kept_in = run.kept_in.as_deref().unwrap_or_default();
-                say(&format!(
+                complain(format_args!(
                     "picollect: the collector did not take the run {}: {why}. It is kept in `{kept_in}` and delivered \
-                     by the next `picollect run` or `picollect runs --deliver`\n",
+                     by the next `picollect run` or `picollect runs --deliver`",
                     run.id
                 ));
             }
-            Sent::Nowhere(lines, why) => say(&format!(
+            Sent::Nowhere(lines, why) => complain(format_args!(
                 "picollect: the run {} is neither delivered nor kept: {why}. Its lines, for `/api/v2/write` of the \
                  collector, are:\n{}",
                 run.id,
@@ -237,7 +239,7 @@ impl Bench {
         match self.source.ask_written(&request) {
             Ok(verdict) => say(&verdict.text),
             Err(failure) => {
-                say(&format!("picollect: no verdict on the run {}: {}\n", run.id, reason(&failure)));
+                complain(format_args!("picollect: no verdict on the run {}: {}", run.id, reason(&failure)));
             }
         }
     }
