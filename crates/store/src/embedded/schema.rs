@@ -67,10 +67,6 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite::Error
             ))?;
         }
         1 => transaction.execute_batch(FROM_FORMAT_1)?,
-        3 => {
-            transaction.pragma_update(None, "user_version", FORMAT)?;
-            return transaction.commit();
-        }
         2 => {
             transaction.execute_batch(FROM_FORMAT_2)?;
             transaction.pragma_update(None, "user_version", FORMAT)?;
