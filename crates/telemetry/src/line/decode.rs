@@ -84,6 +84,31 @@ pub struct Batch {
     pub errors: Vec<LineError>,
 }
 
+/// A part of a body ends after so many points,
+const PART_POINTS: usize = 20_000;
+/// or after so many bytes: each of both may become a hundred times as much in memory.
+const PART_BYTES: usize = 512 * 1024;
+
+/// What of a body is still to be read, a part at a time, so that its points need not all be in memory at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest<'b> {
+    bytes: &'b [u8],
+    /// The number of its first line in the body.
+    line: usize,
+}
+
+impl<'b> Rest<'b> {
+    /// All of a body.
+    pub fn of(body: &'b [u8]) -> Self {
+        Self { bytes: body, line: 1 }
+    }
+
+    /// Whether all of it was read.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
 /// Reads a whole body. A point without a time gets `now_ms`.
 pub fn decode(body: &[u8], precision: Precision, now_ms: i64) -> Batch {
     let mut batch = Batch::default();
@@ -95,21 +120,36 @@ impl Batch {
     /// Reads a whole body in place of what is there, into the memory that this has: who reads one body after the other
     /// spends more on memory than on reading otherwise.
     pub fn read(&mut self, body: &[u8], precision: Precision, now_ms: i64) {
+        self.read_up_to(&mut Rest::of(body), precision, now_ms, (usize::MAX, usize::MAX));
+    }
+
+    /// Reads the next part of a body in place of what is there.
+    pub fn read_part(&mut self, rest: &mut Rest<'_>, precision: Precision, now_ms: i64) {
+        self.read_up_to(rest, precision, now_ms, (PART_POINTS, PART_BYTES));
+    }
+
+    fn read_up_to(
+        &mut self,
+        Rest { bytes: rest, line }: &mut Rest<'_>,
+        precision: Precision,
+        now_ms: i64,
+        (most_points, most_bytes): (usize, usize),
+    ) {
         self.errors.clear();
-        let (mut rest, mut line, mut count) = (body, 1, 0);
-        while !rest.is_empty() {
+        let (mut count, end_of_part) = (0, rest.len().saturating_sub(most_bytes));
+        while !rest.is_empty() && count < most_points && rest.len() > end_of_part {
             if count == self.points.len() {
                 self.points.push(Point::default());
             }
             let (end, said) = read_line(rest, precision, now_ms, &mut self.points[count]);
             match said {
                 Ok(said) => count += usize::from(said),
-                Err((column, reason)) => self.errors.push(LineError { line, column: column + 1, reason }),
+                Err((column, reason)) => self.errors.push(LineError { line: *line, column: column + 1, reason }),
             }
             let (this, after) = rest.split_at(end);
             // Only a text goes over several lines, and few lines have one.
-            line += if this.contains(&b'\n') { this.split(|&byte| byte == b'\n').count() } else { 1 };
-            rest = after.get(1..).unwrap_or_default();
+            *line += if this.contains(&b'\n') { this.split(|&byte| byte == b'\n').count() } else { 1 };
+            *rest = after.get(1..).unwrap_or_default();
         }
         self.points.truncate(count);
     }
@@ -172,6 +212,22 @@ mod tests {
 
     fn field(value: &str) -> Result<Value, &'static str> {
         one(&format!("m f={value}")).map(|point| point.fields[0].1.clone()).map_err(|(_, reason)| reason)
+    }
+
+    #[test]
+    fn the_parts_of_a_body_are_the_whole() {
+        let body = "m f=1 1\nbad\n\n# f\nm t=\"two\nlines\" 2\n".repeat(15_000);
+        let whole = decode(body.as_bytes(), Precision::Milliseconds, 7);
+        let (mut rest, mut part, mut parts) = (Rest::of(body.as_bytes()), Batch::default(), Batch::default());
+        let mut number = 0;
+        while !rest.is_empty() {
+            part.read_part(&mut rest, Precision::Milliseconds, 7);
+            assert!(part.points.len() <= PART_POINTS);
+            parts.points.append(&mut part.points);
+            parts.errors.append(&mut part.errors);
+            number += 1;
+        }
+        assert!(parts == whole && number == 2, "{number}");
     }
 
     #[test]
