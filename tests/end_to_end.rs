@@ -15,6 +15,7 @@ mod evaluation;
 mod health;
 mod influxdb2;
 mod join;
+mod limits;
 mod line_oracle;
 mod query_api;
 mod report_pages;

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use picollect_telemetry::catalogue::{HOST, JOULES};
-use picollect_telemetry::line::{Batch, Point, Precision};
+use picollect_telemetry::line::{Batch, Point, Precision, Rest};
 
+use crate::quotas::{OverLimit, Quotas, RETRY_SERIES_S};
 use crate::tokens::{Grant, Scope};
-use picollect_config::Keep;
+use picollect_config::{Keep, Limits};
 use picollect_store::{Appended, Refusal, Store, StoreError};
 
 /// So many refusals are spelled out in an answer; the rest is counted.
@@ -39,6 +40,8 @@ pub struct Counters {
     pub samples: AtomicU64,
     /// Lines and fields refused.
     pub refused: AtomicU64,
+    /// Samples over a limit of their host or token, each time that they came.
+    pub over_limit: AtomicU64,
 }
 
 /// Why nothing of a body was stored.
@@ -72,8 +75,10 @@ pub struct Outcome {
     pub written: usize,
     /// Lines that could not be read.
     pub bad_lines: usize,
-    /// Fields that the store refused for good: another type, too many series, too old for the engine.
+    /// Fields that the store refused for good: another type, too old for the engine.
     pub refused_fields: usize,
+    /// What is over a limit now and may be sent again later.
+    pub over_limit: OverLimit,
     /// Lines that were not taken whole.
     pub refused_lines: usize,
     /// The number of the first bad line.
@@ -83,8 +88,28 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Adds what became of the body's next part.
+    fn add(&mut self, next: Self) {
+        self.written += next.written;
+        self.bad_lines += next.bad_lines;
+        self.refused_fields += next.refused_fields;
+        self.over_limit.merge(&next.over_limit);
+        self.refused_lines += next.refused_lines;
+        self.first_bad_line = self.first_bad_line.or(next.first_bad_line);
+        let room = MAX_REASONS.saturating_sub(self.reasons.len());
+        self.reasons.extend(next.reasons.into_iter().take(room));
+    }
+
     /// One sentence for the sender of a batch that was not taken whole.
     pub fn message(&self) -> String {
+        let OverLimit { samples, reasons, .. } = &self.over_limit;
+        if *samples > 0 {
+            let written = self.written;
+            let reasons = reasons.iter().take(MAX_REASONS).cloned().collect::<Vec<_>>().join("; ");
+            return format!(
+                "{written} samples written; {samples} are over a limit, send them again later: {reasons}"
+            );
+        }
         let refused = self.bad_lines + self.refused_fields;
         let more = refused.saturating_sub(self.reasons.len());
         let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -104,13 +129,21 @@ pub struct Ingest {
     spare: Mutex<Vec<Batch>>,
     /// What is older would be deleted soon, and so is not acknowledged.
     kept_for: Keep,
+    quotas: Quotas,
 }
 
 impl Ingest {
     /// An intake for this store, with all counters at zero.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (counters, kept_for) = (Counters::default(), Keep::Forever);
-        Self { store, counters, touched: Mutex::default(), spare: Mutex::default(), kept_for }
+        let quotas = Quotas::new(Limits::default());
+        Self { store, counters, touched: Mutex::default(), spare: Mutex::default(), kept_for, quotas }
+    }
+
+    /// The same with other limits of hosts and tokens.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { quotas: Quotas::new(limits), ..self }
     }
 
     /// The same where everything is deleted after a time.
@@ -140,9 +173,10 @@ impl Ingest {
         }
     }
 
-    /// Takes a body in: the good lines are stored, the bad ones named. An error means that nothing was. What the
-    /// token's scopes do not cover is refused; with one that is bound to a node, nothing is stored if any line is of
-    /// another node.
+    /// Takes a body in: the good lines are stored, the bad ones named, and what is over a limit of the host or of the
+    /// token waits. An error means that nothing was stored, or of a body of several parts the first ones: it may be
+    /// sent again. What the token's scopes do not cover is refused; with one that is bound to a node, nothing is stored
+    /// if any line is of another node.
     pub fn body(
         &self,
         body: &[u8],
@@ -151,8 +185,7 @@ impl Ingest {
         grant: &Grant,
     ) -> Result<Outcome, IngestError> {
         let mut batch = self.spare().pop().unwrap_or_default();
-        batch.read(body, precision, now_ms);
-        let outcome = self.batch(&mut batch, now_ms, grant);
+        let outcome = self.parts(&mut batch, body, precision, now_ms, grant);
         let mut spare = self.spare();
         if batch.points.len() <= KEPT_POINTS && spare.len() < KEPT_BATCHES {
             spare.push(batch);
@@ -166,9 +199,39 @@ impl Ingest {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A body takes a hundred times as much in memory as it is long, so a long one is taken in by parts: all of them
+    /// are looked at before the first one is stored.
+    fn parts(
+        &self,
+        batch: &mut Batch,
+        body: &[u8],
+        precision: Precision,
+        now_ms: i64,
+        grant: &Grant,
+    ) -> Result<Outcome, IngestError> {
+        let mut rest = Rest::of(body);
+        batch.read_part(&mut rest, precision, now_ms);
+        if !rest.is_empty() {
+            covered(batch, grant)?;
+            while !rest.is_empty() {
+                batch.read_part(&mut rest, precision, now_ms);
+                covered(batch, grant)?;
+            }
+            rest = Rest::of(body);
+            batch.read_part(&mut rest, precision, now_ms);
+        }
+        let mut outcome = self.batch(batch, now_ms, grant)?;
+        while !rest.is_empty() {
+            batch.read_part(&mut rest, precision, now_ms);
+            outcome.add(self.batch(batch, now_ms, grant)?);
+        }
+        Ok(outcome)
+    }
+
     fn batch(&self, batch: &mut Batch, now_ms: i64, grant: &Grant) -> Result<Outcome, IngestError> {
         let reserved = covered(batch, grant)?;
         let outside = without_outside(&mut batch.points, now_ms, self.kept_for);
+        let mut over_limit = self.within_limits(&mut batch.points, now_ms, grant)?;
         let mut appended = match self.store.append(&batch.points) {
             Err(StoreError::Refused { location, why }) => refused_whole(&batch.points, &location, &why),
             other => other?,
@@ -178,17 +241,40 @@ impl Ingest {
             appended.refusals.extend(taken_out.refusals);
         }
         self.touch(&batch.points);
+        // Other processes write to the store too, so that it may be fuller than was thought.
+        if appended.over_limit > 0 {
+            over_limit.add(
+                appended.over_limit,
+                "the store has all the series that it may have",
+                RETRY_SERIES_S,
+            );
+            appended.over_limit = 0;
+        }
         let reasons = batch.errors.iter().map(ToString::to_string).chain(appended.reasons());
         let never: usize = appended.refusals.iter().map(|refusal| refusal.samples).sum();
         let outcome = Outcome {
             written: appended.written,
             bad_lines: batch.errors.len(),
-            refused_fields: appended.conflicts.len() + appended.over_limit + never,
+            refused_fields: appended.conflicts.len() + never,
+            over_limit,
             refused_lines: batch.errors.len() + appended.refused_points,
             first_bad_line: batch.errors.first().map(|error| error.line),
             reasons: reasons.take(MAX_REASONS).collect(),
         };
         Ok(outcome)
+    }
+
+    /// Takes out what is over a limit. Who may everything has none: an import brings what was taken in before.
+    fn within_limits(
+        &self,
+        points: &mut Vec<Point>,
+        now_ms: i64,
+        grant: &Grant,
+    ) -> Result<OverLimit, StoreError> {
+        if grant.allows(Scope::Admin) {
+            return Ok(OverLimit::default());
+        }
+        self.quotas.admit(self.store.as_ref(), &grant.name, points, now_ms)
     }
 
     fn count(&self, bytes: usize, outcome: Option<&Outcome>) {
@@ -198,6 +284,7 @@ impl Ingest {
         add(&self.counters.bytes, bytes);
         add(&self.counters.samples, outcome.written);
         add(&self.counters.refused, outcome.bad_lines + outcome.refused_fields);
+        add(&self.counters.over_limit, outcome.over_limit.samples);
     }
 }
 
@@ -323,6 +410,35 @@ mod tests {
         assert_eq!(outcome.reasons, ["field type conflict: `f` of `m` is float, not integer"]);
         let outcome = ingest(&[&"x\n".repeat(25)]);
         assert!(outcome.message().ends_with("line 10, column 2: field is missing; and 15 more"));
+    }
+
+    #[test]
+    fn what_is_over_a_limit_waits_and_the_rest_of_its_line_is_stored() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(picollect_store::open(directory.path()).unwrap());
+        let ingest = Ingest::new(store).limited(Limits { host_series: 1, ..Limits::default() });
+        let writing = Grant { scopes: vec![Scope::Write], ..Grant::everything() };
+        let outcome = ingest.body(b"m,host=a f=1,g=2 1", Precision::Seconds, 7, &writing).unwrap();
+        assert_eq!((outcome.written, outcome.over_limit.samples, outcome.refused_fields), (1, 1, 0));
+        let message = outcome.message();
+        let want = "1 samples written; 1 are over a limit, send them again later: `a` has 1 series";
+        assert!(message.starts_with(want), "{message}");
+        assert_eq!(ingest.counters().over_limit.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_long_body_is_taken_in_by_parts_and_none_of_it_if_its_end_is_of_another_node() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(picollect_store::open(directory.path()).unwrap());
+        let ingest = Ingest::new(store.clone());
+        let body: String = (1..=30_000).map(|t| format!("m,host=a f=1 {t}\n")).collect();
+        let bound = Grant { node: Some("a".to_owned()), scopes: vec![Scope::Write], ..Grant::everything() };
+        let other = ingest.body(format!("{body}m,host=b f=1 1").as_bytes(), Precision::Seconds, 7, &bound);
+        assert!(matches!(other, Err(IngestError::OtherNode { .. })));
+        assert_eq!(store.series(&picollect_store::Selector::default()).unwrap(), []);
+        let outcome =
+            ingest.body(format!("{body}bad").as_bytes(), Precision::Milliseconds, 7, &bound).unwrap();
+        assert_eq!((outcome.written, outcome.bad_lines, outcome.first_bad_line), (30_000, 1, Some(30_001)));
     }
 
     #[test]

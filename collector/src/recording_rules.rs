@@ -132,7 +132,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// How the collector does, as points of its two measurements.
+    /// How the collector does, as a point of each of its measurements.
     fn itself(&self, t_ms: i64) -> Result<Vec<Point>, StoreError> {
         let tags = vec![(COLLECTOR.to_owned(), self.name.clone())];
         let mut points: Vec<Point> = Vec::new();

@@ -1,7 +1,11 @@
 //! The collector at work: opens the data directory and answers on a listener until told to stop.
 
+mod connection;
 mod connections;
 mod own_certificate;
+mod places;
+mod watched_service;
+mod watched_stream;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,9 +18,11 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::connections::{MAX_CONNECTIONS, bounded};
+use self::connection::Deadlines;
+use self::connections::{MAX_HEAD_BYTES, bounded, without_http2};
 use self::own_certificate::Own;
 pub use self::own_certificate::authority_file;
+use self::places::{Places, most_connections};
 use crate::Collector;
 use crate::alerts::{Beating, Watching};
 use crate::recording_rules::RecordingRules;
@@ -131,13 +137,14 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     let scheme = if tls.is_some() { "https" } else { "http" };
     let app = router(Arc::clone(&collector)).into_make_service();
     let handle = Handle::new();
-    let task_handle = handle.clone();
+    let (task_handle, places) = (handle.clone(), places(&collector));
     let task = if let Some(tls) = tls {
+        without_http2(&tls);
         let server = axum_server::from_tcp_rustls(listener, tls)?.handle(task_handle);
-        tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
+        tokio::spawn(bounded(server, places).serve(app))
     } else {
         let server = axum_server::from_tcp(listener)?.handle(task_handle);
-        tokio::spawn(bounded(server, MAX_CONNECTIONS).serve(app))
+        tokio::spawn(bounded(server, places).serve(app))
     };
     let retained = collector.store.maintenance().map(|_| Arc::clone(&collector.store));
     let retention = retained.map(|store| retention::start(store, options.retention));
@@ -159,6 +166,20 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         _lock: lock,
     };
     Ok((server, collector))
+}
+
+/// As many places for connections as are configured, open files allow and their buffers have memory for.
+fn places(collector: &Collector) -> Arc<Places> {
+    let possible = most_connections(collector.memory.division.connections, MAX_HEAD_BYTES);
+    let most = collector.config.limits.connections.unwrap_or(possible);
+    if most > possible {
+        tracing::warn!(
+            "[limits] connections = {most}, but the limit on open files and `memory_mib` leave {possible}: so many it is"
+        );
+    }
+    let (connections, memory_mib) = (most.min(possible), collector.config.limits.memory_mib());
+    tracing::info!(connections, memory_mib, "bounded");
+    Places::new(connections, Deadlines::default(), Arc::clone(&collector.load))
 }
 
 async fn load(certificate: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {

@@ -8,17 +8,16 @@ use picollect_config::Config;
 use picollect_settings::time::now_ms;
 use picollect_store::{Store, StoreError, cached};
 use picollect_telemetry::summary::Summary;
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 
 use crate::alerts::Parts;
 use crate::ingest::Ingest;
+use crate::load::Load;
+use crate::memory::Memory;
 use crate::readiness::Living;
 use crate::tokens::Tokens;
+use crate::web::ScrapedPages;
 
-/// Bodies in memory at once; more senders are asked to come back.
-const MAX_BODIES: usize = 8;
-/// Queries of Prometheus' API under way at once; more of them wait for their turn.
-const MAX_QUERIES: usize = 2;
 /// What everything in a collector shares: the store, the way in, the tokens and the configuration.
 pub struct Collector {
     /// The open store; recording rules and wall meters write to it too.
@@ -27,7 +26,7 @@ pub struct Collector {
     pub ingest: Ingest,
     /// Who may do what.
     pub tokens: Tokens,
-    /// The configuration as it was at the start.
+    /// The configuration as it was at the start, with a query's memory no more than `[limits]` leaves for it.
     pub config: Config,
     /// PEM: who signed the collector's certificate, where it made that itself.
     pub authority: Option<String>,
@@ -39,19 +38,23 @@ pub struct Collector {
     summaries: Summaries,
     /// What tells the store from any other.
     pub(crate) store_identity: String,
-    /// A permit for each body that may be in memory.
-    pub(crate) bodies: Semaphore,
-    /// A permit for each query that may be under way.
-    pub(crate) queries: Semaphore,
+    /// What requests may take of the process' memory.
+    pub(crate) memory: Memory,
+    /// What the server had to turn away.
+    pub(crate) load: Arc<Load>,
+    /// The pages of metrics of this second. Held while one is made, so that it is made once.
+    pub(crate) scraped: Mutex<ScrapedPages>,
 }
 
 impl Collector {
     /// A collector on this store with these tokens and this configuration. Fails if the store cannot say its
     /// identity.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens, config: Config) -> Result<Self, StoreError> {
-        let ingest = Ingest::new(Arc::clone(&store));
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens, mut config: Config) -> Result<Self, StoreError> {
+        let ingest = Ingest::new(Arc::clone(&store)).limited(config.limits);
         let store_identity = store.identity()?;
-        let (bodies, queries) = (Semaphore::new(MAX_BODIES), Semaphore::new(MAX_QUERIES));
+        // Its values and then its text: each may take what is configured.
+        let memory = Memory::new(config.limits.memory_mib(), config.query.max_memory_mib.saturating_mul(2));
+        config.query.max_memory_mib = memory.one_query() / 2 / 1024 / 1024;
         let summaries = Summaries::default();
         Ok(Self {
             store,
@@ -63,8 +66,9 @@ impl Collector {
             living: Living::default(),
             summaries,
             store_identity,
-            bodies,
-            queries,
+            memory,
+            load: Arc::default(),
+            scraped: Mutex::default(),
         })
     }
 

@@ -5,6 +5,7 @@
 
 mod health;
 mod prometheus;
+mod scraped;
 mod write;
 
 use std::sync::Arc;
@@ -17,24 +18,23 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use picollect_telemetry::PROTOCOL;
-use picollect_telemetry::catalogue::{ALERT_FAILING, ALERT_FAILURES};
-use picollect_telemetry::exposition::{Format, Page};
 use picollect_telemetry::summary::Summary;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::Collector;
-use crate::own_metrics::own_metrics;
+use crate::load::count;
+use crate::memory::{Full, Share};
+use crate::metered::Metered;
 use crate::tokens::codes::CodeError;
 use crate::tokens::{Grant, JoinError, Scope, Tokens, listed};
 use picollect_analysis::alerts::AlertsRequest;
-use picollect_analysis::nodes;
-use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, answered};
+use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, Written, answered};
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_analysis::scaling::ScalingRequest;
-use picollect_query::prometheus_api::last_samples;
 use picollect_settings::time::now_ms;
-use picollect_store::{StoreError, cached};
+use picollect_store::{Store, StoreError, cached};
+pub(crate) use scraped::ScrapedPages;
 
 /// Largest body of a node that joins: a code and a name.
 const MAX_JOIN_BYTES: usize = 4096;
@@ -43,7 +43,7 @@ const INTERNAL: &str = "the collector could not do this; its log says why";
 /// All that an answer says of a store that is away: its address is in the log.
 const UNAVAILABLE: &str = "the store is not available now; the collector's log says why";
 /// When they are asked to come back.
-const RETRY_AFTER_S: &str = "1";
+const RETRY_AFTER_S: u64 = 1;
 
 /// Every path of the collector, and the answer to any other.
 pub fn router(collector: Arc<Collector>) -> Router {
@@ -52,7 +52,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/api/v1/join", post(join).layer(DefaultBodyLimit::max(MAX_JOIN_BYTES)))
         .route("/api/v1/join/authority", get(introduction))
         .route("/api/v1/summary", get(summary_now))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(scraped::metrics))
         .route(AlertsRequest::PATH, get(answer::<AlertsRequest>))
         .route(NodesRequest::PATH, get(answer::<NodesRequest>))
         .route(ReportRequest::PATH, get(answer::<ReportRequest>))
@@ -93,11 +93,14 @@ struct Refusal {
     message: String,
     line: Option<usize>,
     refused_lines: Option<usize>,
+    /// When to come back with the same; `None` is never.
+    retry_after_s: Option<u64>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), line: None, refused_lines: None }
+        let retry_after_s = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S);
+        Self { status, code, message: message.into(), line: None, refused_lines: None, retry_after_s }
     }
 
     /// What went wrong in here stands in the log: it may name files, which are nobody's business outside.
@@ -105,6 +108,18 @@ impl Refusal {
         tracing::error!("{error:#}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", INTERNAL)
     }
+
+    fn say_when_to_come_back(&self, answer: &mut Response) {
+        let after = self.retry_after_s.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok());
+        answer.headers_mut().extend(after.map(|after| (header::RETRY_AFTER, after)));
+    }
+}
+
+/// There is no room or no turn for this now.
+fn busy(collector: &Collector, what: &str) -> Refusal {
+    count(&collector.load.busy);
+    let message = format!("{what}, come back in a second");
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
 }
 
 impl IntoResponse for Refusal {
@@ -117,9 +132,7 @@ impl IntoResponse for Refusal {
             body["line"] = json!(line);
         }
         let mut response = (self.status, Json(body)).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
-        }
+        self.say_when_to_come_back(&mut response);
         response
     }
 }
@@ -211,12 +224,16 @@ async fn answer<Q: Request>(
     let wrong = |error: QueryRejection| Refusal::new(StatusCode::BAD_REQUEST, "invalid", error.body_text());
     let Query(request) = request.map_err(wrong)?;
     let format = request.format();
-    let answered = tokio::task::spawn_blocking(move || {
-        let Collector { store, config, .. } = collector.as_ref();
-        cached(store.as_ref(), |store| answered(&request, &Sources { store, config, now_ms: now_ms() }))
-    });
-    let answer = answered.await.map_err(|error| Refusal::internal(&error.into()))?.map_err(no_answer)?;
-    let mut response = ([(header::CONTENT_TYPE, format.content_type())], answer.text).into_response();
+    let Ok(share) = collector.memory.page().await else {
+        return Err(busy(&collector, "too many reports at once"));
+    };
+    let shared = Arc::clone(&collector);
+    let answered = tokio::task::spawn_blocking(move || within(share, &shared, &request));
+    let (share, answer) = answered.await.map_err(|error| Refusal::internal(&error.into()))?;
+    let share = share.map_err(|full| too_much(&collector, full))?;
+    let answer = answer.map_err(no_answer)?;
+    let text = share.holding(answer.text);
+    let mut response = ([(header::CONTENT_TYPE, format.content_type())], text).into_response();
     if !answer.findings.is_empty() {
         let text: String =
             answer.findings.join("; ").chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
@@ -225,6 +242,33 @@ async fn answer<Q: Request>(
         }
     }
     Ok(response)
+}
+
+/// An answer with the memory of this share; of the share an error if that did not suffice.
+fn within<Q: Request>(
+    share: Share,
+    collector: &Collector,
+    request: &Q,
+) -> (Result<Share, Full>, Result<Written, RequestError>) {
+    let Collector { store, config, .. } = collector;
+    let metered = Metered::new(store.as_ref(), share);
+    let ask = |store: &dyn Store| answered(request, &Sources { store, config, now_ms: now_ms() });
+    let answer = cached(&metered, ask);
+    (metered.finish(), answer)
+}
+
+fn too_much(collector: &Collector, full: Full) -> Refusal {
+    match full {
+        Full::Now => busy(collector, "others take the memory that this needs"),
+        Full::Always(bytes) => {
+            let mib = bytes / 1024 / 1024;
+            let message = format!(
+                "this takes more than the {mib} MiB that an answer may take: ask for less time, or raise \
+                 `[limits] memory_mib`"
+            );
+            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable entity", message)
+        }
+    }
 }
 
 fn no_answer(error: RequestError) -> Refusal {
@@ -258,42 +302,6 @@ async fn summary_now(
 ) -> Result<Json<Summary>, Refusal> {
     authorize(&collector.tokens, &headers, &[Scope::Read, Scope::Write])?;
     blocking(move || Ok(collector.summary()?)).await.map(Json)
-}
-
-/// The collector's own metrics; who may read gets the last sample of every node too.
-async fn metrics(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let nodes_too = headers.contains_key(header::AUTHORIZATION);
-    if nodes_too {
-        authorize_reading(&collector.tokens, &headers)?;
-    }
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let format = Format::accepted(accept);
-    let text = blocking(move || metrics_text(&collector, format, nodes_too)).await?;
-    Ok(([(header::CONTENT_TYPE, format.content_type())], text).into_response())
-}
-
-fn metrics_text(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Result<String> {
-    let mut page = Page::new(format);
-    for (metric, value) in own_metrics(collector)? {
-        let Some(kind) = metric.kind.exposed() else { continue };
-        page.family(&metric.prometheus_name(), kind, metric.help).sample([], value as f64, None);
-    }
-    for metric in [&ALERT_FAILURES, &ALERT_FAILING] {
-        let Some(kind) = metric.kind.exposed() else { continue };
-        let name = metric.prometheus_name();
-        let mut family = page.family(&name, kind, metric.help);
-        for (labels, value) in collector.alerting.samples(metric) {
-            family.sample(labels, value, None);
-        }
-    }
-    cached(collector.store.as_ref(), |store| {
-        nodes::expose(&nodes::observe(store, now_ms())?, &mut page);
-        if nodes_too {
-            last_samples(store, now_ms(), &mut page)?;
-        }
-        Ok::<_, anyhow::Error>(())
-    })?;
-    Ok(page.finish())
 }
 
 async fn blocking<T: Send + 'static>(

@@ -223,5 +223,7 @@ fn a_scraper_is_shown_the_last_samples_in_a_form_that_promtool_accepts() {
     assert!(import.status.success(), "{}\n{open}", String::from_utf8_lossy(&import.stderr));
     let alone = ureq::get(format!("{}/metrics", collector.url)).call().expect("a page");
     let alone = alone.into_body().read_to_string().expect("text");
-    assert!(!alone.contains("picollect_power"), "without a token there is nothing of the nodes");
+    assert!(alone.contains("picollect_server_connections "), "{alone}");
+    let of_nodes = ["picollect_power", "picollect_nodes"].map(|name| alone.contains(name));
+    assert_eq!(of_nodes, [false; 2], "without a token there is nothing of the nodes");
 }

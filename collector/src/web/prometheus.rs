@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::body::Body;
 use axum::extract::{Form, FromRequest as _, Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Router, body::Body};
 
-use super::{Collector, Refusal, authorize_reading};
+use super::{Collector, Refusal, authorize_reading, busy};
 use picollect_analysis::alerts::prometheus::{alerts, rules};
 use picollect_query::prometheus_api::{
     Api, ApiError, Parameters, build_information, error_json, format_query, metadata, query_exemplars,
@@ -67,8 +68,8 @@ async fn answer(
         Ok(parameters) => parameters,
         Err(message) => return page(400, error_json("bad_data", &message)),
     };
-    let Ok(_turn) = collector.queries.acquire().await else {
-        return page(503, error_json("unavailable", "the collector stops"));
+    let Ok(share) = collector.memory.query().await else {
+        return refused(&busy(&collector, "too many queries at once"));
     };
     let shared = Arc::clone(&collector);
     let answered = tokio::task::spawn_blocking(move || {
@@ -76,7 +77,7 @@ async fn answer(
         ask(&api, &parameters)
     });
     match answered.await {
-        Ok(Ok(text)) => page(200, text),
+        Ok(Ok(text)) => page(200, share.holding(text)),
         Ok(Err(error @ ApiError::Internal(_))) => failed(error),
         Ok(Err(error)) => page(error.kind().1, error.json()),
         Err(error) => failed(error),
@@ -104,10 +105,12 @@ fn has_form(headers: &HeaderMap) -> bool {
 }
 
 fn refused(refusal: &Refusal) -> Response {
-    page(refusal.status.as_u16(), error_json(refusal.code, &refusal.message))
+    let mut answer = page(refusal.status.as_u16(), error_json(refusal.code, &refusal.message));
+    refusal.say_when_to_come_back(&mut answer);
+    answer
 }
 
-fn page(status: u16, json: String) -> Response {
+fn page(status: u16, json: impl Into<Body>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
+    (status, [(header::CONTENT_TYPE, "application/json")], json.into()).into_response()
 }

@@ -5,21 +5,19 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use picollect_telemetry::line::Precision;
 
-use super::{Collector, Refusal, authorize, store_failed};
+use super::{Collector, Refusal, authorize, busy, store_failed};
 use crate::ingest::{IngestError, Outcome};
+use crate::memory::{Arriving, MAX_BODY_BYTES};
 use crate::tokens::Scope;
 use picollect_settings::time::now_ms;
 
-/// Largest body, as received and decompressed: an hour of a node's samples, and little enough that
-/// several at once fit into a small board's memory.
-const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// So much of a body that is too large is read and thrown away, so that the sender sees the answer and
 /// not a broken connection.
 const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
@@ -32,11 +30,14 @@ pub(super) async fn write(
 ) -> Result<StatusCode, Refusal> {
     let grant = authorize(&collector.tokens, &headers, &[Scope::Write, Scope::Run])?;
     let precision = precision(&query)?;
-    let Ok(_room) = collector.bodies.try_acquire() else {
-        let busy = "too many writes at once, come back in a second";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", busy));
+    let mut room = collector.memory.body(&grant.name);
+    let received = receive(body, &mut room).await.map_err(|error| match error {
+        Unreceived::NoRoom => busy(&collector, "too many writes at once"),
+        Unreceived::Refused(refusal) => refusal,
+    })?;
+    let Ok(_turn) = collector.memory.taking_in().await else {
+        return Err(busy(&collector, "too many writes at once"));
     };
-    let received = receive(body).await?;
     let gzipped =
         headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip" || value == "x-gzip");
     let shared = Arc::clone(&collector);
@@ -56,7 +57,12 @@ fn precision(query: &[(String, String)]) -> Result<Precision, Refusal> {
     })
 }
 
+/// What is over a limit of its sender's comes first: whoever sends the body again is then told of the rest.
 fn taken_whole(outcome: &Outcome) -> Result<StatusCode, Refusal> {
+    if outcome.over_limit.samples > 0 {
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", outcome.message());
+        return Err(Refusal { retry_after_s: Some(outcome.over_limit.retry_after_s), ..refusal });
+    }
     if outcome.bad_lines == 0 && outcome.refused_fields == 0 {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -78,22 +84,40 @@ fn not_ingested(error: IngestError) -> Refusal {
     }
 }
 
-async fn receive(mut body: Body) -> Result<Vec<u8>, Refusal> {
-    let said = usize::try_from(body.size_hint().lower()).unwrap_or(MAX_BODY_BYTES);
-    let (mut bytes, mut total) = (Vec::with_capacity(said.min(MAX_BODY_BYTES)), 0);
+/// Why a body is not there.
+enum Unreceived {
+    /// Others have the memory.
+    NoRoom,
+    Refused(Refusal),
+}
+
+/// The whole body, which takes room as it arrives: who sends slowly, or nothing, keeps nobody else from sending. Where
+/// there is no room, the rest is thrown away, so that the sender sees the answer.
+async fn receive(mut body: Body, room: &mut Arriving) -> Result<Vec<u8>, Unreceived> {
+    let (mut bytes, mut total, mut has_room) = (Vec::new(), 0, true);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Refusal::new(StatusCode::BAD_REQUEST, "invalid", format!("the body broke off: {error}"))
+            let why = format!("the body broke off: {error}");
+            Unreceived::Refused(Refusal::new(StatusCode::BAD_REQUEST, "invalid", why))
         })?;
         let Ok(data) = frame.into_data() else { continue };
         total += data.len();
-        if total <= MAX_BODY_BYTES {
+        has_room = has_room && total <= MAX_BODY_BYTES && room.grow(data.len()).is_ok();
+        if has_room {
             bytes.extend_from_slice(&data);
-        } else if total > MAX_DRAINED_BYTES {
+            continue;
+        }
+        bytes = Vec::new();
+        room.clear();
+        if total > MAX_DRAINED_BYTES {
             break;
         }
     }
-    if total > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
+    match total {
+        0..=MAX_BODY_BYTES if has_room => Ok(bytes),
+        0..=MAX_BODY_BYTES => Err(Unreceived::NoRoom),
+        _ => Err(Unreceived::Refused(too_large())),
+    }
 }
 
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {

@@ -11,7 +11,7 @@ use picollect_settings::files;
 use picollect_collector::wall::device::{Device, Reading};
 use picollect_config::store_spec::StoreSpec;
 use picollect_config::{
-    AlertsConfig, AlternativePrice, Config, Hardware, Origin, QueryConfig, Rate, Setting, WallMeter,
+    AlertsConfig, AlternativePrice, Config, Hardware, Limits, Origin, QueryConfig, Rate, Setting, WallMeter,
 };
 use picollect_store::location::Location;
 use picollect_store::probe::{Trial, limits, probe};
@@ -54,6 +54,11 @@ pub(crate) fn page(effective: &Effective, config: &Config) -> String {
     if config.query != QueryConfig::default() {
         line(&mut page, "query", &query_text(&config.query), &from_file);
     }
+    if config.limits != Limits::default() {
+        for text in limits_texts(&config.limits) {
+            line(&mut page, "limits", &text, &from_file);
+        }
+    }
     page
 }
 
@@ -68,6 +73,21 @@ fn query_text(query: &QueryConfig) -> String {
     format!(
         "at most {max_steps} steps, {max_series} series, {max_samples} samples, {max_memory_mib} MiB, {timeout}"
     )
+}
+
+fn limits_texts(limits: &Limits) -> [String; 3] {
+    let of = |who, series, a_day, a_second| {
+        format!("of {who} {series} series, {a_day} new ones a day, {a_second} samples a second")
+    };
+    let connections =
+        limits.connections.map_or("as many connections as open files allow".to_owned(), |number| {
+            format!("{number} connections")
+        });
+    [
+        format!("{} MiB for the whole process, {connections}", limits.memory_mib()),
+        of("a host", limits.host_series, limits.host_new_series_a_day, limits.host_samples_a_second),
+        of("a token", limits.token_series, limits.token_new_series_a_day, limits.token_samples_a_second),
+    ]
 }
 
 /// How often is looked and who is told; nothing where nobody is.
@@ -308,6 +328,17 @@ mod tests {
         set(".", 0o755);
         assert_eq!(open().len(), 2);
         assert!(open()[1].contains("tokens.json"), "{:?}", open());
+    }
+
+    #[test]
+    fn limits_of_the_file_are_shown() {
+        let text = "[limits]\nmemory_mib = 256\nconnections = 100\nhost_series = 300\n";
+        let config: Config = picollect_settings::parse(text, "collector.toml").unwrap();
+        let config = Config { file: Some("c.toml".into()), ..config };
+        let want = "limits       256 MiB for the whole process, 100 connections  (c.toml)\n\
+                    limits       of a host 300 series, 2000 new ones a day, 10000 samples a second  (c.toml)\n\
+                    limits       of a token 50000 series, 20000 new ones a day, 100000 samples a second  (c.toml)\n";
+        assert_eq!(page(&Effective { settings: Vec::new() }, &config), want);
     }
 
     #[test]

@@ -344,8 +344,12 @@ pub fn execute(command: Command) -> Result<(), Failure> {
     }
 }
 
+/// Each thread that touches the store has memory of its own; turns (`[limits]`) leave work for fewer.
+const MAX_BLOCKING_THREADS: usize = 32;
+
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).max_blocking_threads(MAX_BLOCKING_THREADS).enable_all().build()
 }
 
 /// The phases of the demo need some seconds each.

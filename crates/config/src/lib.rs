@@ -20,6 +20,7 @@ mod amount;
 mod cost;
 pub mod data_dir;
 mod hardware;
+mod limits;
 mod query;
 mod retention;
 mod site;
@@ -39,6 +40,7 @@ use picollect_store::Durability;
 pub use alerts::{Address, AlertsConfig, Email, Heartbeat, Ntfy, Security, Webhook};
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
+pub use limits::Limits;
 pub use query::QueryConfig;
 pub use retention::{Keep, Retention};
 pub use site::{Interconnect, Measured, Supply};
@@ -89,6 +91,8 @@ pub struct Config {
     pub interconnect: Interconnect,
     /// What a query of Prometheus' API may take.
     pub query: QueryConfig,
+    /// What the process, a host and a token may take.
+    pub limits: Limits,
     /// Whom to tell what is wrong.
     pub alerts: AlertsConfig,
     /// The file that this was read from; `None` means that there is none.

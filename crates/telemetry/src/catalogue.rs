@@ -233,6 +233,15 @@ metrics! {
     INGEST_BYTES = "ingest"."bytes", "B", Counter, ["collector"], "Bytes taken in, decompressed.";
     INGEST_SAMPLES = "ingest"."samples", "1", Counter, ["collector"], "Samples written.";
     INGEST_REFUSED = "ingest"."refused", "1", Counter, ["collector"], "Lines and fields refused.";
+    INGEST_OVER_LIMIT = "ingest"."over_limit", "1", Counter, ["collector"], "Samples not taken because their host or token is over a limit; agents keep them and send them again, which counts again.";
+    SERVER_CONNECTIONS = "server"."connections", "1", Gauge, ["collector"], "Connections that the collector has open. What the next ones count is in docs/limits.md.";
+    SERVER_REFUSED = "server"."refused_connections", "1", Counter, ["collector"], "Connections closed unread: there were too many, and all of them were being answered.";
+    SERVER_SHED = "server"."shed_connections", "1", Counter, ["collector"], "Connections closed because a new one wanted their place; those without a request first.";
+    SERVER_IDLE_TIMEOUTS = "server"."idle_timeouts", "1", Counter, ["collector"], "Connections closed because no further request came for a minute, as is usual.";
+    SERVER_HEAD_TIMEOUTS = "server"."head_timeouts", "1", Counter, ["collector"], "Connections closed because the handshake or a request's head did not come in time.";
+    SERVER_BODY_TIMEOUTS = "server"."body_timeouts", "1", Counter, ["collector"], "Connections closed because a request's body came too slowly.";
+    SERVER_ANSWER_TIMEOUTS = "server"."answer_timeouts", "1", Counter, ["collector"], "Connections closed because the answer was read too slowly.";
+    SERVER_BUSY = "server"."busy_answers", "1", Counter, ["collector"], "Requests told to come back, because memory or turns were taken.";
     STORE_SIZE = "store"."size_bytes", "B", Gauge, ["collector"], "Bytes that the embedded store takes.";
 
     ALERT_FAILURES = "alerts"."failures", "1", Counter, ["collector", "part"], "How often this part of alerting failed since the collector started: a rule that could not be asked, a receiver that could not be told (`webhook`, `ntfy`, `email`), the `heartbeat`, the `health` of the nodes, `alerts.json`. In the store only of parts that ever failed.";

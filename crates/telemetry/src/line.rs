@@ -9,8 +9,7 @@ mod decode;
 mod encode;
 
 pub use decode::{
-    Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, Rest, decode,
-    line_end,
+    Batch, LineError, MAX_FIELDS, MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TAGS, Precision, Rest, decode, line_end,
 };
 pub use encode::{CommonTags, LineWriter, escape_tag, write_point};
 

@@ -7,7 +7,7 @@
 
 use crate::catalogue::{
     ALERT_FAILURES, ENERGY_J, GAIN_ERROR, INGEST_BATCHES, JOULES, NODE_RETIRED, NODE_UP, RESOLUTION,
-    RESULT_RATE, RUN_DOCUMENT, STORE_SIZE,
+    RESULT_RATE, RUN_DOCUMENT, SERVER_CONNECTIONS, STORE_SIZE,
 };
 
 /// Who may say it.
@@ -20,7 +20,7 @@ pub enum Author {
 }
 
 /// The measurements that are reserved, whatever tags they have.
-pub static RESERVED: [(&str, Author); 9] = [
+pub static RESERVED: [(&str, Author); 10] = [
     (RUN_DOCUMENT.measurement, Author::Run),
     (RESULT_RATE.measurement, Author::Collector),
     (ENERGY_J.measurement, Author::Collector),
@@ -28,6 +28,7 @@ pub static RESERVED: [(&str, Author); 9] = [
     (RESOLUTION.measurement, Author::Collector),
     (NODE_RETIRED.measurement, Author::Collector),
     (INGEST_BATCHES.measurement, Author::Collector),
+    (SERVER_CONNECTIONS.measurement, Author::Collector),
     (STORE_SIZE.measurement, Author::Collector),
     (ALERT_FAILURES.measurement, Author::Collector),
 ];

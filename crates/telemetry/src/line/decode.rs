@@ -144,7 +144,9 @@ impl Batch {
             let (end, said) = read_line(rest, precision, now_ms, &mut self.points[count]);
             match said {
                 Ok(said) => count += usize::from(said),
-                Err((column, reason)) => self.errors.push(LineError { line: *line, column: column + 1, reason }),
+                Err((column, reason)) => {
+                    self.errors.push(LineError { line: *line, column: column + 1, reason });
+                }
             }
             let (this, after) = rest.split_at(end);
             // Only a text goes over several lines, and few lines have one.
