@@ -20,6 +20,7 @@ mod llama;
 mod ollama;
 mod pattern;
 mod picollect_bench;
+pub mod placement;
 mod stream;
 mod sysbench;
 mod unit;

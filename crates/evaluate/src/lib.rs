@@ -2,7 +2,8 @@
 //!
 //! ```
 //! use picollect_evaluate::Window;
-//! use picollect_evaluate::benchmarks::{core_phase, recognise};
+//! use picollect_evaluate::benchmarks::placement::{Timed, within};
+//! use picollect_evaluate::benchmarks::recognise;
 //! use picollect_evaluate::efficiency::rate_per_w;
 //! use picollect_evaluate::energy::of_watts;
 //! use picollect_evaluate::series::Sample;
@@ -12,7 +13,8 @@
 //!     ||Ax-b||_oo/(eps*(||A||_oo*||x||_oo+||b||_oo)*N)=   0.0034 ...... PASSED\n";
 //! let run = Window { start_ms: 0, end_ms: 101_000 };
 //! let result = &recognise(output)[0];
-//! let core = core_phase::place(result, run, Some(100_000)).expect("it says how long it computed");
+//! let placement = within(run, &[Timed { outcome: result, arrival_ms: Some(100_000) }]);
+//! let core = placement.results[0].as_ref().expect("it says how long it computed");
 //! assert_eq!(core.window, Window { start_ms: 10_000, end_ms: 100_000 });
 //!
 //! // A meter's watts, once a second: 2 W at first, 5 W while the node computes.

@@ -7,12 +7,15 @@ use jiff::civil::{DateTime, date};
 use picollect_evaluate::benchmarks::{CorePhase, Outcome, Pattern, Unit, Verdict, recognise};
 use proptest::prelude::*;
 
-pub(crate) const FILES: [&str; 23] = [
+pub(crate) const FILES: [&str; 26] = [
     "hpl-2.3-plain.txt",
     "hpl-2.3-progress-six-results.txt",
     "hpl-2.3-residual-failed.txt",
     "hpl-2.3-check-skipped.txt",
+    "hpl-2.3-half-an-hour-six-results.txt",
     "hpl-2.3-interrupted.txt",
+    "hpl-2.3-into-summer-time.txt",
+    "hpl-2.3-new-york.txt",
     "hpcc-1.5.0-hpccoutf.txt",
     "hpcg-3.1-report.txt",
     "hpcg-3.1-log.txt",

@@ -4,5 +4,7 @@ mod benchmark_cases;
 mod benchmarks;
 mod corpus;
 mod names;
+mod placement;
 mod scaling;
 mod thermal;
+mod wall_log;

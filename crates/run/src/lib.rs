@@ -57,7 +57,7 @@ use child::Said;
 pub use clocks::restore as restore_clocks;
 use delivery::Sent;
 pub use delivery::{Deliveries, deliver_waiting};
-pub use import::{Saved, read as read_saved};
+pub use import::{Saved, ZONE_OF_STAMPS, read as read_saved};
 pub use plan::RunOptions;
 use plan::{Plan, Step};
 pub use plan::{labels, nodes};

@@ -1,6 +1,7 @@
 //! From a command's output to its results, each placed in time.
 
-use picollect_evaluate::benchmarks::core_phase::place;
+use picollect_evaluate::benchmarks::core_phase::Placed;
+use picollect_evaluate::benchmarks::placement::{self, Timed, Unplaced};
 use picollect_evaluate::benchmarks::{self, Outcome, Pattern, Unit};
 
 use super::arrivals::Arrivals;
@@ -44,24 +45,42 @@ impl Work {
 fn first_of(outputs: &[Output], time: TimeRange, read: impl Fn(&str) -> Vec<Outcome>) -> Vec<RunResult> {
     let results = outputs.iter().map(|output| {
         let outcomes = read(&String::from_utf8_lossy(&output.bytes));
-        outcomes.iter().map(|outcome| placed(outcome, output, time)).collect::<Vec<_>>()
+        let arrived = |line| output.arrivals.as_ref().and_then(|them| them.of_line(&output.bytes, line));
+        let timed: Vec<_> =
+            outcomes.iter().map(|outcome| Timed { outcome, arrival_ms: arrived(outcome.line) }).collect();
+        results(&outcomes, &placement::within(time.into(), &timed).results)
     });
     results.into_iter().find(|results| !results.is_empty()).unwrap_or_default()
 }
 
-fn placed(outcome: &Outcome, output: &Output, time: TimeRange) -> RunResult {
-    let arrivals = output.arrivals.as_ref();
-    let arrived_ms = arrivals.and_then(|arrivals| arrivals.of_line(&output.bytes, outcome.line));
-    let placed = place(outcome, time.into(), arrived_ms);
-    let core = placed.map(|placed| Core { time: placed.window.into(), edge_s: placed.edge_s });
-    let mut result = RunResult::new(outcome, core);
-    if let Some(placed) = placed.filter(|placed| placed.skew_s > 0.0 && result.reason.is_none()) {
-        result.reason = Some(format!(
-            "its ranks were apart by {:.1} s at least, so that the core phase is known to {:.1} s only",
-            placed.skew_s, placed.edge_s
-        ));
-    }
-    result
+/// Each outcome with its place, or with why it has none. What is said of all of them is said once.
+pub(super) fn results(outcomes: &[Outcome], whereabouts: &[Result<Placed, Unplaced>]) -> Vec<RunResult> {
+    let mut said: Option<Unplaced> = None;
+    let with_place = outcomes.iter().zip(whereabouts);
+    let result = |(outcome, place): (&Outcome, &Result<Placed, Unplaced>)| {
+        let placed = place.as_ref().ok();
+        let core = placed.map(|placed| Core { time: placed.window.into(), edge_s: placed.edge_s });
+        let mut result = RunResult::new(outcome, core);
+        let more = match place {
+            Ok(placed) => (placed.skew_s > 0.0).then(|| skewed(placed)),
+            Err(Unplaced::NotTold) => None,
+            Err(why) if said.as_ref() == Some(why) => None,
+            Err(why) => {
+                said = Some(why.clone());
+                Some(format!("when it computed is not known: {why}"))
+            }
+        };
+        result.reason = result.reason.or(more);
+        result
+    };
+    with_place.map(result).collect()
+}
+
+fn skewed(placed: &Placed) -> String {
+    format!(
+        "its ranks were apart by {:.1} s at least, so that the core phase is known to {:.1} s only",
+        placed.skew_s, placed.edge_s
+    )
 }
 
 /// Work that was told is done only by a command that succeeded.

@@ -1,29 +1,25 @@
-//! Where in a run the rated work was done: from what the output tells to a window of Unix time.
+//! What a result tells of when it was computed: between which times it ended, and how long it took.
 //!
 //! A mean power has to be of the same window as the rate, so the window comes with how far it may be off.
+//! [`placement`](super::placement) decides in which zone the stamps are.
 //!
 //! Invariant: a window that is given lies in the run. What the clocks of the node and of the run cannot
 //! agree on has no window.
 
 use jiff::civil::DateTime;
 
+use super::placement::{CHANGES_MIN, Moment, Seconds, Stretch, Unplaced};
 use super::{CorePhase, Outcome, as_if_utc_s};
 use crate::Window;
 
-/// Every zone's offset is a multiple of this.
-const ZONE_STEP_S: f64 = 900.0;
-/// The westernmost zone (<https://data.iana.org/time-zones/tzdb/>), in steps from UTC.
-const MOST_WESTERN: i32 = -12 * 4;
-/// The easternmost one, Kiritimati.
-const MOST_EASTERN: i32 = 14 * 4;
 /// Two clocks that differ by no more are called in agreement, as by the agent: so much may a phase stick
 /// out of its run.
-const CLOCKS_AGREE_S: f64 = 2.0;
+pub(super) const CLOCKS_AGREE_S: f64 = 2.0;
 /// HPL's stamps stand just outside of what it times and its time is rounded to hundredths: so much may the
 /// difference of its stamps miss the whole seconds that it ought to have.
 const STAMP_SLACK_S: f64 = 0.05;
 /// Ranks leave one barrier and meet at the next: what sets them further apart is no skew but another run's
-/// stamps or a wrong time. Far less than a zone's step, so that no second zone fits.
+/// stamps or a wrong time. Far less than what zones are apart, so that no second zone fits.
 const MAX_SKEW_S: f64 = 10.0;
 /// The same as a share of the solution's time.
 const MAX_SKEW_SHARE: f64 = 0.05;
@@ -48,48 +44,55 @@ pub struct Placed {
     pub skew_s: f64,
 }
 
-/// Places the core phase of a result in its run. `arrival_ms` is when the result's line came in, Unix
-/// milliseconds. `None` if the output does not tell enough, or tells what cannot be true of this run.
-pub fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<Placed> {
-    let seconds = outcome.seconds?;
-    let arrived_s = arrival_ms.map(|ms| ms as f64 / 1000.0);
-    match outcome.core_phase {
-        CorePhase::Stated { start, end } => {
-            let local = Ends::stated(start, end, seconds)?;
-            match arrived_s {
-                Some(arrived_s) => local.in_zone_of(arrived_s)?.in_run(seconds, run),
-                None => local.in_only_zone(seconds, run),
-            }
-        }
-        CorePhase::Exact { start_ms, end_ms } => {
-            let end_s = end_ms as f64 / 1000.0;
-            let seconds = (end_ms.checked_sub(start_ms)?) as f64 / 1000.0;
-            Ends::between(end_s, end_s).in_run(seconds, run)
-        }
-        CorePhase::EndsAtLine => {
-            let arrived_s = arrived_s?;
-            Ends::between(arrived_s - OUTPUT_DELAY_S, arrived_s + OUTPUT_DELAY_S).in_run(seconds, run)
-        }
-        CorePhase::EndsBeforeLine { by_ms } => {
-            let ended_s = arrived_s? - by_ms as f64 / 1000.0;
-            Ends::between(ended_s - OUTPUT_DELAY_S, ended_s + OUTPUT_DELAY_S).in_run(seconds, run)
-        }
-        CorePhase::EndsBefore { unix_s } => {
-            let told_s = unix_s as f64;
-            Ends::between(told_s - CHECK_S - CHECK_SHARE * seconds, told_s + 1.0).in_run(seconds, run)
-        }
-        CorePhase::Scattered | CorePhase::Unknown => None,
-    }
+/// What a result tells of its core phase.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Phase {
+    pub(super) seconds: f64,
+    pub(super) ends: Ends,
+    /// Whether its times are on a clock whose zone is not told; else they are Unix time.
+    pub(super) local: bool,
+    /// By so many minutes that clock was moved between its stamps.
+    pub(super) changed_min: i32,
 }
 
 /// Between which times a phase ended, in seconds.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_field_names, reason = "what they share is their unit")]
-struct Ends {
-    from_s: f64,
-    to_s: f64,
+pub(super) struct Ends {
+    pub(super) from_s: f64,
+    pub(super) to_s: f64,
     /// By so much, at least, the ranks were apart.
     skew_s: f64,
+}
+
+/// What a result tells, its line having come in at `arrival_ms`, Unix milliseconds.
+pub(super) fn phase(outcome: &Outcome, arrival_ms: Option<i64>) -> Result<Phase, Unplaced> {
+    let seconds = outcome.seconds.ok_or(Unplaced::NotTold)?;
+    let arrived_s = arrival_ms.map(|ms| ms as f64 / 1000.0).ok_or(Unplaced::NotTold);
+    let delayed = |ended_s: f64| Ends::between(ended_s - OUTPUT_DELAY_S, ended_s + OUTPUT_DELAY_S);
+    let fixed = |seconds, ends| Ok(Phase { seconds, ends, local: false, changed_min: 0 });
+    match outcome.core_phase {
+        CorePhase::Stated { start, end } => {
+            let (ends, changed_min) = Ends::stated(start, end, seconds).ok_or(Unplaced::Contradiction {
+                took: Seconds(whole_ms(seconds)),
+                start,
+                end,
+            })?;
+            Ok(Phase { seconds, ends, local: true, changed_min })
+        }
+        CorePhase::Exact { start_ms, end_ms } => {
+            let end_s = end_ms as f64 / 1000.0;
+            let length_ms = end_ms.checked_sub(start_ms).ok_or(Unplaced::NotTold)?;
+            fixed(length_ms as f64 / 1000.0, Ends::between(end_s, end_s))
+        }
+        CorePhase::EndsAtLine => fixed(seconds, delayed(arrived_s?)),
+        CorePhase::EndsBeforeLine { by_ms } => fixed(seconds, delayed(arrived_s? - by_ms as f64 / 1000.0)),
+        CorePhase::EndsBefore { unix_s } => {
+            let told_s = unix_s as f64;
+            fixed(seconds, Ends::between(told_s - CHECK_S - CHECK_SHARE * seconds, told_s + 1.0))
+        }
+        CorePhase::Scattered | CorePhase::Unknown => Err(Unplaced::NotTold),
+    }
 }
 
 impl Ends {
@@ -98,77 +101,82 @@ impl Ends {
     }
 
     /// From the printed times, as if the zone were UTC. Both are cut to whole seconds, so each leaves a
-    /// second for the end; it lies in both. Summer time may begin or end between them.
+    /// second for the end; it lies in both. Summer time may begin or end between them; by how many minutes
+    /// it moved the clock comes with it, and the end is on the clock that was moved.
     ///
     /// The stamps are one rank's and the length is the greatest of all ranks. Where it is longer than the
     /// stamps allow, another rank began earlier or ended later, and the end lies in either second or
     /// between them.
-    fn stated(start: DateTime, end: DateTime, seconds: f64) -> Option<Self> {
+    fn stated(start: DateTime, end: DateTime, seconds: f64) -> Option<(Self, i32)> {
         let (start_s, end_s) = (as_if_utc_s(start) as f64, as_if_utc_s(end) as f64);
-        let zone_changed_s = ((end_s - start_s - seconds) / ZONE_STEP_S).round() * ZONE_STEP_S;
-        let by_start_s = start_s + zone_changed_s + seconds;
+        let longer_s = |by_min: &i32| (end_s - start_s - seconds - f64::from(*by_min) * 60.0).abs();
+        let changes = [0].into_iter().chain(CHANGES_MIN.into_iter().flat_map(|by_min| [by_min, -by_min]));
+        let changed_min = changes.min_by(|a, b| longer_s(a).total_cmp(&longer_s(b)))?;
+        let by_start_s = start_s + f64::from(changed_min) * 60.0 + seconds;
         let from_s = end_s.max(by_start_s - STAMP_SLACK_S);
         let to_s = end_s.min(by_start_s + STAMP_SLACK_S) + 1.0;
         let skew_s = from_s - to_s;
         if skew_s <= 0.0 {
-            return Some(Self { from_s, to_s, skew_s: 0.0 });
+            return Some((Self { from_s, to_s, skew_s: 0.0 }, changed_min));
         }
         let longer = by_start_s > end_s && skew_s <= MAX_SKEW_S.min(MAX_SKEW_SHARE * seconds);
-        longer.then_some(Self { from_s: end_s, to_s: by_start_s + 1.0, skew_s })
+        longer.then_some((Self { from_s: end_s, to_s: by_start_s + 1.0, skew_s }, changed_min))
     }
+}
 
-    fn earlier_by(self, offset_s: f64) -> Self {
-        Self { from_s: self.from_s - offset_s, to_s: self.to_s - offset_s, ..self }
-    }
-
-    /// The line comes in when the phase has ended, so the zone is what lies between the two.
-    fn in_zone_of(self, arrived_s: f64) -> Option<Self> {
-        let steps = ((self.from_s - arrived_s) / ZONE_STEP_S).round();
-        let exists = (f64::from(MOST_WESTERN)..=f64::from(MOST_EASTERN)).contains(&steps);
-        exists.then(|| self.earlier_by(steps * ZONE_STEP_S))
-    }
-
-    /// The zone in which the phase lies in the run, if there is exactly one.
-    fn in_only_zone(self, seconds: f64, run: Window) -> Option<Placed> {
-        let zones = (MOST_WESTERN..=MOST_EASTERN).map(|steps| f64::from(steps) * ZONE_STEP_S);
-        let mut fitting = zones.filter_map(|offset_s| self.earlier_by(offset_s).in_run(seconds, run));
-        let only = fitting.next()?;
-        fitting.next().is_none().then_some(only)
-    }
-
-    /// A phase of this length in the middle of what is possible. What sticks out of the run is the
-    /// difference of two clocks: the window is moved by it and may be off by as much.
-    fn in_run(self, seconds: f64, run: Window) -> Option<Placed> {
-        let end_s = f64::midpoint(self.from_s, self.to_s);
+impl Phase {
+    /// A phase of this length in the middle of what is possible, on a clock that is ahead of the run's by
+    /// `offset_s`. What sticks out of the run is the difference of two clocks: the window is moved by it and
+    /// may be off by as much. How well the end is known adds to what may stick out.
+    pub(super) fn in_run(&self, offset_s: f64, run: Window) -> Option<Placed> {
+        let Ends { from_s, to_s, skew_s } = self.ends;
+        let half_s = (to_s - from_s) / 2.0;
+        let end_s = f64::midpoint(from_s, to_s) - offset_s;
         let (run_start_s, run_end_s) = (run.start_ms as f64 / 1000.0, run.end_ms as f64 / 1000.0);
-        let early_s = (run_start_s - (end_s - seconds)).max(0.0);
+        let early_s = (run_start_s - (end_s - self.seconds)).max(0.0);
         let late_s = (end_s - run_end_s).max(0.0);
-        if early_s + late_s > CLOCKS_AGREE_S {
+        let longer_s = self.seconds - run.seconds();
+        if early_s + late_s > CLOCKS_AGREE_S + half_s || longer_s > CLOCKS_AGREE_S {
             return None;
         }
         let end_s = end_s + early_s - late_s;
         let window = Window {
-            start_ms: whole_ms(end_s - seconds).max(run.start_ms),
+            start_ms: whole_ms(end_s - self.seconds).max(run.start_ms),
             end_ms: whole_ms(end_s).min(run.end_ms),
         };
-        let edge_s = (self.to_s - self.from_s) / 2.0 + early_s.max(late_s);
-        Some(Placed { window, edge_s, skew_s: self.skew_s })
+        Some(Placed { window, edge_s: half_s + early_s.max(late_s), skew_s })
+    }
+
+    /// That it is not in the run, on the run's own clock.
+    pub(super) fn outside(&self, run: Window) -> Unplaced {
+        let end_s = f64::midpoint(self.ends.from_s, self.ends.to_s);
+        Unplaced::Outside {
+            from: Moment(whole_ms(end_s - self.seconds)),
+            to: Moment(whole_ms(end_s)),
+            run: Stretch(run.start_ms, Some(run.end_ms)),
+        }
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a time in or beside a run, which is in milliseconds")]
-fn whole_ms(seconds: f64) -> i64 {
+pub(super) fn whole_ms(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::placement::{Timed, within};
     use super::super::{ctime, recognise};
     use super::*;
     use proptest::prelude::*;
 
     /// `Mon Nov 23 12:57:05 2026` in UTC.
     const START_S: i64 = 1_795_438_625;
+
+    /// The core phase of the only result of a run.
+    fn place(outcome: &Outcome, run: Window, arrival_ms: Option<i64>) -> Option<Placed> {
+        within(run, &[Timed { outcome, arrival_ms }]).results.remove(0).ok()
+    }
 
     #[test]
     fn exact_times_are_taken_as_they_are_unless_the_clocks_disagree() {
@@ -247,15 +255,17 @@ mod tests {
             assert_eq!(by_arrival.window.end_ms, START_S * 1000 - offset_s * 1000 + 5525);
             assert_eq!(place(outcome, run, None), Some(by_arrival));
         }
+        // No zone is so far east, and none is a quarter of an hour west of Greenwich.
         let beyond = seconds_from(START_S - 57 * 900, -30.0, 60.0);
         assert_eq!(place(outcome, beyond, Some(beyond.end_ms)), None);
         assert_eq!(place(outcome, beyond, None), None);
+        assert_eq!(place(outcome, seconds_from(START_S + 900, -30.0, 60.0), None), None);
     }
 
     #[test]
     fn a_run_long_enough_for_two_zones_needs_the_arrival() {
         let outcome = &output("plain")[0];
-        let run = seconds_from(START_S, -1000.0, 30.0);
+        let run = seconds_from(START_S, -3700.0, 30.0);
         assert_eq!(place(outcome, run, None), None);
         assert!(place(outcome, run, Some(run.end_ms)).is_some());
     }
@@ -322,7 +332,8 @@ mod tests {
         let run = seconds_from(START_S, 0.0, 60.0);
         let late = place(outcome, run, Some(START_S * 1000 + 61_500));
         assert_eq!(rounded(late), Some((4.09, 60.0, 2.0)));
-        assert_eq!(place(outcome, run, Some(START_S * 1000 + 62_001)), None);
+        // Two seconds beyond what is not known of the end anyway.
+        assert_eq!(place(outcome, run, Some(START_S * 1000 + 62_501)), None);
         let longer = seconds_from(START_S, 0.0, 55.0);
         assert_eq!(rounded(place(outcome, longer, Some(longer.end_ms))), Some((0.0, 55.0, 1.41)));
         let much_longer = seconds_from(START_S, 0.0, 50.0);
