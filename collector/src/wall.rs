@@ -1,14 +1,12 @@
-//! Meters at the wall: plugs that the collector asks over the network ([`poll`]), and logs of meters that
-//! nobody can ask ([`import`]).
+//! Meters at the wall: plugs that the collector asks over the network ([`poll`]). Logs of meters that nobody can
+//! ask are imported into series of the same kind (`crates/samples`).
 //!
 //! Their series are `power` with `boundary=wall`, `source=measured` and the meter's name, and **no `host`**:
 //! a wall meter is no node, so whatever lists hosts does not list it.
 
 pub mod device;
-pub mod import;
 pub mod integrator;
 pub mod json_path;
-pub mod log_file;
 pub mod poll;
 pub mod shelly_gen1;
 pub mod shelly_gen2;

@@ -1,12 +1,15 @@
 //! One device: what is asked of each kind, and what a reading is.
 
-use picollect_evaluate::wall_log::MAX_WATTS;
 use picollect_telemetry::NoData;
 use serde_json::Value;
 
 use super::{json_path, shelly_gen1, shelly_gen2, tasmota};
 use crate::http_client::{Client, GetError, Login};
 use picollect_config::{WallKind, WallMeter};
+
+/// More than a plug or a distribution board measures, in watts, in either direction: what is beyond it is a broken
+/// reading.
+const MAX_WATTS: f64 = 1e6;
 
 /// What a device shows at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,25 +1,32 @@
 //! `picollect import`: what was measured or run where nobody of ours was. The log of a wall meter
-//! ([`wall::import`](picollect_collector::wall::import)), the output of a benchmark, or, from standard input, samples
-//! ([`samples::import`](crate::samples::import)).
+//! ([`samples::wall`](picollect_samples::wall)), the output of a benchmark, or, from standard input, samples
+//! ([`samples::import`](picollect_samples::import)).
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
+use picollect_evaluate::wall_log::{Clock, Options, Unit, rate_per_s};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::say;
-use picollect_telemetry::catalogue::{GAIN_ERROR, OFFSET_W};
+use picollect_telemetry::catalogue::{CONVERSIONS_PER_S, GAIN_ERROR, OFFSET_W};
 use picollect_telemetry::line::Point;
 
 use picollect_analysis::runs;
-use picollect_collector::wall::import::{Imported, import};
 use picollect_collector::wall::tags;
 use picollect_config::check_name;
 use picollect_config::store_spec::StoreOptions;
 use picollect_run::{self as run, Saved};
 use picollect_samples as samples;
-use picollect_settings::time::{parse_rfc3339, rfc3339};
+use picollect_samples::wall::{Import, Imported, import};
+use picollect_settings::time::{now_ms, parse_rfc3339, rfc3339};
+
+/// Clocks may differ by so much: a reading that is further ahead is no reading.
+const AHEAD_MS: i64 = 24 * 3600 * 1000;
+
+/// So many of a log's meters are named.
+const NAMED: usize = 3;
 
 /// What to import.
 #[derive(Debug, Clone, Args)]
@@ -28,9 +35,26 @@ pub struct ImportOptions {
     /// Where the data is.
     #[command(flatten)]
     store: StoreOptions,
-    /// Log of a wall meter: lines of `unix_time watts`, or CSV with a header
+    /// Log of a wall meter: lines of `unix_time watts`, or CSV with a header that names a time, powers or energy
+    /// counters, and what tells several meters apart
     #[arg(long, value_name = "FILE")]
     wall: Option<PathBuf>,
+    /// A column of the log with readings, if its name does not say so; may be given several times
+    #[arg(long = "column", value_name = "NAME", requires = "wall")]
+    columns: Vec<String>,
+    /// What the readings are counted in: W, kW, J, kJ, MJ, Wh, kWh, W·min … [default: as the columns' names say]
+    #[arg(long, requires = "wall")]
+    unit: Option<Unit>,
+    /// Add the log's meters up to one, at the times at which each of them has a reading
+    #[arg(long, requires = "wall")]
+    sum: bool,
+    /// What the log's times are: `unix`, seconds or milliseconds, or RFC 3339 with a zone; or `elapsed`, seconds
+    /// since --start, or milliseconds if the column's name ends with `_ms`
+    #[arg(long, value_enum, default_value_t = Time::Unix, requires = "wall")]
+    time: Time,
+    /// How often the meter itself samples the power that it counts: 20Hz, 5kHz [default: as a comment in the log says]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, requires = "wall")]
+    sampled_at: Option<f64>,
     /// Saved output of HPL, or of another benchmark that is known
     #[arg(long, value_name = "FILE", requires = "start")]
     hpl: Option<PathBuf>,
@@ -49,8 +73,9 @@ pub struct ImportOptions {
     /// Greatest error of the meter whatever it shows, in watts
     #[arg(long, value_name = "WATTS", requires = "accuracy", default_value_t = 0.0)]
     offset_w: f64,
-    /// When the run began (RFC 3339, UTC)
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "hpl")]
+    /// When the run began (RFC 3339, UTC), without --end at most 15 minutes before HPL's first stamp; or when a log
+    /// of elapsed times began
+    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "what")]
     start: Option<i64>,
     /// When the run ended [default: as its output says]
     #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "hpl")]
@@ -61,6 +86,18 @@ pub struct ImportOptions {
     /// Say something of the run; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", requires = "hpl")]
     labels: Vec<String>,
+}
+
+/// What the times in a log are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Time {
+    // Without comments that help would show: it would take three lines for each option.
+    Unix,
+    Elapsed,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    rate_per_s(text).ok_or_else(|| "it is no rate such as 20Hz or 5kHz".to_owned())
 }
 
 /// Carries the command out.
@@ -101,32 +138,77 @@ fn name_of(options: &ImportOptions, file: &Path) -> String {
 fn import_log(options: &ImportOptions, log: &Path) -> Result<(), Failure> {
     let name = name_of(options, log);
     check_name(&name).map_err(|why| usage(anyhow!("{why}; give --name")))?;
+    let clock = match (options.time, options.start) {
+        (Time::Unix, None) => Clock::Told,
+        (Time::Elapsed, Some(start_ms)) => Clock::Elapsed { start_ms },
+        (Time::Elapsed, None) => {
+            return Err(usage(anyhow!("--time elapsed wants --start, the time at which the log began")));
+        }
+        (Time::Unix, Some(_)) => return Err(usage(anyhow!("--start of a log wants --time elapsed"))),
+    };
+    let known = Options {
+        clock,
+        columns: options.columns.clone(),
+        unit: options.unit,
+        latest_ms: now_ms().saturating_add(AHEAD_MS),
+    };
+    let meter = |channel: &str| if channel.is_empty() { name.clone() } else { format!("{name}-{channel}") };
+    let tags_of = |channel: &str| {
+        let meter = meter(channel);
+        check_name(&meter).map_err(|why| anyhow!("{why}; give a shorter --name"))?;
+        Ok(tags(&meter, options.cluster.as_deref().unwrap_or_default()))
+    };
     let (store, _) = options.store.open()?;
-    let tags = tags(&name, options.cluster.as_deref().unwrap_or_default());
-    let imported = import(store.as_ref(), log, &tags, options.skip_bad_lines)?;
-    let Imported { readings, unknown, bad_lines, span } = imported;
-    if let Some((gain, (first_ms, _))) = options.accuracy.zip(span) {
-        store.append(&[errors_of(&tags, first_ms, gain, options.offset_w)])?;
+    let how =
+        Import { options: &known, sum: options.sum, skip_bad_lines: options.skip_bad_lines, tags: &tags_of };
+    let imported = import(store.as_ref(), log, &how)?;
+    let mut facts = Vec::new();
+    for channel in &imported.channels {
+        facts.extend(facts_of(options, &imported, tags_of(channel)?));
     }
+    if !facts.is_empty() {
+        store.append(&facts)?;
+    }
+    let meters: Vec<String> =
+        imported.channels.iter().map(|channel| format!("`{}`", meter(channel))).collect();
+    Ok(say(&said(&imported, &meters))?)
+}
+
+fn said(imported: &Imported, meters: &[String]) -> String {
+    let Imported { readings, unknown, bad_lines, incomplete, resets, span, .. } = imported;
     let span = span.map(|(first, last)| format!(" from {} to {}", rfc3339(first), rfc3339(last)));
-    let text = format!(
-        "wall meter `{name}`: {readings} readings{}; {unknown} lines without a value, {bad_lines} bad lines left out\n",
+    let several = if meters.len() == 1 { "" } else { "s" };
+    let named = meters.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = match meters.len() {
+        count if count > NAMED => format!(" and {} more", count - NAMED),
+        _ => String::new(),
+    };
+    let mut text = format!(
+        "wall meter{several} {named}{more}: {readings} readings{}; {unknown} lines without a value, {bad_lines} bad \
+         lines left out",
         span.unwrap_or_default()
     );
-    Ok(say(&text)?)
+    if *incomplete > 0 {
+        text += &format!("; {incomplete} times left out at which a meter has no reading");
+    }
+    if *resets > 0 {
+        text += &format!("; counters began anew {resets} times");
+    }
+    text + "\n"
 }
 
 /// What an agent would say of a meter of its own.
-fn errors_of(tags: &[(String, String)], t_ms: i64, gain: f64, offset_w: f64) -> Point {
-    Point {
-        measurement: GAIN_ERROR.measurement.to_owned(),
-        tags: tags.to_vec(),
-        fields: vec![
-            (GAIN_ERROR.field.to_owned(), gain.into()),
-            (OFFSET_W.field.to_owned(), offset_w.into()),
-        ],
-        t_ms,
+fn facts_of(options: &ImportOptions, imported: &Imported, tags: Vec<(String, String)>) -> Option<Point> {
+    let (t_ms, _) = imported.span?;
+    let mut fields = Vec::new();
+    if let Some(gain) = options.accuracy {
+        fields.push((GAIN_ERROR.field.to_owned(), gain.into()));
+        fields.push((OFFSET_W.field.to_owned(), options.offset_w.into()));
     }
+    let rate = options.sampled_at.or(imported.sampled_at);
+    fields.extend(rate.map(|rate| (CONVERSIONS_PER_S.field.to_owned(), rate.into())));
+    let measurement = GAIN_ERROR.measurement.to_owned();
+    (!fields.is_empty()).then_some(Point { measurement, tags, fields, t_ms })
 }
 
 fn import_run(options: &ImportOptions, output: &Path) -> Result<(), Failure> {
@@ -143,12 +225,14 @@ fn import_run(options: &ImportOptions, output: &Path) -> Result<(), Failure> {
     runs::record(store.as_ref(), &found)?;
     let unplaced =
         found.results.iter().filter(|result| result.rate.is_some() && result.core.is_none()).count();
+    let zone = found.provenance.get(run::ZONE_OF_STAMPS);
     let text = format!(
-        "run `{}` from {} to {}: {} results, {unplaced} of them without a known core phase\n",
+        "run `{}` from {} to {}: {} results, {unplaced} of them without a known core phase{}\n",
         found.id,
         rfc3339(found.time.start_ms),
         rfc3339(found.time.end_ms),
-        found.results.len()
+        found.results.len(),
+        zone.map(|zone| format!("; its stamps are in {zone}")).unwrap_or_default()
     );
     Ok(say(&text)?)
 }

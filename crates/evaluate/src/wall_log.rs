@@ -1,70 +1,80 @@
 //! The log of a wall meter, line by line: `unix_time watts`, or CSV with a header.
 //!
-//! Columns are separated by commas, semicolons, tabs or blanks and found by their names. Times are Unix seconds
-//! (with a fraction or not), Unix milliseconds, or RFC 3339 with a zone. A power that the logger did not know
-//! (`unavailable`, `nan`, nothing) is a gap and no mistake.
+//! Columns are separated by commas, semicolons, tabs or blanks and found by their names (`header.rs`): a time, a
+//! power or an energy counter with its unit (`unit.rs`), and where one log has several meters, a column that
+//! tells them apart or a column for each. Times are Unix seconds (with a fraction or not), Unix milliseconds, RFC
+//! 3339 with a zone, or what has passed since the log began (`time.rs`). A value that the logger did not know
+//! (`unavailable`, `nan`, nothing) is a gap and no mistake. What contradicts an earlier line is found by
+//! [`Readings`].
 //!
 //! Lines come one by one, because a reader of the whole file would hold a line of any length in memory.
 //!
-//! Invariant: a reading has a time from 1970 to 9999 and a power that a meter can show.
+//! Invariant: a reading has a time from 2000 on that is not ahead of the clock, and a value that a meter can show.
+
+mod header;
+mod readings;
+mod time;
+mod unit;
 
 use csv::StringRecord;
 
-use crate::timestamp::{LAST_MS, rfc3339_ms};
+use header::{Layout, ValueColumn};
+pub use readings::{Reading, Readings};
+use time::Times;
+pub use time::{Clock, EARLIEST_MS};
+pub use unit::{Quantity, Unit, UnknownUnit, rate_per_s, sampled_at};
 
-/// More than any meter of a cluster shows, in watts, in either direction: what is beyond it is a broken
-/// reading.
-pub const MAX_WATTS: f64 = 1e6;
-/// Numbers from here on are milliseconds: as seconds they would lie in the year 5138, as milliseconds in 1973.
-const MILLISECONDS_FROM: f64 = 1e11;
+/// More than any machine draws, in watts, in either direction: what is beyond it is a broken reading.
+pub const MAX_WATTS: f64 = 1e8;
+/// More than a machine of that power uses in a century, in joules, in either direction.
+pub const MAX_JOULES: f64 = 1e18;
+/// Longest name of a channel, in characters.
+const MAX_CHANNEL: usize = 60;
 
-/// What a column with the time may be called.
-const TIME_NAMES: [&str; 12] = [
-    "time",
-    "timestamp",
-    "unix_time",
-    "unixtime",
-    "unix",
-    "date",
-    "datetime",
-    "date_time",
-    "ts",
-    "epoch",
-    "timestamp_ms",
-    "time_ms",
-];
-/// What a column with the power may be called; all of them are in watts.
-const WATTS_NAMES: [&str; 11] = [
-    "watts",
-    "watt",
-    "power",
-    "power_w",
-    "w",
-    "p",
-    "p_w",
-    "apower",
-    "act_power",
-    "active_power",
-    "active_power_w",
-];
 /// How loggers say that they do not know.
-const UNKNOWN: [&str; 7] = ["", "-", "nan", "null", "none", "unknown", "unavailable"];
+const UNKNOWN: [&str; 11] =
+    ["", "-", "--", "nan", "n/a", "na", "#n/a", "null", "none", "unknown", "unavailable"];
 
 /// Longest piece of a line that a mistake quotes, in characters.
 const MAX_QUOTE: usize = 60;
 
+/// What is known of a log besides what stands in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// What its times are.
+    pub clock: Clock,
+    /// The columns with the readings; none given is those that are called like a power or an energy.
+    pub columns: Vec<String>,
+    /// What they are counted in, if their names do not say it.
+    pub unit: Option<Unit>,
+    /// A reading from later on is a mistake; Unix milliseconds.
+    pub latest_ms: i64,
+}
+
+impl Options {
+    /// Nothing is known but that no reading is later than this, in Unix milliseconds.
+    pub fn until(latest_ms: i64) -> Self {
+        Self { clock: Clock::Told, columns: Vec::new(), unit: None, latest_ms }
+    }
+}
+
 /// What a line says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Entry {
-    /// The power at a time.
-    Power {
-        /// Unix milliseconds, from 1970 to the year 9999.
-        t_ms: i64,
-        /// At most [`MAX_WATTS`] in either direction; negative where something is fed back.
-        watts: f64,
-    },
-    /// That the power was not known.
-    Unknown,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Unix milliseconds.
+    pub t_ms: i64,
+    /// The value of each meter in it.
+    pub values: Vec<Value>,
+}
+
+/// What a line says of a meter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// Which meter of the log; empty where there is only one.
+    pub channel: String,
+    /// In watts or joules, at most [`MAX_WATTS`] or [`MAX_JOULES`] in either direction, negative where something
+    /// is fed back; `None` if the logger did not know it.
+    pub value: Option<f64>,
 }
 
 /// What is wrong with a line.
@@ -73,24 +83,75 @@ pub enum LineError {
     /// It is too short.
     #[error("there is no column {0}")]
     NoColumn(usize),
-    /// No number stands in the column of the power.
-    #[error("`{0}` is not a power")]
-    NotAPower(String),
-    /// A power beyond [`MAX_WATTS`] in either direction.
-    #[error("{0} W cannot be")]
-    Impossible(f64),
+    /// No number stands in the column of the power or of the energy.
+    #[error("`{text}` is not {article} {quantity}")]
+    NotANumber {
+        /// What stands there.
+        text: String,
+        /// What the column holds.
+        quantity: &'static str,
+        /// `a` or `an`.
+        article: &'static str,
+    },
+    /// A value beyond [`MAX_WATTS`] or [`MAX_JOULES`] in either direction.
+    #[error("{0} {1} cannot be")]
+    Impossible(f64, &'static str),
     /// A number that is no time.
     #[error("`{0}` is no time in Unix seconds or milliseconds")]
     NoUnixTime(String),
+    /// A number that is small for a Unix time.
+    #[error(
+        "`{0}` is no time in Unix seconds or milliseconds; if it is what has passed since the log began, give \
+         --time elapsed and --start"
+    )]
+    PerhapsElapsed(String),
+    /// A spreadsheet's date.
+    #[error(
+        "`{0}` is no time in Unix seconds or milliseconds but looks like a spreadsheet's date, which has no zone; \
+         let it write RFC 3339 with a Z or an offset such as +02:00"
+    )]
+    SerialDate(String),
     /// A text that is no time.
     #[error(
         "`{0}` is no time; write Unix seconds, or RFC 3339 with a Z or an offset such as +02:00 at its end"
     )]
     NoTime(String),
+    /// Before [`EARLIEST_MS`].
+    #[error("`{0}` is no time of a log: it is before the year 2000")]
+    TooEarly(String),
+    /// Later than anything can have been logged.
+    #[error("`{0}` is ahead of this machine's clock")]
+    Ahead(String),
+    /// What has passed since the beginning is a number that is not negative.
+    #[error(
+        "`{0}` is not what has passed since the log began, in seconds (in milliseconds if the column says _ms)"
+    )]
+    NotElapsed(String),
+    /// An entity whose name does not tell that it is a power.
+    #[error("nothing says in what `{0}` is counted; give --unit W, or --unit kWh for an energy counter")]
+    UnitNotTold(String),
+    /// The same meter has two values at one time.
+    #[error(
+        "line {line} says {first} {unit} for the same time, and this one {second} {unit}; if they are two meters, \
+         a column such as `outlet` has to tell them apart"
+    )]
+    TwoValues {
+        /// The earlier line.
+        line: u64,
+        /// What it says.
+        first: f64,
+        /// What this one says.
+        second: f64,
+        /// The unit of both.
+        unit: &'static str,
+    },
+    /// The readings of a counter are not in order.
+    #[error("it is before line {0}; the readings of a counter have to be in the order of their times")]
+    GoesBack(u64),
 }
 
 /// Why the first line does not tell which columns are which.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ColumnsError {
     /// Without a header, only two columns explain themselves.
     #[error("{0} columns and no header: two are time and watts, more want names")]
@@ -115,14 +176,39 @@ pub enum ColumnsError {
         /// The next one to its right.
         second: String,
     },
+    /// A column that was asked for.
+    #[error("there is no column `{wanted}`; there are: {names}")]
+    NoSuchColumn {
+        /// The one asked for.
+        wanted: String,
+        /// The names in the header, as many as a message can hold.
+        names: String,
+    },
+    /// Powers and energies at once.
+    #[error("the columns asked for are powers and energies at once; import them one after the other")]
+    Mixed,
+    /// A value that may be anything.
+    #[error("nothing says in what `{0}` is counted; give --unit, such as W, kWh or W·min")]
+    NoUnit(String),
+    /// The name of the column and the user disagree.
+    #[error("`{column}` is in {told} by its name, and in {given} by --unit")]
+    OtherUnit {
+        /// The column's name.
+        column: String,
+        /// What the name says.
+        told: Unit,
+        /// What the user says.
+        given: Unit,
+    },
 }
 
 /// Which columns hold what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Columns {
     separator: Separator,
-    time: usize,
-    watts: usize,
+    layout: Layout,
+    clock: Clock,
+    latest_ms: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,49 +220,76 @@ enum Separator {
 
 impl Columns {
     /// From the first line, and whether that is a header. Refused are more than two columns without a
-    /// header, and a header that names no time or no power, or one of them twice.
-    pub fn of(line: &str) -> Result<(Self, bool), ColumnsError> {
+    /// header, and a header that does not name one time and the readings with their unit.
+    pub fn of(line: &str, options: &Options) -> Result<(Self, bool), ColumnsError> {
         let byte = [b';', b'\t', b','].into_iter().find(|byte| line.as_bytes().contains(byte));
         let separator = byte.map_or(Separator::Blanks, Separator::Byte);
         let fields = separator.split(line);
         let number =
             |field: &str| field.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first));
+        let of = |layout| Self { separator, layout, clock: options.clock, latest_ms: options.latest_ms };
         if fields.get(0).is_some_and(number) {
             return match fields.len() {
-                2 => Ok((Self { separator, time: 0, watts: 1 }, false)),
+                2 => Ok((of(Layout::plain(options.unit)), false)),
                 count => Err(ColumnsError::NoHeader(count)),
             };
         }
-        let names: Vec<String> = fields.iter().map(plain_name).collect();
-        let time = column(&names, &TIME_NAMES, "the time")?;
-        let watts = column(&names, &WATTS_NAMES, "the power in watts")?;
-        Ok((Self { separator, time, watts }, true))
+        let fields: Vec<&str> = fields.iter().collect();
+        Ok((of(Layout::of(&fields, options)?), true))
     }
 
-    /// What a line says. Refused are a line without one of the two columns, what is no time or no power,
-    /// and a power beyond [`MAX_WATTS`].
-    pub fn entry(self, line: &str) -> Result<Entry, LineError> {
+    /// What its readings are.
+    pub fn quantity(&self) -> Quantity {
+        let unit = self.layout.values.first().and_then(|value| value.unit);
+        unit.map_or(Quantity::Power, |unit| unit.quantity)
+    }
+
+    /// What a line says. Refused are a line without one of its columns, what is no time or no number,
+    /// and a value beyond what can be.
+    pub fn entry(&self, line: &str) -> Result<Entry, LineError> {
         let fields = self.separator.split(line);
         let field = |index: usize| fields.get(index).ok_or(LineError::NoColumn(index + 1));
-        let t_ms = time_ms(field(self.time)?)?;
-        let text = field(self.watts)?;
-        if UNKNOWN.iter().any(|word| text.eq_ignore_ascii_case(word)) {
-            return Ok(Entry::Unknown);
-        }
-        Ok(Entry::Power { t_ms, watts: self.watts_of(text)? })
-    }
-
-    /// Where a comma does not separate columns it is a decimal point.
-    fn watts_of(self, text: &str) -> Result<f64, LineError> {
-        let number = match self.separator {
-            Separator::Byte(b',') => text.to_owned(),
-            _ => text.replacen(',', ".", 1),
+        let decimal_comma = self.separator != Separator::Byte(b',');
+        let (clock, latest_ms, in_ms) = (self.clock, self.latest_ms, self.layout.in_ms);
+        let t_ms = Times { clock, latest_ms, in_ms, decimal_comma }.ms(field(self.layout.time)?)?;
+        let channels = self.layout.channels.iter().map(|index| field(*index));
+        let channels = channels.collect::<Result<Vec<_>, _>>()?;
+        let value = |column: &ValueColumn| {
+            let own = [column.channel.as_str()];
+            let names: Vec<&str> =
+                channels.iter().copied().chain(own).filter(|name| !name.is_empty()).collect();
+            let channel = clipped(&names.join("-"), MAX_CHANNEL);
+            let text = field(column.index)?;
+            if UNKNOWN.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+                return Ok(Value { channel, value: None });
+            }
+            let says_power = || channel.to_lowercase().contains("power").then_some(Unit::WATT);
+            let unit = column.unit.or_else(says_power);
+            let unit = unit.ok_or_else(|| LineError::UnitNotTold(channel.clone()))?;
+            let value = value_of(text, unit, decimal_comma)?;
+            Ok(Value { channel, value: Some(value) })
         };
-        let number = number.trim_end_matches(['W', 'w']).trim_end();
-        let watts: f64 = number.parse().map_err(|_| LineError::NotAPower(quote(text)))?;
-        let fits = watts.is_finite() && watts.abs() <= MAX_WATTS;
-        fits.then_some(watts).ok_or(LineError::Impossible(watts))
+        let values = self.layout.values.iter().map(value).collect::<Result<_, _>>()?;
+        Ok(Entry { t_ms, values })
     }
+}
+
+/// In watts or joules. Where a comma does not separate columns it is a decimal point.
+fn value_of(text: &str, unit: Unit, decimal_comma: bool) -> Result<f64, LineError> {
+    let number = if decimal_comma { text.replacen(',', ".", 1) } else { text.to_owned() };
+    let value = number.parse().ok().or_else(|| unit.number_of(&number)?.parse().ok());
+    let (quantity, article, most) = match unit.quantity {
+        Quantity::Power => (unit.quantity, "a", MAX_WATTS),
+        Quantity::Energy => (unit.quantity, "an", MAX_JOULES),
+    };
+    let value: f64 = value.ok_or_else(|| LineError::NotANumber {
+        text: quote(text),
+        quantity: quantity.as_str(),
+        article,
+    })?;
+    let value = value * unit.scale;
+    let fits = value.is_finite() && value.abs() <= most;
+    fits.then_some(value).ok_or(LineError::Impossible(value, quantity.si()))
 }
 
 impl Separator {
@@ -193,136 +306,11 @@ impl Separator {
     }
 }
 
-/// `Power (W)` and `power_w` are the same name.
-fn plain_name(field: &str) -> String {
-    let words = field.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("_").to_lowercase()
-}
-
-fn column(names: &[String], known: &[&str], what: &'static str) -> Result<usize, ColumnsError> {
-    let mut found = (0..names.len()).filter(|&index| known.contains(&names[index].as_str()));
-    match (found.next(), found.next()) {
-        (Some(index), None) => Ok(index),
-        (None, _) => {
-            Err(ColumnsError::NotThere { what, known: known.join(", "), names: quote(&names.join(", ")) })
-        }
-        (Some(first), Some(second)) => {
-            Err(ColumnsError::Ambiguous { what, first: quote(&names[first]), second: quote(&names[second]) })
-        }
-    }
-}
-
-fn time_ms(text: &str) -> Result<i64, LineError> {
-    if let Ok(number) = text.parse::<f64>() {
-        let ms = if number.abs() < MILLISECONDS_FROM { number * 1000.0 } else { number };
-        let there = (0.0..=LAST_MS as f64).contains(&ms);
-        return there.then(|| whole(ms)).ok_or_else(|| LineError::NoUnixTime(quote(text)));
-    }
-    rfc3339_ms(text).ok_or_else(|| LineError::NoTime(quote(text)))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "times up to the year 9999 are below 2^53 milliseconds")]
-fn whole(ms: f64) -> i64 {
-    ms.round() as i64
-}
-
 /// So much of a foreign text as fits into a message.
 fn quote(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(MAX_QUOTE).collect()
+    clipped(text, MAX_QUOTE)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// What the lines say below a header, or what is wrong with them.
-    fn entries(header: &str, lines: &[&str]) -> Vec<Result<Entry, String>> {
-        let (columns, _) = Columns::of(header).unwrap();
-        lines.iter().map(|line| columns.entry(line).map_err(|error| error.to_string())).collect()
-    }
-
-    fn good(header: &str, lines: &[&str]) -> Vec<Entry> {
-        entries(header, lines).into_iter().map(|entry| entry.expect("a good line")).collect()
-    }
-
-    fn power(t_ms: i64, watts: f64) -> Entry {
-        Entry::Power { t_ms, watts }
-    }
-
-    #[test]
-    fn seconds_fractions_and_milliseconds_are_told_apart() {
-        let lines = ["1795435200 5.5", "1795435200.250  6", "1795435200500 7W", "1795435201 unavailable"];
-        let want = [
-            power(1_795_435_200_000, 5.5),
-            power(1_795_435_200_250, 6.0),
-            power(1_795_435_200_500, 7.0),
-            Entry::Unknown,
-        ];
-        assert_eq!(good(lines[0], &lines), want);
-        assert!(!Columns::of(lines[0]).unwrap().1, "two columns need no header");
-    }
-
-    #[test]
-    fn columns_are_found_by_their_names_and_times_have_zones() {
-        let lines = [
-            "2026-11-23T12:00:00Z;230,1;5,5",
-            "2026-11-23 14:00:01+02:00;230;6",
-            "2026-11-23T12:00:02.5Z;230;",
-            "2026-11-23T06:30:02.1255-05:30;230;-7",
-        ];
-        let want = [
-            power(1_795_435_200_000, 5.5),
-            power(1_795_435_201_000, 6.0),
-            Entry::Unknown,
-            power(1_795_435_202_126, -7.0),
-        ];
-        assert_eq!(good("\"Date\";Volts;\"Power (W)\"", &lines), want);
-        assert_eq!(good("unix_time,note,watts", &["1795435200,\"a, b\",5"]), [power(1_795_435_200_000, 5.0)]);
-    }
-
-    #[test]
-    fn every_mistake_says_what_is_wrong() {
-        let wrong = |line: &str, part: &str| {
-            let got = entries("1795435200 5", &[line]).remove(0).unwrap_err();
-            assert!(got.contains(part), "{got}");
-        };
-        wrong("1795435201 much", "`much` is not a power");
-        wrong("1795435202", "there is no column 2");
-        wrong("1795435203 1e9", "1000000000 W cannot be");
-        wrong("1795435204 inf", "inf W cannot be");
-        wrong("-5 1", "`-5` is no time in Unix seconds or milliseconds");
-        wrong("1795435200000000 1", "is no time in Unix seconds or milliseconds");
-        wrong("soon 1", "`soon` is no time; write");
-        wrong("2026-11-23T12:00:00 1", "or an offset such as +02:00 at its end");
-        wrong("2026-02-30T12:00:00Z 1", "is no time");
-        wrong("1970-01-01T00:00:00+01:00 1", "is no time");
-        wrong("2026-11-23T12:00:00. 1", "is no time");
-    }
-
-    #[test]
-    fn a_log_whose_columns_are_not_known_says_so() {
-        let wrong = |line: &str, part: &str| {
-            let got = Columns::of(line).unwrap_err().to_string();
-            assert!(got.contains(part), "{got}");
-        };
-        wrong("1795435200,230,5", "3 columns and no header");
-        wrong("time,volts", "no column is called like the power in watts");
-        wrong("time,date,watts", "`time` and `date` are both called like the time");
-        wrong("hello", "no column is called like the time");
-    }
-
-    proptest! {
-        #[test]
-        fn any_line_is_an_entry_or_a_mistake(
-            first in prop_oneof![any::<String>(), Just("time;watts".into()), Just("\"time\",watts".into())],
-            line in prop_oneof![any::<String>(), "[0-9T:Z+;,. \"\\r-]{0,40}"],
-        ) {
-            if let Ok((columns, _)) = Columns::of(&first) {
-                if let Ok(Entry::Power { t_ms, watts }) = columns.entry(&line) {
-                    prop_assert!((0..=LAST_MS).contains(&t_ms) && watts.abs() <= MAX_WATTS);
-                }
-            }
-        }
-    }
+fn clipped(text: &str, most: usize) -> String {
+    text.chars().filter(|character| !character.is_control()).take(most).collect()
 }

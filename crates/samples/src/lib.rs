@@ -1,5 +1,5 @@
-//! Samples on their way from one store to another: `picollect export` and `picollect import`; and out of one for good:
-//! `picollect samples delete`.
+//! Samples on their way from one store to another: `picollect export` and `picollect import`; out of one for good:
+//! `picollect samples delete`; and the logs of wall meters on their way into one.
 //!
 //! Both ends are streams in order of time, so that moving to another engine is a pipe and a pipe that broke goes on
 //! from the time that was reached.
@@ -28,3 +28,4 @@ pub mod delete;
 pub mod export;
 pub mod import;
 pub mod reader;
+pub mod wall;
