@@ -18,5 +18,6 @@ mod proxy;
 mod report_formats;
 mod reports;
 mod sample_report;
+mod sentences;
 mod supply_chain;
 mod wall_device;

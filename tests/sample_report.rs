@@ -119,6 +119,7 @@ fn cluster() -> Cluster {
             mean_w: Some(24.61),
             peak_w: Some(31.9),
             uncertainty_w: None,
+            why_unknown: None,
         }],
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn hpl() -> Run {
         remarks: vec!["two results; the better one counts".into()],
         simulated: false,
         throttled: Some(true),
+        nodes_without_flags: 0,
         results: vec![other, better.clone()],
         result: Some(better),
         energy: EnergyFigure {
@@ -57,6 +58,7 @@ pub(crate) fn earlier_hpl() -> Run {
     if let Some(result) = &mut run.result {
         result.rate = Some(1.1812e10);
         result.rate_per_w = Some(3.51e8);
+        result.rate_per_w_by_readings = None;
         result.rate_per_w_whole = Some(3.42e8);
         result.reason = None;
     }
@@ -81,6 +83,7 @@ pub(crate) fn interrupted() -> Run {
         share_of_window: Some(0.194),
         methodology: Methodology { level: None, reasons: vec!["no result".into()], rules: Vec::new() },
         nodes: vec![RunNode { host: "pi-5.rack-2.cluster.example.org".into(), ..RunNode::default() }],
+        nodes_without_flags: 1,
         ..Run::default()
     }
 }
@@ -104,6 +107,7 @@ fn result(label: &str, rate: f64, core: (i64, i64), mean_w: f64) -> RunResult {
             ..measured(Boundary::Wall, 0.0116)
         },
         rate_per_w: Some(rate / mean_w),
+        rate_per_w_by_readings: Some(rate / (mean_w + 0.12)),
         uncertainty: Some(0.0115),
         rate_per_w_whole: Some(rate / 33.05),
         rate_per_w_corrected: None,

@@ -22,7 +22,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 pub use assembly::per_kwh;
-pub use assembly::{build, run};
+pub use assembly::{MeterReading, MeterReadings, build, readings, run};
 pub use one_run::{run_page, runs_table, verdict_of_run};
 pub use schema::*;
 

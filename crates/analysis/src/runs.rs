@@ -24,6 +24,8 @@ pub const SCHEMA: u32 = 1;
 const LONGEST_MS: i64 = 366 * 24 * 3600 * 1000;
 /// And where its core phase lies is known to this many seconds.
 const LONGEST_EDGE_S: f64 = 366.0 * 24.0 * 3600.0;
+/// The name of the provenance of an imported run that says which file it was.
+pub const IMPORTED_FROM: &str = "imported from";
 /// Longest label of the user's and longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 120;
 
@@ -41,7 +43,7 @@ pub struct Run {
     pub labels: BTreeMap<String, String>,
     /// The machine on which the command was started.
     pub host: String,
-    /// The command line; empty for a load of picollect's own.
+    /// The command line; empty for a load of picollect's own and for an imported run.
     #[serde(default)]
     pub command: Vec<String>,
     /// The nodes whose energy counts; `None` is every node that was heard of meanwhile.

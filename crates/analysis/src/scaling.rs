@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::report::Format;
-use crate::report::numbers::{decimals, si_spaced};
+use crate::report::numbers::{count, decimals, si_spaced};
 use crate::request::{Request, RequestError, Sources, Written};
 use crate::runs;
 
@@ -115,7 +115,7 @@ fn text(found: &Scaling, unit: &str) -> String {
         Basis::Rates => "rates",
         Basis::Times => "times of what is taken to be the same work",
     };
-    let mut page = format!("SCALING   relative to {} node(s), by {basis}\n\n", found.base_nodes);
+    let mut page = format!("SCALING   relative to {}, by {basis}\n\n", nodes(found.base_nodes));
     page += &format!(
         "  {:>5} {:>4} {:>10} {:>13} {:>10} {:>8} {:>6} {:>6} {:>7}\n",
         "nodes", "runs", "time", "rate", "energy", "speed-up", "eff.", "E eff.", "K–F e"
@@ -140,13 +140,17 @@ fn text(found: &Scaling, unit: &str) -> String {
     page += &law("Amdahl", found.amdahl.as_ref().map_err(ToString::to_string), found);
     page += &law("Gustafson", found.gustafson.as_ref().map_err(ToString::to_string), found);
     page += &match found.least_edp_nodes {
-        Some(nodes) => format!("  least energy × time: {nodes} nodes\n"),
+        Some(number) => format!("  least energy × time: {}\n", nodes(number)),
         None => "  least energy × time: not known\n".to_owned(),
     };
     if found.same_work == Some(false) {
         page += "  the runs did different amounts of work: times and energies are not of the same problem\n";
     }
     page
+}
+
+fn nodes(number: u32) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "node")
 }
 
 /// Speed-up as a bar, with the ideal at the end of the dots.

@@ -91,6 +91,31 @@ fn sum(boundary: Boundary, nodes: &[Figure]) -> Option<Sum> {
     })
 }
 
+/// How much of a window and of the nodes one boundary's sum is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// Covered share of the window.
+    pub coverage: f64,
+    /// Nodes in the sum.
+    pub nodes: usize,
+    /// All nodes.
+    pub of: usize,
+}
+
+/// A wider boundary may know a little less than a narrower one and still speaks: this share of it is enough.
+const NEARLY_ALL: f64 = 0.9;
+
+/// The index of the sum that speaks for all: the widest one that knows about as much of the nodes' time as any.
+/// `parts` are of the boundaries' sums, the widest first; `None` of none.
+pub fn speaking_part(parts: &[Part]) -> Option<usize> {
+    let known = |part: &Part| match part.of {
+        0 => part.coverage,
+        of => part.coverage * part.nodes as f64 / of as f64,
+    };
+    let most = parts.iter().map(known).fold(0.0, f64::max);
+    parts.iter().position(|part| known(part) >= NEARLY_ALL * most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +148,17 @@ mod tests {
         {
             assert_eq!(primary_meter(&covered_s.map(covering)), Some(want), "{covered_s:?}");
         }
+    }
+
+    #[test]
+    fn a_boundary_that_covers_a_little_does_not_speak_for_all_of_the_time() {
+        let part = |coverage, nodes| Part { coverage, nodes, of: 5 };
+        assert_eq!(speaking_part(&[part(0.135, 5), part(1.0, 5)]), Some(1), "nodes that cover all of it");
+        assert_eq!(speaking_part(&[part(0.95, 5), part(1.0, 5)]), Some(0));
+        assert_eq!(speaking_part(&[part(0.8, 5), part(1.0, 1)]), Some(0), "one node of five");
+        assert_eq!(speaking_part(&[Part { coverage: 0.3, nodes: 0, of: 0 }]), Some(0));
+        assert_eq!(speaking_part(&[part(0.0, 5), part(0.0, 5)]), Some(0));
+        assert_eq!(speaking_part(&[]), None);
     }
 
     #[test]

@@ -194,11 +194,16 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// What a level lacks: the figures of its rules that fail or are not known, in the order of the table.
+    /// What a level lacks: the figures of its rules that fail or are not known, in the order of the table. What
+    /// two rules lack, such as a core phase, is said once.
     pub fn lacks(&self, level: Level) -> Vec<&str> {
-        let of_level = self.checks.iter().filter(|check| check.level == level);
-        let lacking = of_level.filter(|check| check.verdict != Verdict::Pass);
-        lacking.map(|check| check.figure.as_str()).collect()
+        let mut lacking: Vec<&str> = Vec::new();
+        for check in self.checks.iter().filter(|check| check.level == level) {
+            if check.verdict != Verdict::Pass && !lacking.contains(&check.figure.as_str()) {
+                lacking.push(&check.figure);
+            }
+        }
+        lacking
     }
 
     /// Why not even level 1 is reached; empty if it is.

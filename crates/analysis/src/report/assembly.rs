@@ -1,25 +1,28 @@
 //! From a window of the store to a report. A file for each of its parts.
 
 mod advice;
+mod by_readings;
 mod cost;
 mod energy;
 mod methodology;
 mod node;
 mod provenance;
+mod readings;
 mod run;
 mod supply_and_flash;
 mod thermal;
 mod timeline;
+mod unknown;
 mod verdict;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::balance::{Peer, outliers};
-use picollect_evaluate::energy::Energy;
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::references::REFERENCES;
 use picollect_telemetry::Boundary;
 
 pub use cost::per_kwh;
+pub use readings::{MeterReading, MeterReadings, readings};
 pub use run::run;
 
 use self::cost::Prices;
@@ -38,7 +41,9 @@ type Result<T> = std::result::Result<T, RequestError>;
 /// with prices cannot ([`RequestError::Configuration`]).
 pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut known = Vec::new();
-    let end = Moment::at(from, window.end_ms)?;
+    // Of what is to come nobody is late yet.
+    let until_ms = window.end_ms.min(from.now_ms);
+    let end = Moment::at(from, until_ms)?;
     for host in hosts(from.store)? {
         known.extend(end.last_seen(&host)?.map(|seen| (host, seen)));
     }
@@ -47,7 +52,8 @@ pub fn build(from: &Sources<'_>, window: Window) -> Result<Report> {
     let mut seen = Vec::new();
     for (host, last_seen) in &known {
         let meter = part.metered.get(host);
-        seen.push(node::see(from.store, host, window, *last_seen, part.resolution_s, meter)?);
+        let when = (window, until_ms);
+        seen.push(node::see(from.store, host, when, *last_seen, part.resolution_s, meter)?);
     }
     heat_up(&mut seen, &part);
     let kept = runs::kept_in(from.store, window)?;
@@ -198,14 +204,11 @@ fn between_runs(
     if runs.is_empty() {
         return Ok(None);
     }
-    let (mut rest, mut rest_s) = (whole.covered_energy(), window.seconds());
+    let speaks = whole.boundary();
+    let (mut rest, mut rest_s) = (whole.covered_energy(speaks), window.seconds());
     for run in runs {
-        let part = MeteredNodes::of(from, nodes, Scope::Cluster, run)?;
-        let energy = if part.boundary() == whole.boundary() {
-            part.covered_energy()
-        } else {
-            Energy { joules: 0.0, covered_s: 0.0 }
-        };
+        // Another boundary may speak for the run by itself.
+        let energy = MeteredNodes::of(from, nodes, Scope::Cluster, run)?.covered_energy(speaks);
         rest.joules -= energy.joules;
         rest.covered_s -= energy.covered_s;
         rest_s -= run.seconds();

@@ -175,6 +175,7 @@ fn result(rows: &mut Subject, result: &RunResult) {
     let about = Figure::of(&result.core_energy);
     rows.figure("rate per power", result.rate_per_w, &result.unit_per_w, &about);
     rows.figure("relative uncertainty", result.uncertainty, "1", &about);
+    rows.number("rate per power between readings", result.rate_per_w_by_readings, &result.unit_per_w);
     rows.number("rate per power of the whole run", result.rate_per_w_whole, &result.unit_per_w);
     if result.rate_per_w_corrected.is_some() {
         rows.number("rate per power corrected", result.rate_per_w_corrected, &result.unit_per_w);

@@ -120,8 +120,12 @@ fn bounded(report: &Report, figure: Figure, below: bool, bound: f64) -> Vec<Stri
     let (name, _) = FIGURES.iter().find(|(_, known)| *known == figure).expect("every figure has its name");
     let finding = |of: &str, value: Option<f64>| match value {
         None => Some(format!("{name}{of} is not known")),
-        Some(value) if below && value < bound => Some(format!("{name}{of} is {value:.4}, below {bound}")),
-        Some(value) if !below && value > bound => Some(format!("{name}{of} is {value:.4}, above {bound}")),
+        Some(value) if below && value < bound => {
+            Some(format!("{name}{of} is {}, below {bound}", short(value)))
+        }
+        Some(value) if !below && value > bound => {
+            Some(format!("{name}{of} is {}, above {bound}", short(value)))
+        }
         Some(_) => None,
     };
     let energy = &report.cluster.energy;
@@ -137,8 +141,28 @@ fn bounded(report: &Report, figure: Figure, below: bool, bound: f64) -> Vec<Stri
             finding("", hottest).into_iter().collect()
         }
         Figure::RatePerW => of_runs(|run| run.result.as_ref().and_then(|result| result.rate_per_w)),
-        Figure::Level => of_runs(|run| Some(f64::from(run.methodology.level.unwrap_or(0)))),
+        Figure::Level => report.runs.iter().filter_map(|run| level(run, below, bound)).collect(),
     }
+}
+
+/// A run that reaches no level is below every one.
+fn level(run: &Run, below: bool, bound: f64) -> Option<String> {
+    let level = run.methodology.level;
+    let value = f64::from(level.unwrap_or(0));
+    let is = level.map_or_else(|| "below level 1".to_owned(), |level| format!("of level {level}"));
+    match below {
+        true if value < bound => Some(format!("the run {} is {is}; {bound} is asked for", run.id)),
+        false if value > bound => {
+            Some(format!("the run {} is {is}; {bound} is the most that is asked for", run.id))
+        }
+        _ => None,
+    }
+}
+
+/// Four decimals, as far as they say something.
+fn short(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -171,9 +195,9 @@ mod tests {
             ["hot was throttled", "the run r is failed", "hot is late"]
         );
         assert_eq!(found("not-measured"), ["the energy is estimated"]);
-        assert_eq!(found("coverage<0.99"), ["coverage is 0.9500, below 0.99"]);
+        assert_eq!(found("coverage<0.99"), ["coverage is 0.95, below 0.99"]);
         assert_eq!(found("coverage<0.95,coverage>0.95"), [""; 0]);
-        assert_eq!(found("level<1"), ["level of the run r is 0.0000, below 1"]);
+        assert_eq!(found("level<1"), ["the run r is below level 1; 1 is asked for"]);
         assert_eq!(found(""), [""; 0]);
     }
 

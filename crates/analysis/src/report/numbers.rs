@@ -140,7 +140,7 @@ pub(super) fn stretch(span: &Span) -> String {
 }
 
 /// `1 node`, `2 nodes`.
-pub(super) fn count(number: usize, of: &str) -> String {
+pub fn count(number: usize, of: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {of}{plural}")
 }

@@ -6,6 +6,7 @@ use super::sections::{
     about_run, efficiency, hosts, mean_power, methodology, result_line, status, throttled,
 };
 use super::{Run, text};
+use crate::runs::IMPORTED_FROM;
 use picollect_telemetry::Source;
 
 /// What `picollect run` says at its end: a few lines, 80 columns wide.
@@ -16,19 +17,24 @@ pub fn verdict_of_run(run: &Run, colour: bool) -> String {
         facts.push(("result", result_line(result).into()));
         facts.extend(efficiency(run, result));
     }
-    let source = run.energy.source.map_or("unknown", Source::as_str);
-    facts.push((
-        "energy",
-        format!("{} at {}, {source}", si(run.energy.energy_j, "J"), mean_power(&run.energy)).into(),
-    ));
+    facts.push(("energy", energy(run)));
     facts.push(("idle", idle(run)));
-    facts.push(("throttled", throttled(run.throttled)));
+    facts.push(("throttled", throttled(run)));
     facts.push(("methodology", methodology(run)));
     facts.push(("details", format!("picollect runs show {}", run.id).into()));
     facts.push(("report", format!("picollect report --run {}", run.id).into()));
     let facts: Vec<_> = facts.into_iter().map(|(name, cell)| (name.to_owned(), cell)).collect();
     let title = format!("{}: {} on {}", name(run), duration(run.window.seconds), hosts(run));
     text::lines(&title, &facts, colour)
+}
+
+fn energy(run: &Run) -> Cell {
+    let figure = &run.energy;
+    if let Some(why) = &figure.why_unknown {
+        return Cell::toned(format!("unknown: {why}"), Tone::Faint);
+    }
+    let source = figure.source.map_or("unknown", Source::as_str);
+    format!("{} at {}, {source}", si(figure.energy_j, "J"), mean_power(figure)).into()
 }
 
 fn idle(run: &Run) -> Cell {
@@ -52,8 +58,11 @@ pub fn run_page(run: &Run, colour: bool) -> String {
 }
 
 fn command(run: &Run) -> Vec<(String, Cell)> {
-    let line =
-        if run.command.is_empty() { "a load of picollect's own".to_owned() } else { shell(&run.command) };
+    let line = match run.provenance.get(IMPORTED_FROM) {
+        _ if !run.command.is_empty() => shell(&run.command),
+        Some(file) => format!("not known; its output was imported from {file}"),
+        None => "a load of picollect's own".to_owned(),
+    };
     let labels = run.labels.iter().map(|(name, value)| (format!("label {name}"), Cell::from(value)));
     std::iter::once(("command".to_owned(), Cell::from(line))).chain(labels).collect()
 }

@@ -65,8 +65,8 @@ pub struct Span {
     pub resolution_s: Option<f64>,
 }
 
-/// All nodes together. Energy is that of the widest boundary for which there is any; figures of
-/// different boundaries are never added.
+/// All nodes together. Energy is that of the widest boundary that is covered about as well as any; figures
+/// of different boundaries are never added.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Cluster {
     /// Nodes that were heard of.
@@ -77,14 +77,14 @@ pub struct Cluster {
     pub late: usize,
     /// How many are down.
     pub down: usize,
-    /// The sums by boundary, widest first; the first one speaks for the cluster.
+    /// The sum of the boundary that speaks for the cluster.
     #[serde(flatten)]
     pub energy: EnergyFigure,
-    /// How many nodes (or wall meters) are in that sum.
+    /// How many nodes are in that sum; of meters at the wall all that are behind them.
     pub nodes_with_energy: usize,
     /// That sum by source.
     pub by_source: Vec<SourcePart>,
-    /// The sums of the narrower boundaries.
+    /// The sums of the other boundaries, widest first.
     pub other_boundaries: Vec<EnergyFigure>,
 }
 
@@ -105,6 +105,9 @@ pub struct EnergyFigure {
     pub peak_w: Option<f64>,
     /// Standing for the meters' gain and offset errors: so many watts either way of `mean_w`.
     pub uncertainty_w: Option<f64>,
+    /// Why there is no energy of all nodes together; left out where there is, and of single nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_unknown: Option<String>,
 }
 
 /// The part of one source in a sum.
@@ -294,8 +297,12 @@ pub struct Run {
     pub remarks: Vec<String>,
     /// Whether its work is simulated.
     pub simulated: bool,
-    /// Whether any of its nodes was throttled meanwhile; `null` if no node's flags are known.
+    /// Whether any of its nodes was throttled meanwhile; `null` if none is known to have been and the flags of
+    /// some are not known.
     pub throttled: Option<bool>,
+    /// How many of its nodes have no throttle flags that are known.
+    #[serde(default)]
+    pub nodes_without_flags: usize,
     /// The program that was recognised and the result that counts; `null` for unknown output.
     pub result: Option<RunResult>,
     /// Every result that the output holds, the one that counts included.
@@ -376,6 +383,10 @@ pub struct RunResult {
     pub core_energy: EnergyFigure,
     /// The result: rate by mean power over the core phase; over the whole run where `core` is `null`.
     pub rate_per_w: Option<f64>,
+    /// The same by the methodology's own rule: the mean power from the first to the last reading inside the core
+    /// phase; `null` where a meter has fewer than two there.
+    #[serde(default)]
+    pub rate_per_w_by_readings: Option<f64>,
     /// Its relative uncertainty: meters and edges of the core phase.
     pub uncertainty: Option<f64>,
     /// Rate by the mean power of the whole run: shown beside, overstates if idle ends are included.
@@ -492,7 +503,7 @@ pub struct Timeline {
     pub step_s: f64,
     /// A curve for each node of the report, in the same order.
     pub nodes: Vec<NodeTimeline>,
-    /// Mean power at a wider boundary than the nodes', W.
+    /// Mean power at the wall, W.
     pub outer_w: Vec<Option<f64>>,
 }
 

@@ -85,9 +85,9 @@ fn charged(
 ) -> Result<Option<Charge>> {
     charge(per_kwh, whole.window, |piece: Window| {
         let energy = if piece == whole.window {
-            whole.covered_energy()
+            whole.covered_energy(whole.boundary())
         } else {
-            MeteredNodes::of(from, nodes, Scope::Cluster, piece)?.covered_energy()
+            MeteredNodes::of(from, nodes, Scope::Cluster, piece)?.covered_energy(whole.boundary())
         };
         Ok(Some(energy).filter(|energy| energy.covered_s > 0.0))
     })

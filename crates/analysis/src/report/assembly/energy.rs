@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::accuracy::{Accuracy, combined_ratio};
-use picollect_evaluate::cluster::{Figure, SourceShare, Sum, primary_meter, sums};
+use picollect_evaluate::cluster::{Figure, Part, SourceShare, Sum, primary_meter, speaking_part, sums};
 use picollect_evaluate::energy::Energy;
 use picollect_evaluate::power::{peak_of_sum_w, peak_w};
 use picollect_evaluate::series::Sample;
@@ -15,7 +15,7 @@ use picollect_telemetry::catalogue::{
 use picollect_telemetry::{Boundary, Source};
 
 use super::super::{EnergyFigure, SourcePart};
-use super::{Result, at_least};
+use super::{Result, at_least, unknown};
 use crate::nodes::last_seen;
 use crate::sources::Sources;
 use picollect_query::{energy_of, interval_s, numbers, power_meters, resolution_s};
@@ -29,6 +29,8 @@ const USUAL_INTERVAL_S: f64 = 1.0;
 /// A meter with its verdict on a part of time and its watts.
 pub(super) struct Meter {
     pub(super) name: String,
+    /// Its series of watts, which it may be without.
+    pub(super) key: SeriesKey,
     pub(super) figure: Figure,
     pub(super) watts: Vec<Sample>,
     pub(super) accuracy: Option<Accuracy>,
@@ -82,6 +84,7 @@ impl Meter {
             mean_w,
             peak_w: peak_w(&self.watts_max, window),
             uncertainty_w: self.accuracy.zip(mean_w).map(|(accuracy, mean_w)| accuracy.error_w(mean_w)),
+            why_unknown: None,
         }
     }
 
@@ -110,12 +113,12 @@ pub(super) struct MeteredNodes {
     pub(super) metered: BTreeMap<String, Meter>,
     /// The meters at the wall in front of all of them.
     pub(super) wall: Vec<Meter>,
-    /// The widest boundary speaks for all.
+    /// The boundary that speaks for all.
     pub(super) energy: EnergyFigure,
     /// Nodes in that figure.
     pub(super) nodes_with_energy: usize,
     pub(super) by_source: Vec<SourcePart>,
-    /// The narrower boundaries, widest first.
+    /// The other boundaries, widest first.
     pub(super) others: Vec<EnergyFigure>,
 }
 
@@ -142,6 +145,9 @@ impl MeteredNodes {
             others: Vec::new(),
         };
         part.add_up();
+        if part.energy.energy_j.is_none() {
+            part.energy.why_unknown = Some(unknown::why(from, nodes, scope, window)?);
+        }
         Ok(part)
     }
 
@@ -153,18 +159,27 @@ impl MeteredNodes {
         let figures: Vec<Figure> = self.meters().map(|meter| meter.figure).collect();
         let sums = sums(&figures);
         let mut energies: Vec<EnergyFigure> = sums.iter().map(|sum| self.figure(sum)).collect();
-        let Some(widest) = sums.first() else { return };
-        let part = |share: &SourceShare| SourcePart {
+        let parts = sums.iter().zip(&energies).map(|(sum, figure)| Part {
+            coverage: figure.coverage.unwrap_or(0.0),
+            nodes: self.behind(sum),
+            of: self.nodes,
+        });
+        let Some(speaks) = speaking_part(&parts.collect::<Vec<_>>()) else { return };
+        let share = |share: &SourceShare| SourcePart {
             source: share.source,
             nodes: share.nodes,
             energy_j: share.joules,
         };
-        self.by_source = widest.by_source.iter().map(part).collect();
-        self.energy = energies.remove(0);
+        self.by_source = sums[speaks].by_source.iter().map(share).collect();
+        self.energy = energies.remove(speaks);
         self.others = energies;
-        // What is behind the wall is every node and not one for each meter.
-        let at_the_wall = widest.boundary == Boundary::Wall && !self.wall.is_empty();
-        self.nodes_with_energy = if at_the_wall { self.nodes } else { widest.nodes };
+        self.nodes_with_energy = self.behind(&sums[speaks]);
+    }
+
+    /// How many nodes a sum is about: what is behind the wall is every node and not one for each meter.
+    fn behind(&self, sum: &Sum) -> usize {
+        let at_the_wall = sum.boundary == Boundary::Wall && !self.wall.is_empty();
+        if at_the_wall { self.nodes } else { sum.nodes }
     }
 
     fn figure(&self, sum: &Sum) -> EnergyFigure {
@@ -183,13 +198,15 @@ impl MeteredNodes {
             mean_w: Some(sum.mean_w),
             peak_w: peak_of_sum_w(&watts, self.window, interval_s),
             uncertainty_w: combined_ratio(&accuracies).map(|ratio| ratio * sum.mean_w),
+            why_unknown: None,
         }
     }
 
-    /// Joules and covered seconds behind the figure, added up over its meters.
-    pub(super) fn covered_energy(&self) -> Energy {
+    /// Joules and covered seconds at a boundary, added up over its meters.
+    pub(super) fn covered_energy(&self, boundary: Option<Boundary>) -> Energy {
         let nothing = Energy { joules: 0.0, covered_s: 0.0 };
-        self.speaking().map(|meter| meter.figure.energy).fold(nothing, |sum, energy| Energy {
+        let there = self.meters().filter(|meter| Some(meter.figure.boundary) == boundary);
+        there.map(|meter| meter.figure.energy).fold(nothing, |sum, energy| Energy {
             joules: sum.joules + energy.joules,
             covered_s: sum.covered_s + energy.covered_s,
         })
@@ -237,7 +254,7 @@ fn one_after_the_other(mut meters: Vec<Meter>) -> Vec<Meter> {
 }
 
 /// Whether a meter at the wall stands before these nodes, all of them and no others.
-fn in_front_of(from: &Sources<'_>, meter: &str, nodes: &[String], scope: Scope) -> bool {
+pub(super) fn in_front_of(from: &Sources<'_>, meter: &str, nodes: &[String], scope: Scope) -> bool {
     let covers = from.config.wall.iter().find(|wall| wall.name == meter).map(|wall| wall.covers.as_slice());
     match covers {
         None | Some([]) => scope == Scope::Cluster,
@@ -269,11 +286,11 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
         };
         meters.push(Meter {
             name: tag("meter").to_owned(),
+            key: key.clone(),
             figure: Figure { source, boundary, energy },
             accuracy: accuracy(from, &key, window)?,
             conversions_per_s: fact(from, &key, &CONVERSIONS_PER_S, window)?,
-            // A meter that says how long it counted is a counter; watts alone are not.
-            integrated: host.is_some() && says_in(from, &key, &METERED_S, window)?,
+            integrated: integrated(from, &key, host, window)?,
             interval_s: own.unwrap_or(USUAL_INTERVAL_S),
             // A foreign feed has no maxima: its readings are the best that is known.
             watts_max: if watts_max.is_empty() { watts.clone() } else { watts_max },
@@ -282,6 +299,16 @@ fn meters(from: &Sources<'_>, host: Option<&str>, window: Window) -> Result<Vec<
         });
     }
     Ok(meters)
+}
+
+/// Whether a meter counts energy: a node's that says how long it counted. At the wall it is the other way round:
+/// the collector, which says so, integrates what it asks for, and a log's joules are the meter's own.
+fn integrated(from: &Sources<'_>, power: &SeriesKey, host: Option<&str>, window: Window) -> Result<bool> {
+    let says_how_long = says_in(from, power, &METERED_S, window)?;
+    Ok(match host {
+        Some(_) => says_how_long,
+        None => !says_how_long && says_in(from, power, &JOULES, window)?,
+    })
 }
 
 /// Whether a metric of a meter has a sample in a window; only the last one is read.

@@ -3,6 +3,7 @@
 use picollect_evaluate::Window;
 use picollect_evaluate::methodology::{Facts, Interconnect, Level, assess};
 use picollect_evaluate::series::Sample;
+use picollect_telemetry::Boundary;
 
 use super::super::{Methodology, Rule};
 use super::energy::MeteredNodes;
@@ -12,9 +13,21 @@ use picollect_config::Measured;
 /// The rules have so many levels.
 const LEVELS: usize = 3;
 
-/// The check of a part of a run: of its core phase or, where that is not known, of all of it.
-pub(super) fn check(from: &Sources<'_>, part: &MeteredNodes, is_core: bool) -> Methodology {
-    let assessment = assess(&facts(from, part, is_core));
+/// The check of a part of a run: of its core phase or, where that is not known, of all of it. `told_nodes`: how
+/// many nodes the user says it had.
+pub(super) fn check(
+    from: &Sources<'_>,
+    part: &MeteredNodes,
+    is_core: bool,
+    told_nodes: Option<usize>,
+) -> Methodology {
+    let facts = facts(from, part, is_core);
+    // A meter at the wall feeds all nodes, also those of which nobody else ever heard.
+    let told = told_nodes.filter(|_| part.nodes == 0 && part.boundary() == Some(Boundary::Wall));
+    let assessment = assess(&match told {
+        Some(nodes) => Facts { nodes_total: Some(nodes), nodes_measured: Some(nodes), ..facts },
+        None => facts,
+    });
     let rules = assessment.checks.chunks(LEVELS).map(|levels| Rule {
         name: levels[0].rule,
         levels: std::array::from_fn(|at| levels[at].verdict),

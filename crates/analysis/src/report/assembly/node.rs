@@ -46,18 +46,18 @@ pub(super) struct Seen {
     pub(super) clock_limit: Option<(f64, f64)>,
 }
 
-/// Looks at a node.
+/// Looks at a node in a window, which is over at `until_ms` if not before.
 pub(super) fn see(
     store: &dyn Store,
     host: &str,
-    window: Window,
+    (window, until_ms): (Window, i64),
     (heard_ms, interval_s): (i64, f64),
     resolution_s: Option<f64>,
     meter: Option<&Meter>,
 ) -> Result<Seen> {
     let info = latest(store, host, &NODE_INFO, window.end_ms, AROUND_MS)?;
     let tag = |name: &str| info.as_ref().and_then(|(key, _)| key.tag(name)).map(ToOwned::to_owned);
-    let state = presence(heard_ms, window.end_ms, interval_s);
+    let state = presence(heard_ms, until_ms, interval_s);
     let interval_s = at_least(interval_s, resolution_s);
     let temps = processor_temperature(store, host, window, 0)?;
     let busy = of_all_cores(store, host, &BUSY, window)?;

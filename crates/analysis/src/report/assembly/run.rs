@@ -11,8 +11,9 @@ use picollect_telemetry::Boundary;
 
 use super::super::{Run, RunNode, RunResult, RunStatus};
 use super::energy::{MeteredNodes, Scope};
-use super::{Moment, Result, methodology, node, provenance, span};
+use super::{Moment, Result, by_readings, methodology, node, provenance, span};
 use crate::runs::{self, Check, Core, End};
+use crate::scaling::NODES_LABEL;
 use crate::sources::Sources;
 use picollect_query::hosts;
 
@@ -38,10 +39,11 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     results.extend(counted(&kept, &whole));
     let (status, mut remarks) = status(&kept);
     let headline = headline(&results).filter(|_| status == RunStatus::Done);
+    let told_nodes = kept.labels.get(NODES_LABEL).and_then(|label| label.parse().ok());
     let methodology = match headline.and_then(|at| cores.get(at)?.as_ref()) {
-        Some(core) => methodology::check(from, core, true),
+        Some(core) => methodology::check(from, core, true, told_nodes),
         // A counted load is at work from its beginning to its end.
-        None => methodology::check(from, &whole, !kept.shares.is_empty()),
+        None => methodology::check(from, &whole, !kept.shares.is_empty(), told_nodes),
     };
     let idle = kept.idle.map(|idle| subject.part(idle.into())).transpose()?;
     remarks.extend(short_idle(&kept));
@@ -50,13 +52,15 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     if headline.is_some_and(|at| results[at].core.is_none()) {
         remarks.push("the core phase is not known: the rate is divided by the power of the whole run".into());
     }
+    let (throttled, nodes_without_flags) = subject.throttled(whole.window)?;
     let covered = whole.energy.coverage.is_some_and(|coverage| coverage >= WHOLE);
     let solution = whole.all_mean_w().filter(|_| covered);
     let solution = solution.and_then(|mean_w| to_solution(mean_w, whole.window.seconds()));
     let mut provenance = kept.provenance.clone();
     provenance.extend(provenance::of_nodes(from.store, &subject.nodes, whole.window)?);
     Ok(Run {
-        throttled: subject.throttled(whole.window)?,
+        throttled,
+        nodes_without_flags,
         window: span(whole.window, whole.resolution_s),
         status,
         remarks,
@@ -80,7 +84,7 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
 }
 
 /// The nodes that a run is about.
-struct Subject<'a> {
+pub(super) struct Subject<'a> {
     from: &'a Sources<'a>,
     nodes: Vec<String>,
     scope: Scope,
@@ -88,7 +92,7 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// The named nodes, those that did counted work, or every one that was heard of meanwhile.
-    fn of(from: &'a Sources<'a>, run: &runs::Run) -> Result<Self> {
+    pub(super) fn of(from: &'a Sources<'a>, run: &runs::Run) -> Result<Self> {
         if let Some(names) = &run.nodes {
             return Ok(Self { from, nodes: names.clone(), scope: Scope::Some });
         }
@@ -105,7 +109,7 @@ impl<'a> Subject<'a> {
         Ok(Self { from, nodes, scope: Scope::Cluster })
     }
 
-    fn part(&self, window: Window) -> Result<MeteredNodes> {
+    pub(super) fn part(&self, window: Window) -> Result<MeteredNodes> {
         MeteredNodes::of(self.from, &self.nodes, self.scope, window)
     }
 
@@ -120,6 +124,7 @@ impl<'a> Subject<'a> {
         let rate = kept.rate.filter(|_| core.is_some() || kept.benchmark != HPCC_PART);
         let per_w = |watts: Option<f64>| rate.zip(watts).and_then(|(rate, w)| rate_per_w(rate, w));
         let edge = kept.core.map(|core| self.edge(core)).transpose()?.flatten();
+        let by_readings = core.map(|core| by_readings::mean_w(self.from, core)).transpose()?.flatten();
         let uncertainty = uncertainty_ratio(part.accuracy_ratio(), edge).filter(|_| core.is_some());
         Ok(RunResult {
             benchmark: kept.benchmark.clone(),
@@ -132,8 +137,10 @@ impl<'a> Subject<'a> {
             core: kept.core.map(|core| span(core.time.into(), part.resolution_s)),
             core_edge_s: kept.core.map(|core| core.edge_s),
             rate_per_w: per_w(part.all_mean_w()),
+            rate_per_w_by_readings: per_w(by_readings),
             uncertainty,
-            rate_per_w_whole: per_w(whole.all_mean_w()),
+            // At another boundary it would be another machine's.
+            rate_per_w_whole: per_w(whole.all_mean_w().filter(|_| whole.boundary() == part.boundary())),
             rate_per_w_corrected: per_w(self.corrected_w(part)),
             core_energy: core.map(|part| part.energy.clone()).unwrap_or_default(),
         })
@@ -172,17 +179,20 @@ impl<'a> Subject<'a> {
         }))
     }
 
-    /// Whether any node was; unknown if no node's flags are known.
-    fn throttled(&self, window: Window) -> Result<Option<bool>> {
-        let mut known = None;
+    /// Whether any node was, and of how many it is not known. That none was is known only if it is of all.
+    fn throttled(&self, window: Window) -> Result<(Option<bool>, usize)> {
+        let (mut any, mut without_flags) = (false, 0);
         let end = Moment::at(self.from, window.end_ms)?;
         for host in &self.nodes {
-            let Some((_, interval_s)) = end.last_seen(host)? else { continue };
-            if let Some(episodes) = node::episodes_in(self.from.store, host, window, interval_s)? {
-                known = Some(known.unwrap_or(false) || !episodes.is_empty());
-            }
+            let known = match end.last_seen(host)? {
+                Some((_, interval_s)) => node::episodes_in(self.from.store, host, window, interval_s)?,
+                None => None,
+            };
+            any = any || known.as_ref().is_some_and(|episodes| !episodes.is_empty());
+            without_flags += usize::from(known.is_none());
         }
-        Ok(known)
+        let all_known = without_flags == 0 && !self.nodes.is_empty();
+        Ok(((any || all_known).then_some(any), without_flags))
     }
 
     fn parts(&self, run: &runs::Run, whole: &MeteredNodes) -> Vec<RunNode> {

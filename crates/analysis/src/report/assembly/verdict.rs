@@ -3,6 +3,7 @@
 
 use super::super::numbers::{count, percent, si_spaced, spaced};
 use super::super::{Report, Run};
+use picollect_evaluate::throttle::Cause;
 use picollect_telemetry::Boundary;
 use picollect_telemetry::Source;
 
@@ -31,10 +32,16 @@ fn used(report: &Report) -> String {
     let (cluster, energy) = (&report.cluster, &report.cluster.energy);
     let nodes = count(cluster.nodes, "node");
     let Some((energy_j, mean_w)) = energy.energy_j.zip(energy.mean_w) else {
-        return format!("What {nodes} used is not known: none has a meter or a power model.");
+        let why = energy.why_unknown.as_deref().unwrap_or("no meter says it");
+        let who = if cluster.nodes == 0 { "was".to_owned() } else { nodes };
+        return format!("What {who} used is not known: {why}.");
     };
     let all = cluster.nodes_with_energy == cluster.nodes;
-    let who = if all { nodes } else { format!("{} of {nodes}", cluster.nodes_with_energy) };
+    let who = match cluster.nodes {
+        0 => "What is behind the meter".to_owned(),
+        _ if all => nodes,
+        _ => format!("{} of {nodes}", cluster.nodes_with_energy),
+    };
     let covered = energy.coverage.map_or_else(String::new, |coverage| {
         format!(", {} of the time covered", spaced(&percent(Some(coverage))))
     });
@@ -73,15 +80,26 @@ fn held_back(report: &Report) -> Option<String> {
     if let Some(worst) = hot.first() {
         let episodes = hot.iter().flat_map(|node| node.episodes.iter().flatten());
         let lost: Option<f64> = episodes.map(|episode| episode.lost_core_s).sum();
-        let lost = lost.map_or_else(|| "unknown work".to_owned(), |lost| format!("{lost:.0} core-seconds"));
-        let cause = worst.episodes.iter().flatten().next().map_or("", |episode| episode.cause.as_str());
+        let lost = lost.map_or_else(
+            || "; how much work that cost is not known".to_owned(),
+            |lost| format!(" and lost {lost:.0} core-seconds"),
+        );
+        let cause = worst.episodes.iter().flatten().next().map(|episode| episode.cause);
+        let cause = match cause {
+            None | Some(Cause::Unknown) => "cause not known",
+            Some(cause) => cause.as_str(),
+        };
+        let others = match unknown {
+            0 => String::new(),
+            some => format!(" Of {} it is not known.", count(some, "other node")),
+        };
         let who = if hot.len() == 1 {
             worst.host.clone()
         } else {
             format!("{} nodes, first {},", hot.len(), worst.host)
         };
         let were = if hot.len() == 1 { "was" } else { "were" };
-        return Some(format!("{who} {were} throttled ({cause}) and lost {lost}."));
+        return Some(format!("{who} {were} throttled ({cause}){lost}.{others}"));
     }
     match (known, unknown) {
         (0, 0) => None,

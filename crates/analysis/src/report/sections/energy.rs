@@ -11,7 +11,7 @@ use picollect_telemetry::Source;
 pub(super) fn section(report: &Report) -> Option<Section> {
     let cluster = &report.cluster;
     let mut blocks = vec![heads(cluster)];
-    if cluster.nodes_with_energy > 0 {
+    if cluster.energy.energy_j.is_some() {
         blocks.push(by_boundary(cluster));
         blocks.push(by_source(cluster));
     }
@@ -34,9 +34,13 @@ fn heads(cluster: &Cluster) -> Block {
 fn metered(cluster: &Cluster) -> Cell {
     let with = cluster.nodes_with_energy;
     match cluster.energy.boundary {
-        _ if with == 0 => Cell::toned("unknown: no node has a meter or a power model", Tone::Faint),
+        None => {
+            let why = cluster.energy.why_unknown.as_deref().unwrap_or("no meter says it");
+            Cell::toned(format!("unknown: {why}"), Tone::Faint)
+        }
         Some(boundary @ (Boundary::Enclosure | Boundary::Wall)) => {
-            format!("known from {} at the boundary {boundary}", count(with, "meter")).into()
+            let meters = cluster.by_source.iter().map(|part| part.nodes).sum();
+            format!("known from {} at the boundary {boundary}", count(meters, "meter")).into()
         }
         _ => Cell::toned(
             format!("known of {with} of {}", count(cluster.nodes, "node")),
@@ -46,7 +50,8 @@ fn metered(cluster: &Cluster) -> Cell {
 }
 
 fn by_boundary(cluster: &Cluster) -> Block {
-    let figures = std::iter::once(&cluster.energy).chain(&cluster.other_boundaries);
+    let mut figures: Vec<_> = std::iter::once(&cluster.energy).chain(&cluster.other_boundaries).collect();
+    figures.sort_by_key(|figure| std::cmp::Reverse(figure.boundary));
     let row = |figure: &EnergyFigure| {
         vec![
             Cell::maybe(figure.boundary.map(Boundary::as_str)),
@@ -59,7 +64,7 @@ fn by_boundary(cluster: &Cluster) -> Block {
     };
     let columns = ["boundary", ">energy", ">mean power", ">peak", ">covered", "source"];
     let caption = "Energy by boundary, widest first; different boundaries are never added";
-    Table::block(caption, &columns, figures.map(row).collect())
+    Table::block(caption, &columns, figures.into_iter().map(row).collect())
 }
 
 fn by_source(cluster: &Cluster) -> Block {
@@ -87,15 +92,14 @@ fn toned_source(source: Source) -> Cell {
 }
 
 fn power(report: &Report) -> Lines {
-    let (timeline, boundary) = (&report.timeline, report.cluster.energy.boundary);
+    let timeline = &report.timeline;
     let mut lines: Vec<_> = timeline
         .nodes
         .iter()
         .map(|node| Line { name: printable(&node.host), values: node.watts.clone(), outer: false })
         .collect();
     if !timeline.outer_w.is_empty() {
-        let name =
-            boundary.map_or_else(|| "wider boundary".to_owned(), |boundary| format!("at the {boundary}"));
+        let name = format!("at the {}", Boundary::Wall);
         lines.push(Line { name, values: timeline.outer_w.clone(), outer: true });
     }
     Lines {

@@ -10,6 +10,9 @@ use picollect_evaluate::methodology::Verdict;
 /// What a node's part of a rate is given in.
 const FLOPS_PER_W: &str = "FLOPS/W";
 
+/// Two figures that differ by no more are not both shown.
+const SAME_FIGURE: f64 = 0.0005;
+
 pub(super) fn section(report: &Report) -> Option<Section> {
     let mut blocks = Vec::new();
     for run in &report.runs {
@@ -32,7 +35,7 @@ fn facts(run: &Run) -> Block {
         ("status", status(run)),
     ];
     facts.extend(run.remarks.iter().map(|remark| ("remark", Cell::from(remark))));
-    facts.push(("throttled", throttled(run.throttled)));
+    facts.push(("throttled", throttled(run)));
     facts.push(("result", run.result.as_ref().map_or_else(no_result, |result| result_line(result).into())));
     facts.extend(run.result.iter().flat_map(|result| efficiency(run, result)));
     facts.push(("energy", energy(run)));
@@ -67,10 +70,21 @@ pub(in super::super) fn status(run: &Run) -> Cell {
 }
 
 /// Whether the rate is that of the machine at its rated clock.
-pub(in super::super) fn throttled(throttled: Option<bool>) -> Cell {
-    match throttled {
-        Some(true) => Cell::toned("yes: this is not the rate of a machine at its rated clock", Tone::Bad),
+pub(in super::super) fn throttled(run: &Run) -> Cell {
+    let (nodes, without_flags) = (run.nodes.len(), run.nodes_without_flags);
+    match run.throttled {
+        Some(true) if run.result.as_ref().is_some_and(|result| result.rate.is_some()) => {
+            Cell::toned("yes: this is not the rate of a machine at its rated clock", Tone::Bad)
+        }
+        Some(true) => Cell::toned("yes", Tone::Bad),
         Some(false) => Cell::toned("no", Tone::Good),
+        None if nodes == 0 => Cell::toned("unknown: no node was heard of", Tone::Faint),
+        None if (1..nodes).contains(&without_flags) => {
+            let text = format!(
+                "unknown: no throttle flags are known of {without_flags} of its {nodes} nodes; the others were not throttled"
+            );
+            Cell::toned(text, Tone::Faint)
+        }
         None => Cell::toned("unknown: no node's throttle flags are known", Tone::Faint),
     }
 }
@@ -96,7 +110,14 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         return Vec::new();
     }
     if result.rate_per_w.or(result.rate_per_w_whole).is_none() {
-        let unknown = "unknown: the power of its nodes is not known";
+        let metered = run.nodes.iter().filter(|node| node.energy.energy_j.is_some()).count();
+        let unknown = match (&run.energy.why_unknown, run.nodes.len()) {
+            (Some(why), _) => format!("unknown: {why}"),
+            (None, nodes) if metered > 0 && metered < nodes => {
+                format!("unknown: the power of only {metered} of its {nodes} nodes is known")
+            }
+            _ => "unknown: the power of its nodes is not known".to_owned(),
+        };
         return vec![("efficiency", Cell::toned(unknown, Tone::Faint))];
     }
     let Some(core) = &result.core else {
@@ -118,8 +139,24 @@ pub(in super::super) fn efficiency(run: &Run, result: &RunResult) -> Vec<(&'stat
         clock(&core.start, false),
         clock(&core.end, false),
     );
-    let beside = format!("{}, shown beside; not the result", whole(result.rate_per_w_whole));
-    [("core phase", core.into()), ("whole run", beside.into())].into_iter().chain(corrected(result)).collect()
+    let beside = result.rate_per_w_whole.map(|_| {
+        let text = format!("{}, shown beside; not the result", whole(result.rate_per_w_whole));
+        ("whole run", text.into())
+    });
+    let core = std::iter::once(("core phase", core.into())).chain(by_readings(result));
+    core.chain(beside).chain(corrected(result)).collect()
+}
+
+/// The methodology's own figure, where it is another one.
+fn by_readings(result: &RunResult) -> Option<(&'static str, Cell)> {
+    let (ours, theirs) = result.rate_per_w.zip(result.rate_per_w_by_readings)?;
+    let differs = (theirs / ours - 1.0).abs() > SAME_FIGURE;
+    let text = format!(
+        "{} by the methodology's rule: power from the first to the last reading inside the core phase; the figure \
+         above reaches to its edges",
+        si(Some(theirs), &result.unit_per_w)
+    );
+    differs.then(|| ("by readings", text.into()))
 }
 
 /// The result as it would be at the wall, by what is configured and not by any meter.
@@ -130,6 +167,9 @@ fn corrected(result: &RunResult) -> Option<(&'static str, Cell)> {
 }
 
 fn energy(run: &Run) -> Cell {
+    if let Some(why) = &run.energy.why_unknown {
+        return Cell::toned(format!("unknown: {why}"), Tone::Faint);
+    }
     let share = run.share_of_window.map(|share| format!(", {} of the window's", percent(Some(share))));
     format!("{}{}", si(run.energy.energy_j, "J"), share.unwrap_or_default()).into()
 }
