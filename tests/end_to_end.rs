@@ -12,6 +12,7 @@ mod demo;
 mod emulated_pi;
 mod engines;
 mod evaluation;
+mod imports;
 mod health;
 mod influxdb2;
 mod join;

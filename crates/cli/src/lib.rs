@@ -13,6 +13,7 @@ mod retire;
 mod samples;
 mod scaling;
 mod serving;
+mod submission;
 mod token;
 mod up;
 mod workload;
@@ -46,6 +47,7 @@ use backup::BackupOptions;
 use export::ExportOptions;
 use import::ImportOptions;
 use scaling::ScalingOptions;
+use submission::SubmissionOptions;
 
 pub use samples::SamplesCommand;
 pub use serving::{ServeOptions, TlsOptions};
@@ -101,6 +103,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  picollect scaling RUN RUN RUN\n  picollect scaling --example\n  \
                             picollect scaling --table runs.csv --format json")]
     Scaling(ScalingOptions),
+    /// What a Green500 submission asks for: checklist, raw readings, the computation, the system
+    #[command(after_help = "Example:\n  picollect submission last green500")]
+    Submission(SubmissionOptions),
     /// Wait for the end of standard input, then put clocks back
     #[command(hide = true)]
     RestoreClocks {
@@ -318,6 +323,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Runs { ask, command, deliver, json } => runs(&ask, command, deliver, json),
         Command::Scaling(options) => print(&scaling::execute(&options)?),
+        Command::Submission(options) => submission::execute(&options),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
         Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {
             retire::retire(&ask.open()?, &name)
