@@ -9,7 +9,6 @@ mod script;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -19,6 +18,7 @@ use picollect_analysis::request::Sources;
 use picollect_analysis::runs::{self, Core, IMPORTED_FROM};
 use picollect_config::store_spec::StoreOptions;
 use picollect_settings::exit::{Failure, usage};
+use picollect_settings::output::say;
 use picollect_settings::time::{now_ms, rfc3339};
 
 /// Of which run, and where to.
@@ -53,7 +53,7 @@ pub(crate) fn execute(options: &SubmissionOptions) -> Result<(), Failure> {
         files.join(", "),
         "checklist.md says what is still to be filled in"
     );
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(say(&text)?)
 }
 
 impl Submission {
