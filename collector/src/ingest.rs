@@ -209,27 +209,45 @@ impl Ingest {
         now_ms: i64,
         grant: &Grant,
     ) -> Result<Outcome, IngestError> {
-        let mut rest = Rest::of(body);
-        batch.read_part(&mut rest, precision, now_ms);
-        if !rest.is_empty() {
-            covered(batch, grant)?;
-            while !rest.is_empty() {
-                batch.read_part(&mut rest, precision, now_ms);
-                covered(batch, grant)?;
+        let (mut rest, mut parts, mut refused, mut anything_else) = (Rest::of(body), 0, None, false);
+        let reserved = loop {
+            parts += 1;
+            batch.read_part(&mut rest, precision, now_ms);
+            let (reserved, first) = covered(batch, grant)?;
+            refused = refused.or(first);
+            anything_else |= !(batch.points.is_empty() && batch.errors.is_empty());
+            if rest.is_empty() {
+                break reserved;
             }
-            rest = Rest::of(body);
-            batch.read_part(&mut rest, precision, now_ms);
+        };
+        if let Some((measurement, scope)) = refused.filter(|_| !anything_else) {
+            return Err(IngestError::Reserved { measurement, scope });
         }
-        let mut outcome = self.batch(batch, now_ms, grant)?;
-        while !rest.is_empty() {
+        if parts == 1 {
+            return self.batch(batch, now_ms, grant, reserved);
+        }
+        rest = Rest::of(body);
+        let mut next = || -> Result<(Outcome, bool), IngestError> {
             batch.read_part(&mut rest, precision, now_ms);
-            outcome.add(self.batch(batch, now_ms, grant)?);
+            let (reserved, _) = covered(batch, grant)?;
+            Ok((self.batch(batch, now_ms, grant, reserved)?, rest.is_empty()))
+        };
+        let (mut outcome, mut is_last) = next()?;
+        while !is_last {
+            let (part, last) = next()?;
+            outcome.add(part);
+            is_last = last;
         }
         Ok(outcome)
     }
 
-    fn batch(&self, batch: &mut Batch, now_ms: i64, grant: &Grant) -> Result<Outcome, IngestError> {
-        let reserved = covered(batch, grant)?;
+    fn batch(
+        &self,
+        batch: &mut Batch,
+        now_ms: i64,
+        grant: &Grant,
+        reserved: Appended,
+    ) -> Result<Outcome, IngestError> {
         let outside = without_outside(&mut batch.points, now_ms, self.kept_for);
         let mut over_limit = self.within_limits(&mut batch.points, now_ms, grant)?;
         let mut appended = match self.store.append(&batch.points) {
@@ -288,9 +306,12 @@ impl Ingest {
     }
 }
 
-/// Takes out what the token's scopes do not cover. It is an error if nothing else was there, and if what remains is of
-/// another node than the token's.
-fn covered(batch: &mut Batch, grant: &Grant) -> Result<Appended, IngestError> {
+/// A measurement that a token may not write, and what that takes.
+type Reserved = (String, Scope);
+
+/// Takes out what the token's scopes do not cover, and says the first of it. It is an error if what remains is of another
+/// node than the token's.
+fn covered(batch: &mut Batch, grant: &Grant) -> Result<(Appended, Option<Reserved>), IngestError> {
     let (mut taken_out, mut first) = (Appended::default(), None);
     for scope in [Scope::Write, Scope::Run, Scope::Admin].into_iter().filter(|scope| !grant.allows(*scope)) {
         let lacks = |point: &Point| to_write(point) == scope;
@@ -300,15 +321,12 @@ fn covered(batch: &mut Batch, grant: &Grant) -> Result<Appended, IngestError> {
         take_out(&mut batch.points, lacks, &reason, &mut taken_out);
         first.get_or_insert((measurement, scope));
     }
-    if let Some((measurement, scope)) = first.filter(|_| batch.points.is_empty() && batch.errors.is_empty()) {
-        return Err(IngestError::Reserved { measurement, scope });
-    }
-    let Some(node) = &grant.node else { return Ok(taken_out) };
+    let Some(node) = &grant.node else { return Ok((taken_out, first)) };
     let nodes_own = batch.points.iter().filter(|point| to_write(point) == Scope::Write);
     let mut said = nodes_own.map(|point| point.tag(HOST).unwrap_or_default());
     match said.find(|said| said != node) {
         Some(said) => Err(IngestError::OtherNode { node: node.clone(), said: said.to_owned() }),
-        None => Ok(taken_out),
+        None => Ok((taken_out, first)),
     }
 }
 
@@ -497,6 +515,15 @@ mod tests {
         let other =
             written("m,host=pi-2 f=1 7\nrun,run=r end_ms=1 7", &[Scope::Write, Scope::Run], Some("pi-1"));
         assert!(other.unwrap_err().contains("bound to the node `pi-1`, but a line is of `pi-2`"));
+    }
+
+    #[test]
+    fn a_long_body_is_refused_whole_only_if_nothing_of_it_is_the_tokens() {
+        let reserved = "energy,host=pi-1 joules=1 7\n".repeat(50_000);
+        let error = written(&reserved, &[Scope::Write], None).unwrap_err();
+        assert!(error.contains("may not write `energy`"), "{error}");
+        let outcome = written(&format!("{reserved}m,host=pi-1 f=1 7\n"), &[Scope::Write], None).unwrap();
+        assert_eq!((outcome.written, outcome.refused_fields), (1, 50_000));
     }
 
     #[test]
