@@ -41,6 +41,7 @@ pub mod cost;
 pub mod efficiency;
 pub mod energy;
 pub mod methodology;
+pub mod numbers;
 pub mod power;
 pub mod presence;
 pub mod references;
