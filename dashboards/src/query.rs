@@ -1,7 +1,11 @@
 //! What a panel asks, in both languages, from one description: a metric of the catalogue, whose series, and what is made
 //! of its samples.
 
-use picollect_telemetry::catalogue::{CLUSTER, HOST, Metric};
+use picollect_telemetry::catalogue::{CLUSTER, HOST, Metric, TEMP};
+use picollect_telemetry::thermometer::elsewhere_pattern;
+
+/// The tag that names a thermal zone.
+const ZONE: &str = "zone";
 
 /// Whose series are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +91,18 @@ pub(crate) struct Of<'a> {
     pub(crate) scope: Scope,
     /// Tags that have to have these values; an empty one stands for a tag that is not there.
     pub(crate) tags: &'a [(&'a str, &'a str)],
+    /// Without the thermal zones that are not the processor's.
+    pub(crate) processor: bool,
 }
 
 /// The series of a metric of the chosen nodes.
 pub(crate) fn of(metric: &Metric) -> Of<'_> {
-    Of { metric, scope: Scope::Nodes, tags: &[] }
+    Of { metric, scope: Scope::Nodes, tags: &[], processor: false }
+}
+
+/// The temperature of the chosen nodes' processors: not of the room, the Wi-Fi card or a constant of the firmware's tables.
+pub(crate) fn of_processor() -> Of<'static> {
+    Of { processor: true, ..of(&TEMP) }
 }
 
 impl<'a> Of<'a> {
@@ -111,6 +122,9 @@ impl<'a> Of<'a> {
             Scope::All => Vec::new(),
         };
         matchers.extend(self.tags.iter().map(|(tag, value)| format!(r#"{tag}="{value}""#)));
+        if self.processor {
+            matchers.push(format!(r#"{ZONE}!~"{}.*""#, elsewhere_pattern()));
+        }
         let name = self.metric.prometheus_name();
         if matchers.is_empty() { name } else { format!("{name}{{{}}}", matchers.join(",")) }
     }
@@ -161,6 +175,10 @@ impl<'a> Of<'a> {
         }
         for (tag, value) in self.tags {
             text += &format!("  |> filter(fn: (r) => r.{tag} == \"{value}\")\n");
+        }
+        if self.processor {
+            let elsewhere = elsewhere_pattern();
+            text += &format!("  |> filter(fn: (r) => not exists r.{ZONE} or r.{ZONE} !~ /^{elsewhere}/)\n");
         }
         text + "  |> toFloat()"
     }

@@ -1,10 +1,10 @@
 //! The firmware's four flags as one state of a node, the gravest of those that are set; unknown where none is known.
 
 use picollect_evaluate::throttle::HARD_LIMIT_C;
-use picollect_telemetry::catalogue::{FREQ_CAPPED, HOST, Metric, SOFT_LIMIT, TEMP, THROTTLED, UNDER_VOLTAGE};
+use picollect_telemetry::catalogue::{FREQ_CAPPED, HOST, Metric, SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE};
 
 use crate::colours::{BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION};
-use crate::query::{Make, Query, of};
+use crate::query::{Make, Query, of, of_processor};
 
 /// Each flag and its state; a graver one has a greater number.
 const FLAGS: [(&Metric, i64); 4] =
@@ -34,7 +34,7 @@ pub(crate) fn query() -> Query {
     let flags: Vec<String> = FLAGS.iter().map(flag).collect();
     let hot = format!(
         "{} >= bool {}",
-        of(&TEMP).promql(Make::Greatest, "max", &[HOST]),
+        of_processor().promql(Make::Greatest, "max", &[HOST]),
         HARD_LIMIT_C - TEMP_SLACK_C
     );
     let throttled = of(&THROTTLED).promql(Make::Greatest, "max", &[HOST]);

@@ -52,6 +52,13 @@ pub fn is_of_a_pc(zone: &str) -> bool {
     is_one_of(zone, &PC_PROCESSORS)
 }
 
+/// A regular expression, not anchored, for the beginnings of zones that are not the processor's: what a query leaves out
+/// that cannot ask [`Thermometer::of_zone`]. Small and capital letters, without flags, which not every engine knows.
+pub fn elsewhere_pattern() -> String {
+    let both = OTHERS.iter().flat_map(|word| [(*word).to_owned(), word.to_uppercase()]);
+    format!("({})", both.collect::<Vec<_>>().join("|"))
+}
+
 fn is_one_of(kind: &str, words: &[&str]) -> bool {
     let kind = kind.to_lowercase();
     words.iter().any(|word| kind.starts_with(word))
@@ -83,6 +90,7 @@ mod tests {
         for kind in ["", "center-thermal", "thermal_zone0"] {
             assert_eq!(Thermometer::of_zone(kind), Thermometer::Unknown, "{kind}");
         }
+        assert!(elsewhere_pattern().starts_with("(acpitz|ACPITZ|iwlwifi|"));
         assert!(is_of_a_pc("coretemp-coretemp.0") && !is_of_a_pc("cpu-thermal"));
     }
 }

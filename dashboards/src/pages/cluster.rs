@@ -8,7 +8,7 @@ use picollect_telemetry::catalogue::{
 use super::runs;
 use crate::dashboard::{Dashboard, variables};
 use crate::panel::{Panel, Shape};
-use crate::query::{Make, Of, Query, Scope, of};
+use crate::query::{Make, Of, Query, Scope, of, of_processor};
 use crate::throttle_state;
 
 /// From here on the firmware of every model falls to the lowest clock; from [`HARD_LIMIT_C`] on it steps down.
@@ -88,7 +88,7 @@ fn today() -> Panel {
 
 fn hottest() -> Panel {
     Panel::of(Shape::Stat, "Hottest node", &TEMP)
-        .ask(top(of(&TEMP)))
+        .ask(top(of_processor()))
         .size(5, 4)
         .limits(HARD_LIMIT_C - 10.0, HARD_LIMIT_C)
 }
@@ -101,10 +101,10 @@ fn top(of: Of<'_>) -> Query {
 }
 
 fn headroom() -> Panel {
-    let hottest = format!("max({})", of(&TEMP).selector());
+    let hottest = format!("max({})", of_processor().selector());
     let flux = format!(
         "{}\n  |> last()\n  |> group()\n  |> max()\n  |> map(fn: (r) => ({{r with _value: {HARD_LIMIT_C:?} - r._value}}))",
-        of(&TEMP).flux_samples()
+        of_processor().flux_samples()
     );
     Panel::new(Shape::Stat, "Headroom", "kelvin", format!("From the hottest node's temperature now to {HARD_LIMIT_C} °C, where every model's firmware slows the clock down. A 3A+ or 3B+ has a soft limit at 60 °C before."))
         .ask(Query::promql("to the limit", true, format!("{HARD_LIMIT_C} - {hottest}")).or_flux(flux))
@@ -135,7 +135,7 @@ fn wall() -> Panel {
 
 fn temperatures() -> Panel {
     Panel::of(Shape::Lines, "Temperature of each node", &TEMP)
-        .ask(of(&TEMP).query(Make::Mean, "max", &[HOST], "{{host}}"))
+        .ask(of_processor().query(Make::Mean, "max", &[HOST], "{{host}}"))
         .limits(HARD_LIMIT_C, LOWEST_CLOCK_C)
 }
 

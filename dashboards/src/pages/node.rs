@@ -14,7 +14,7 @@ use super::runs;
 use crate::colours::{GREEN, VERMILLION};
 use crate::dashboard::{Dashboard, variables};
 use crate::panel::{Panel, Shape};
-use crate::query::{Make, of};
+use crate::query::{Make, of, of_processor};
 use crate::throttle_state;
 
 pub(super) fn dashboard() -> Dashboard {
@@ -35,7 +35,7 @@ pub(super) fn dashboard() -> Dashboard {
 fn now() -> Vec<Panel> {
     vec![
         Panel::of(Shape::Stat, "Temperature", &TEMP)
-            .ask(of(&TEMP).query(Make::Last, "max", &[HOST], "{{host}}"))
+            .ask(of_processor().query(Make::Last, "max", &[HOST], "{{host}}"))
             .limits(HARD_LIMIT_C - 10.0, HARD_LIMIT_C)
             .or_says("no thermometer"),
         Panel::of(Shape::Stat, "Power", &WATTS)

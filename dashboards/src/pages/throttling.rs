@@ -10,7 +10,7 @@ use super::cluster::LOWEST_CLOCK_C;
 use super::runs;
 use crate::dashboard::{Dashboard, variables};
 use crate::panel::{Panel, Shape};
-use crate::query::{Make, Query, of};
+use crate::query::{Make, Query, of, of_processor};
 use crate::throttle_state;
 
 pub(super) fn dashboard() -> Dashboard {
@@ -111,7 +111,7 @@ fn clock_share() -> Panel {
 
 fn temperatures() -> Panel {
     Panel::of(Shape::Lines, "Temperature of each node", &TEMP)
-        .ask(of(&TEMP).query(Make::Greatest, "max", &[HOST], "{{host}}"))
+        .ask(of_processor().query(Make::Greatest, "max", &[HOST], "{{host}}"))
         .limits(HARD_LIMIT_C, LOWEST_CLOCK_C)
 }
 
@@ -140,7 +140,7 @@ fn table() -> Panel {
     .ask(share(&THROTTLED, "Throttled, share"))
     .ask(share(&FREQ_CAPPED, "Capped, share"))
     .ask(share(&SOFT_LIMIT, "Soft limit, share"))
-    .ask(of(&TEMP).query(Make::MaxOfAll, "max", &[HOST], "Highest, °C"))
+    .ask(of_processor().query(Make::MaxOfAll, "max", &[HOST], "Highest, °C"))
     .ask(of(&MEASURED_HZ).query(Make::MinOfAll, "min", &[HOST], "Lowest clock, Hz"))
     .size(24, 9)
     .or_says(NO_FLAGS)
