@@ -4,7 +4,6 @@
 //! partial. What is kept between two questions only saves time: another collector on the same store says the same.
 
 mod last_run;
-mod today;
 
 use picollect_evaluate::presence::Presence;
 use std::collections::BTreeSet;
@@ -18,10 +17,10 @@ use picollect_telemetry::summary::{Hottest, Running, Summary, Today};
 use picollect_telemetry::{Boundary, Source};
 
 use self::last_run::LastRuns;
-use self::today::Meters;
 use crate::alerts::parts;
 use crate::nodes::{self, Node};
 use crate::sources::{RequestError, Sources};
+use picollect_query::day::Meters;
 use picollect_query::{all_power_meters, numbers, whole};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 

@@ -21,6 +21,7 @@
 //!
 //! Functions that read a store fail only as it does, with its [`StoreError`].
 
+pub mod day;
 pub mod prometheus_api;
 mod temperature;
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use picollect_evaluate::Window;
 use picollect_evaluate::energy::{Energy, EnergyPoint, of_epochs};
 
-use picollect_query::{energy_of, points_of};
+use crate::{energy_of, points_of};
 use picollect_store::{SeriesKey, Store, StoreError};
 
 /// A cut lies at least this far back: a push that failed comes again within seconds, and what a spool brings
@@ -29,7 +29,7 @@ const MAX_POINTS: usize = 50_000;
 
 /// The energy of each meter since a day began.
 #[derive(Debug, Default)]
-pub(super) struct Meters {
+pub struct Meters {
     day_start_ms: i64,
     running: HashMap<SeriesKey, Running>,
     points_read: usize,
@@ -45,7 +45,7 @@ struct Running {
 
 impl Meters {
     /// Begins a question. `day` is from its beginning to now; `meters` are all there are.
-    pub(super) fn begin(&mut self, meters: &BTreeSet<&SeriesKey>, day: Window) {
+    pub fn begin(&mut self, meters: &BTreeSet<&SeriesKey>, day: Window) {
         if self.day_start_ms != day.start_ms {
             self.running.clear();
             self.day_start_ms = day.start_ms;
@@ -63,12 +63,12 @@ impl Meters {
     }
 
     /// Whether this question may still ask for the energy of this meter.
-    pub(super) fn has_time_for(&self, meter: &SeriesKey) -> bool {
+    pub fn has_time_for(&self, meter: &SeriesKey) -> bool {
         self.running.contains_key(meter) || self.points_read < MAX_POINTS
     }
 
     /// The energy of a meter in the day of [`Meters::begin`]; `None` if nothing of it is covered.
-    pub(super) fn energy(
+    pub fn energy(
         &mut self,
         store: &dyn Store,
         meter: &SeriesKey,
