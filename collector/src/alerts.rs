@@ -8,9 +8,9 @@
 //! Invariant: whether an alert fires is what the store says, so every collector on it says the same; kept is only what
 //! has been sent.
 
-mod episodes;
+pub mod episodes;
 mod heartbeat;
-mod message;
+pub mod message;
 mod parts;
 mod receivers;
 mod watch;

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use picollect_promql::{
-    Context, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError, Times,
+    Context, Found, Labels, Limits, Query, Sample, Selection, Series, Source, SourceError, Times,
 };
 
 const LIMITS: Limits = Limits { steps: 100, series: 100, samples: 10_000, memory_bytes: 1 << 20 };
@@ -15,14 +15,14 @@ const END_MS: i64 = 20 * STEP_MS;
 struct Two;
 
 impl Source for Two {
-    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Series>, SourceError> {
+    fn select(&self, wanted: &Selection<'_>) -> Result<Vec<Found>, SourceError> {
         let times = (0..=END_MS / STEP_MS).map(|step| step * STEP_MS);
         let times = times.filter(|t_ms| (wanted.from_ms..=wanted.to_ms).contains(t_ms));
         let samples: Vec<Sample> = times.map(|t_ms| Sample { t_ms, value: (t_ms % 7) as f64 }).collect();
         let series = |host: &str| {
             let labels =
                 [("__name__", "m"), ("host", host)].map(|(name, value)| (name.to_owned(), value.to_owned()));
-            Series { labels: Labels::new(labels), samples: samples.clone() }
+            Found::whole(Series { labels: Labels::new(labels), samples: samples.clone() })
         };
         Ok(vec![series("a"), series("b")])
     }

@@ -77,7 +77,8 @@ fn efficiency(summary: &Summary) -> EfficiencyFacts {
 
 fn run(summary: &Summary, wall_ms: Option<i64>) -> RunFacts {
     let Some(run) = &summary.run else { return RunFacts::default() };
-    let elapsed_s = wall_ms.and_then(|now| u64::try_from((now - run.start_ms) / 1000).ok());
+    // A beginning that cannot be is told by whoever the agent was led to.
+    let elapsed_s = wall_ms.and_then(|now_ms| u64::try_from(now_ms.checked_sub(run.start_ms)? / 1000).ok());
     let name = Some(run.name.clone());
     RunFacts { name, simulated: summary.simulated, elapsed_s, watts: power(summary) }
 }
@@ -96,6 +97,12 @@ mod tests {
         let mut facts = Facts::default();
         fill(&mut facts, summary, wall_ms);
         facts
+    }
+
+    #[test]
+    fn a_run_that_began_before_all_time_has_lasted_nobody_knows_how_long() {
+        let summary: Summary = serde_json::from_str(&TEXT.replace("1000}", "-9223372036854775808}")).unwrap();
+        assert_eq!(facts(&summary, Some(62_000)).run.elapsed_s, None);
     }
 
     #[test]

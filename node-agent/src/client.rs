@@ -74,7 +74,9 @@ impl Proxy {
 /// Where an InfluxDB server puts what it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
+    /// The organisation's name, as InfluxDB has it.
     pub org: String,
+    /// The bucket's name in it.
     pub bucket: String,
 }
 
@@ -102,7 +104,7 @@ impl Token {
 
 /// Who wrote an answer, by what the answer itself shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Speaker {
+pub enum Speaker {
     /// A collector: every release has named its version of the protocol in each answer.
     Collector,
     /// An InfluxDB, or what speaks as one: it names its version, or complains in its error JSON.
@@ -113,7 +115,7 @@ pub(crate) enum Speaker {
 
 /// What a collector says to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reply {
+pub struct Reply {
     /// Who says it.
     pub speaker: Speaker,
     /// The status of HTTP; 204 is success.
@@ -156,7 +158,7 @@ impl Reply {
 
 /// A client of one collector; it keeps its connection.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub struct Client {
     http: ureq::Agent,
     addresses: Addresses,
     gzip: Gzip,
@@ -165,7 +167,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Reads the certificates if the address is `https`; connects to nothing yet.
-    pub(crate) fn new(target: Target) -> anyhow::Result<Self> {
+    pub fn new(target: Target) -> anyhow::Result<Self> {
         let agent = concat!("picollect-agent/", env!("CARGO_PKG_VERSION"));
         let mut config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
@@ -201,7 +203,7 @@ impl Client {
 
     /// Asks for nothing but an answer: is it there, what time does it have, which store does it serve. Any
     /// status of a collector will do. Fails if a stranger answers.
-    pub(crate) fn hello(&self) -> anyhow::Result<Reply> {
+    pub fn hello(&self) -> anyhow::Result<Reply> {
         let page = if self.is_influxdb() { "ping" } else { "healthz" };
         let url = format!("{}/{page}", self.target.url.trim_end_matches('/'));
         let asked = Instant::now();
@@ -217,7 +219,7 @@ impl Client {
     }
 
     /// Asks for the cluster's summary, for the panel.
-    pub(crate) fn summary(&self) -> anyhow::Result<Summary> {
+    pub fn summary(&self) -> anyhow::Result<Summary> {
         let url = format!("{}/api/v1/summary", self.target.url.trim_end_matches('/'));
         let mut request = self.http.get(&url);
         if let Some(token) = self.target.token.read()? {
@@ -258,7 +260,7 @@ impl Client {
     }
 
     /// Posts these lines, gzipped, and waits for the answer.
-    pub(crate) fn post(&mut self, lines: &[u8]) -> anyhow::Result<Reply> {
+    pub fn post(&mut self, lines: &[u8]) -> anyhow::Result<Reply> {
         let url = format!("{}/api/v2/write", self.target.url.trim_end_matches('/'));
         let mut request = self.http.post(&url).query("precision", "ns");
         if let Some(Bucket { org, bucket }) = &self.target.bucket {

@@ -7,7 +7,7 @@
 pub mod apart;
 mod calibrate;
 pub mod cli;
-mod client;
+pub mod client;
 pub mod config;
 mod exposition;
 mod gpio;
@@ -20,5 +20,5 @@ pub mod queue;
 pub mod run;
 pub mod sampler;
 mod simulated;
-mod spool;
+pub mod spool;
 mod stamping;

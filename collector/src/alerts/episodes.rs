@@ -66,14 +66,14 @@ impl Episode {
 
 /// What a message said: of which episodes, and how much of each. Meanwhile one may have ended.
 #[derive(Debug)]
-pub(super) struct Said(Vec<(Identity, Knows)>);
+pub struct Said(Vec<(Identity, Knows)>);
 
 /// An episode's rule, labels and beginning, Unix milliseconds.
 type Identity = (String, Vec<(String, String)>, i64);
 
 /// All episodes that somebody has still to be told of, or to be told the end of.
 #[derive(Debug)]
-pub(super) struct Episodes {
+pub struct Episodes {
     path: PathBuf,
     all: Vec<Episode>,
     changed: bool,
@@ -81,7 +81,7 @@ pub(super) struct Episodes {
 
 impl Episodes {
     /// Those of this data directory. A file that cannot be read is reported and forgotten: what fires is said again.
-    pub(super) fn of(directory: &Path) -> Self {
+    pub fn of(directory: &Path) -> Self {
         let path = directory.join(FILE);
         let all = read(&path).unwrap_or_else(|error| {
             tracing::error!("what was said of alerts is forgotten: {error:#}");
@@ -117,7 +117,7 @@ impl Episodes {
     }
 
     /// Ends what nobody looks at any more, and forgets what everybody knows or is too old to be told.
-    pub(super) fn settle(&mut self, rules: &[&'static Rule], receivers: &[&str], now_ms: i64) {
+    pub fn settle(&mut self, rules: &[&'static Rule], receivers: &[&str], now_ms: i64) {
         let before = self.all.len();
         for episode in self.all.iter_mut().filter(|one| one.ends_ms.is_none()) {
             if rules.iter().all(|rule| rule.name != episode.rule) {
@@ -139,7 +139,7 @@ impl Episodes {
     }
 
     /// What a receiver has to be told now, and what it then knows; `None` if it knows everything.
-    pub(super) fn owed(&self, receiver: &str) -> Option<(Message, Said)> {
+    pub fn owed(&self, receiver: &str) -> Option<(Message, Said)> {
         let owed = self.all.iter().filter(|one| one.is_owed_to(receiver)).take(MAX_IN_MESSAGE);
         let told = owed.filter_map(|one| {
             let times = (one.starts_ms, one.ends_ms);
@@ -151,7 +151,7 @@ impl Episodes {
     }
 
     /// The receiver has taken a message that said this.
-    pub(super) fn delivered(&mut self, receiver: &str, said: &Said) {
+    pub fn delivered(&mut self, receiver: &str, said: &Said) {
         for (identity, knows) in &said.0 {
             if let Some(episode) = self.all.iter_mut().find(|one| one.identity() == *identity) {
                 episode.knows.insert(receiver.to_owned(), *knows);
@@ -161,7 +161,7 @@ impl Episodes {
     }
 
     /// Writes the file in one step if anything has changed.
-    pub(super) fn save(&mut self) -> anyhow::Result<()> {
+    pub fn save(&mut self) -> anyhow::Result<()> {
         if !self.changed {
             return Ok(());
         }

@@ -101,7 +101,7 @@ impl Notification {
 
 /// What one receiver is told at once.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Message(pub(super) Vec<Notification>);
+pub struct Message(pub(super) Vec<Notification>);
 
 impl Message {
     pub(super) fn is_firing(&self) -> bool {
@@ -116,7 +116,7 @@ impl Message {
     }
 
     /// `[1 firing, 1 resolved] NodeDown pi-1, UnderVoltage pi-2`
-    pub(super) fn title(&self) -> String {
+    pub fn title(&self) -> String {
         let of = |status: &str| self.0.iter().filter(|told| told.status() == status).count();
         let counts = [("firing", of("firing")), ("resolved", of("resolved"))];
         let counts = counts.iter().filter(|(_, count)| *count > 0);
@@ -132,7 +132,7 @@ impl Message {
     }
 
     /// A paragraph for each, what fires first.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut all: Vec<&Notification> = self.0.iter().collect();
         all.sort_by_key(|told| told.ends_ms.is_some());
         let paragraph = |told: &&Notification| {
@@ -154,7 +154,7 @@ impl Message {
     }
 
     /// Alertmanager's webhook JSON, version 4.
-    pub(super) fn webhook(&self) -> Json {
+    pub fn webhook(&self) -> Json {
         let labels: Vec<_> = self.0.iter().map(Notification::all_labels).collect();
         let annotations: Vec<_> = self.0.iter().map(Notification::annotations).collect();
         json!({
