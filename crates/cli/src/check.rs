@@ -188,10 +188,9 @@ pub(crate) fn findings(config: &Config) -> Vec<String> {
     unreadable.chain(passwords).chain(unready(&config.alerts)).collect()
 }
 
-/// What of the data directory every user of this machine can read.
+/// What opens something and can be read by every user of this machine.
 pub(crate) fn open_to_all(data: &Path) -> impl Iterator<Item = String> {
-    let names = ["", "tokens.json", "codes", "agent.token", "tls/authority.key"];
-    let paths = names.map(|name| if name.is_empty() { data.to_owned() } else { data.join(name) });
+    let paths = ["tokens.json", "codes", "agent.token", "tls/authority.key"].map(|name| data.join(name));
     let open = paths.into_iter().filter(|path| files::is_open_to_all(path));
     open.map(|path| format!("every user of this machine can read `{0}`: chmod o= {0}", path.display()))
 }
@@ -322,12 +321,10 @@ mod tests {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         set("tokens.json", 0o640);
-        set(".", 0o750);
         assert_eq!(open(), [""; 0]);
         set("tokens.json", 0o644);
-        set(".", 0o755);
-        assert_eq!(open().len(), 2);
-        assert!(open()[1].contains("tokens.json"), "{:?}", open());
+        assert_eq!(open().len(), 1);
+        assert!(open()[0].contains("tokens.json"), "{:?}", open());
     }
 
     #[test]
