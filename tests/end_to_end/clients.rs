@@ -27,7 +27,7 @@ fn is_a_node_without_power(collector: &Collector, host: &str) {
     let row = row(collector, host);
     assert!(row.contains(" up ") && row.contains("unknown"), "{row}");
     let report = stdout(&["report", "--data", collector.data_text(), "--since", "10m"]);
-    assert!(report.contains("unknown: no node has a meter or a power model"), "{report}");
+    assert!(report.contains("unknown: it has no meter and no power model"), "{report}");
     assert!(report.lines().any(|line| line.contains(host) && line.ends_with("unknown")), "{report}");
 }
 
