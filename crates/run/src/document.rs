@@ -10,7 +10,11 @@ pub(super) fn line(run: &Run) -> Vec<u8> {
     loop {
         match runs::line(&run) {
             Ok(line) => return line,
-            Err(error) => tracing::warn!("{error}; {} left out of it", shorten(&mut run)),
+            Err(error) => {
+                // Not within the macro, which evaluates nothing where nobody listens.
+                let left_out = shorten(&mut run);
+                tracing::warn!("{error}; {left_out} left out of it");
+            }
         }
     }
 }
