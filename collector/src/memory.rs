@@ -73,6 +73,7 @@ pub(crate) struct Memory {
     answers: Arc<Semaphore>,
     queries: Arc<Semaphore>,
     pages: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
     taking_in: Semaphore,
     bodies: Arc<Bodies>,
     /// What one query may take, its text included.
@@ -93,6 +94,7 @@ impl Memory {
             answers: semaphore(pieces(division.answers) as usize),
             queries: semaphore(TURNS_OF_QUERIES),
             pages: semaphore(TURNS_OF_PAGES),
+            scrapes: semaphore(1),
             taking_in: Semaphore::new(TURNS_OF_BODIES),
             bodies: Arc::new(Bodies::new(division.bodies)),
             one_query,
@@ -113,6 +115,11 @@ impl Memory {
     /// The turn of a report or another page, which takes memory as it goes.
     pub(crate) async fn page(&self) -> Result<Share, Busy> {
         self.share(&self.pages, BEGINNING_OF_PAGE, self.division.answers - self.one_query).await
+    }
+
+    /// The turn of a page of metrics: one is made at a time.
+    pub(crate) async fn scrape(&self) -> Result<Share, Busy> {
+        self.share(&self.scrapes, BEGINNING_OF_PAGE, self.division.answers - self.one_query).await
     }
 
     async fn share(&self, turns: &Arc<Semaphore>, bytes: usize, most: usize) -> Result<Share, Busy> {
@@ -165,6 +172,9 @@ impl Share {
     pub(crate) fn holding(mut self, text: impl Into<Vec<u8>>) -> Bytes {
         drop(self.turn.take());
         let text = text.into();
+        // A text that is longer than expected is there already; what can be had for it keeps others from as much.
+        let short = text.capacity().saturating_sub(self.memory.num_permits() * PIECE);
+        let _ = self.grow(short);
         let needless = self.memory.num_permits().saturating_sub(pieces(text.capacity()) as usize);
         drop(self.memory.split(needless));
         Bytes::from_owner(Held { text, _share: self })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Form, FromRequest as _, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRequest as _, Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -16,6 +16,9 @@ use picollect_query::prometheus_api::{
     success,
 };
 use picollect_settings::time::now_ms;
+
+/// Longest form: a query of 8 KiB with every byte escaped, or hundreds of `match[]`.
+const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// A kind of question: parameters in, JSON out.
 type Ask = fn(&Api, &Parameters) -> Result<String, ApiError>;
@@ -45,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
             asking(|api, _| Ok(success(&alerts(api.store.as_ref(), api.limits, api.now_ms)?))),
         )
         .route("/api/v1/status/buildinfo", asking(|_, _| Ok(build_information())))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
 }
 
 async fn label_values(

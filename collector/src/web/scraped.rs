@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use picollect_analysis::nodes;
 use picollect_query::prometheus_api::last_samples;
 use picollect_settings::time::now_ms;
@@ -17,7 +17,7 @@ use picollect_store::cached;
 use picollect_telemetry::catalogue::{ALERT_FAILING, ALERT_FAILURES};
 use picollect_telemetry::exposition::{Format, Page};
 
-use super::{Collector, Refusal, authorize_reading, blocking};
+use super::{Collector, Refusal, authorize_reading, blocking, busy};
 use crate::own_metrics::own_metrics;
 
 /// A page is given to whoever asks within this time.
@@ -44,8 +44,12 @@ pub(super) async fn metrics(
     let text = if let Some((_, text)) = kept {
         text.clone()
     } else {
+        let Ok(share) = collector.memory.scrape().await else {
+            return Err(busy(&collector, "answers take all memory"));
+        };
         let (begun, shared) = (Instant::now(), Arc::clone(&collector));
-        let text: Bytes = blocking(move || page(&shared, format, nodes_too)).await?.into();
+        let text = blocking(move || page(&shared, format, nodes_too)).await?;
+        let text = share.holding(text);
         pages.0.insert(kind, (begun, text.clone()));
         text
     };
@@ -74,4 +78,35 @@ fn page(collector: &Collector, format: Format, nodes_too: bool) -> anyhow::Resul
         })?;
     }
     Ok(page.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokens::Tokens;
+    use axum::body::to_bytes;
+    use picollect_config::Config;
+
+    #[tokio::test]
+    async fn a_page_is_given_to_whoever_comes_within_its_second_and_then_made_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(picollect_store::open(directory.path()).unwrap());
+        let tokens = Tokens::of(directory.path());
+        let collector = Arc::new(Collector::new(store, tokens, Config::default()).unwrap());
+        let kept = |begun| {
+            let page = (begun, Bytes::from_static(b"kept"));
+            ScrapedPages(HashMap::from([((Format::Text.content_type(), false), page)]))
+        };
+        let asked = async || {
+            let answer = metrics(State(Arc::clone(&collector)), HeaderMap::new()).await;
+            let answer = answer.unwrap_or_else(IntoResponse::into_response);
+            String::from_utf8(to_bytes(answer.into_body(), usize::MAX).await.unwrap().into()).unwrap()
+        };
+        let begun = Instant::now() + FRESH;
+        *collector.scraped.lock().await = kept(begun);
+        assert_eq!(asked().await, "kept");
+        *collector.scraped.lock().await =
+            kept(begun.checked_sub(2 * FRESH).expect("the machine runs a while"));
+        assert!(asked().await.contains("picollect_server_connections 0"));
+    }
 }
