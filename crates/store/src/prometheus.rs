@@ -237,6 +237,11 @@ impl Store for PrometheusStore {
         Ok(identity)
     }
 
+    /// The identity is known for an hour, so the engine is asked for a number.
+    fn ready(&self) -> Result<(), StoreError> {
+        self.reader.answers(&self.http)
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             durability: None,

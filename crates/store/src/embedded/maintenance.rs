@@ -92,6 +92,13 @@ impl Shared {
         drop(buffer);
         let message = "the journal cannot be brought to the disk".to_owned();
         let synced = files.iter().try_for_each(|file| file.sync_data());
+        let mut buffer = lock(&self.buffer);
+        buffer.flush_failure = synced.as_ref().err().map(ToString::to_string);
+        if synced.is_err() {
+            // It is not there, so it is tried again.
+            buffer.dirty_since.get_or_insert(since);
+        }
+        drop(buffer);
         synced.map_err(|source| StoreError::Engine { message, source: source.into() })
     }
 

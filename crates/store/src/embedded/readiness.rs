@@ -94,8 +94,14 @@ impl EmbeddedStore {
         if let Some(why) = lock(&self.append_failure).as_ref() {
             return Some(format!("what came last could not be written: {why}"));
         }
-        let sealing = lock(&self.shared.buffer).failure.is_some();
-        sealing.then(|| "the journal cannot be turned into chunks; the log says why".to_owned())
+        let buffer = lock(&self.shared.buffer);
+        if let Some(why) = &buffer.flush_failure {
+            return Some(format!("what was acknowledged cannot be brought to the disk: {why}"));
+        }
+        buffer
+            .failure
+            .is_some()
+            .then(|| "the journal cannot be turned into chunks; the log says why".to_owned())
     }
 }
 
@@ -170,6 +176,18 @@ mod tests {
         fs::rename(&aside, &journal).unwrap();
         store.append(&[point()]).unwrap();
         store.ready().unwrap();
+    }
+
+    #[test]
+    fn what_does_not_reach_the_disk_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).unwrap();
+        lock(&store.shared.buffer).flush_failure = Some("Input/output error".to_owned());
+        assert!(
+            said(&store).ends_with("cannot be brought to the disk: Input/output error"),
+            "{}",
+            said(&store)
+        );
     }
 
     #[test]

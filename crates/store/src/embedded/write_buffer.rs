@@ -27,6 +27,8 @@ pub(super) struct WriteBuffer {
     pub(super) series: Option<usize>,
     /// Since when something is not on the disk.
     pub(super) dirty_since: Option<Instant>,
+    /// Why the last flush failed, in the system's words; `None` if it did not.
+    pub(super) flush_failure: Option<String>,
     /// Why sealing does not work.
     pub(super) failure: Option<String>,
     /// The store is being closed.

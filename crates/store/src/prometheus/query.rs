@@ -253,6 +253,11 @@ impl Reader {
         Ok(first.chain(clipped.filter(|(start_ms, end_ms)| start_ms <= end_ms)).collect())
     }
 
+    /// Whether the engine answers a query at all; it touches no sample.
+    pub(super) fn answers(&self, http: &Http) -> Result<(), StoreError> {
+        self.ask::<serde::de::IgnoredAny>(http, "query", &[("query", "1")]).map(drop)
+    }
+
     /// `None` if the answer is longer than we take.
     fn ask<T: DeserializeOwned>(
         &self,
