@@ -162,8 +162,8 @@ mod tests {
         };
         let lines = [point("new", 600, 600), point("old", 7200, 3600)].concat();
         let want = [
-            "host=new up=1.000 down=0.000 coverage_ratio=1.000",
-            "host=old up=1.000 down=0.000 coverage_ratio=0.500",
+            "host=new up=1.000 down=0.000 boards=1.000 coverage_ratio=1.000",
+            "host=old up=1.000 down=0.000 boards=1.000 coverage_ratio=0.500",
         ];
         assert_eq!(said(&lines), want);
     }
