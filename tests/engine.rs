@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use picollect_store as store;
 use picollect_store::location::Secrets;
@@ -34,10 +35,19 @@ pub(crate) fn program(name: &str, program: &str) -> PathBuf {
     path
 }
 
-/// A port of the loopback address that nobody uses now.
+/// The first port that is tried, and how many: below those that Linux gives to connections and to whoever asks for any.
+const PORTS: (u16, u16) = (20_000, 12_000);
+
+/// A port of the loopback address that nobody uses now. No connection of another test takes it before the engine does.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let (first, count) = PORTS;
+    let next = |_| {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+        first + u16::try_from(number % u32::from(count)).expect("less than the count")
+    };
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..count).map(next).find(is_free).expect("a free port")
 }
 
 /// GET; the body of a good answer.
