@@ -5,7 +5,6 @@
 //! the same way as a sample, and arriving twice does no harm.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use picollect_evaluate::Window;
 use picollect_evaluate::benchmarks::{self, Verdict};
@@ -16,6 +15,7 @@ use picollect_telemetry::foreign::printable;
 use picollect_telemetry::line::{LineWriter, MAX_LINE_BYTES, Precision, decode};
 use serde::{Deserialize, Serialize};
 
+pub use picollect_report::{Check, IMPORTED_FROM};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// Version of the document; one that is greater is not read.
@@ -24,8 +24,6 @@ pub const SCHEMA: u32 = 1;
 const LONGEST_MS: i64 = 366 * 24 * 3600 * 1000;
 /// And where its core phase lies is known to this many seconds.
 const LONGEST_EDGE_S: f64 = 366.0 * 24.0 * 3600.0;
-/// The name of the provenance of an imported run that says which file it was.
-pub const IMPORTED_FROM: &str = "imported from";
 /// Longest label of the user's and longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 120;
 
@@ -157,39 +155,6 @@ pub struct RunResult {
     pub reason: Option<String>,
     /// When the rated work was done, where that is known.
     pub core: Option<Core>,
-}
-
-/// Whether a benchmark vouches for a result.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Check {
-    /// It checked it and found it right.
-    Passed,
-    /// It did not check it.
-    Unchecked,
-    /// It found it wrong.
-    Failed,
-    /// Its output ended before.
-    #[default]
-    Interrupted,
-}
-
-impl Check {
-    /// The word in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Unchecked => "unchecked",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 /// The part of a run that a benchmark rates: without setting up, checking and printing.

@@ -71,5 +71,11 @@ impl Window {
     }
 }
 
+/// A number of milliseconds that came through a float.
+#[expect(clippy::cast_possible_truncation, reason = "Unix milliseconds are far below 2^53")]
+pub fn whole(value: f64) -> i64 {
+    value.round() as i64
+}
+
 /// After this many missing samples the time between two samples is a gap: it is not bridged.
 pub const GAP_INTERVALS: f64 = 3.0;

@@ -39,6 +39,7 @@ use picollect_telemetry::{Boundary, Source};
 use picollect_settings::time::is_time;
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
+pub use picollect_evaluate::whole;
 pub use temperature::{Temperature, processor_temperature};
 
 /// How far outside a window a sample may lie that still says something about its edges: a little more
@@ -261,12 +262,6 @@ pub fn resolution_s(store: &dyn Store, t_ms: i64, now_ms: i64) -> Result<Option<
         coarsest = marks.chain(coarsest).reduce(f64::max);
     }
     Ok(coarsest)
-}
-
-/// A number of milliseconds that came through a float.
-#[expect(clippy::cast_possible_truncation, reason = "Unix milliseconds are far below 2^53")]
-pub fn whole(value: f64) -> i64 {
-    value.round() as i64
 }
 
 /// All hosts that any series names, in order.

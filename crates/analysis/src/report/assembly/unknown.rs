@@ -3,11 +3,11 @@
 use picollect_evaluate::Window;
 use picollect_telemetry::catalogue::{JOULES, WATTS};
 
-use super::super::numbers::{count, decimals, moment, spaced};
 use super::Result;
 use super::energy::{Scope, in_front_of};
 use crate::nodes::last_seen;
 use crate::sources::Sources;
+use picollect_evaluate::numbers::{count, decimals, moment, spaced};
 use picollect_query::{all_power_meters, numbers, power_meters};
 use picollect_settings::time::rfc3339;
 use picollect_store::SeriesKey;

@@ -1,8 +1,8 @@
 //! What a person would say of a report, in three sentences: what was used, what was done with it, and what
 //! kept it from more.
 
-use super::super::numbers::{count, percent, si_spaced, spaced};
 use super::super::{Report, Run};
+use picollect_evaluate::numbers::{count, percent, si_spaced, spaced};
 use picollect_evaluate::throttle::Cause;
 use picollect_telemetry::Boundary;
 use picollect_telemetry::Source;

@@ -185,7 +185,7 @@ mod tests {
         ) {
             let rows = texts.chunks_exact(columns).map(|row| row.iter().map(Cell::from).collect()).collect();
             let names: Vec<_> = (0..columns).map(|index| if index % 2 == 0 { "a name" } else { ">number" }).collect();
-            let crate::report::page::Block::Table(wide) = Table::block("caption", &names, rows) else { unreachable!() };
+            let crate::page::Block::Table(wide) = Table::block("caption", &names, rows) else { unreachable!() };
             let pairs: Vec<_> = texts.iter().map(|text| (text.clone(), Cell::from(text))).collect();
             let text = table(&wide, Paint { colour: false }) + &facts(&pairs, Paint { colour: false });
             prop_assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{}", text);

@@ -4,7 +4,7 @@ use super::super::numbers::{DASH, clock, duration, percent, si, si_with_uncertai
 use super::super::page::{Block, Cell, Section, Table, Tone};
 use super::super::{Report, Rule, Run, RunNode, RunResult, RunStatus};
 use super::{mean_power, or_dash, source};
-use crate::runs::Check;
+use crate::Check;
 use picollect_evaluate::methodology::Verdict;
 
 /// What a node's part of a rate is given in.

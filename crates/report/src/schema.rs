@@ -3,7 +3,6 @@
 //!
 //! Invariant: what is unknown is `None` and comes out as `null` or a dash, never as zero.
 
-use crate::runs::Check;
 use picollect_evaluate::balance::What;
 use picollect_evaluate::methodology;
 use picollect_evaluate::presence::Presence;
@@ -18,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the JSON's structure; a field that changes its meaning raises it.
 pub const SCHEMA: u32 = 2;
+
+/// The name of the provenance of an imported run that says which file it was.
+pub const IMPORTED_FROM: &str = "imported from";
 
 /// Everything a report says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -394,6 +396,39 @@ pub struct RunResult {
     /// The result with the configured power of the switch added and the configured loss of the supply;
     /// `null` unless a supply's efficiency is configured and the nodes are metered behind it.
     pub rate_per_w_corrected: Option<f64>,
+}
+
+/// Whether a benchmark vouches for a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Check {
+    /// It checked it and found it right.
+    Passed,
+    /// It did not check it.
+    Unchecked,
+    /// It found it wrong.
+    Failed,
+    /// Its output ended before.
+    #[default]
+    Interrupted,
+}
+
+impl Check {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Unchecked => "unchecked",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The check against the rules of the EE HPC WG Power Measurement Methodology.

@@ -61,7 +61,7 @@ impl Axis {
 
     /// From the lowest to the highest, both ends included.
     pub(super) fn marks(self) -> Vec<f64> {
-        let number = picollect_query::whole((self.high - self.low) / self.step);
+        let number = picollect_evaluate::whole((self.high - self.low) / self.step);
         (0..=number).map(|index| self.low + index as f64 * self.step).collect()
     }
 

@@ -196,7 +196,7 @@ pub(super) struct Mark {
 
 /// The beginning of a step, Unix milliseconds.
 pub(super) fn step_start_ms(start_ms: i64, step_s: f64, step: usize) -> i64 {
-    start_ms + picollect_query::whole(step as f64 * step_s * 1000.0)
+    start_ms + picollect_evaluate::whole(step as f64 * step_s * 1000.0)
 }
 
 /// A name that fits into a drawing.

@@ -1,7 +1,6 @@
 //! What makes a report a finding, for scripts: `throttled,coverage<0.99`.
 
-use super::{Report, Run};
-use crate::report::RunStatus;
+use super::{Report, Run, RunStatus};
 use picollect_evaluate::presence::Presence;
 use picollect_telemetry::Source;
 
@@ -168,7 +167,7 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{EnergyFigure, Episode, Node};
+    use crate::{EnergyFigure, Episode, Node};
 
     fn report() -> Report {
         let throttled = Node {

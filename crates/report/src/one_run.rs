@@ -5,8 +5,7 @@ use super::page::{Block, Cell, Page, Section, Table, Tone};
 use super::sections::{
     about_run, efficiency, hosts, mean_power, methodology, result_line, status, throttled,
 };
-use super::{Run, text};
-use crate::runs::IMPORTED_FROM;
+use super::{IMPORTED_FROM, Run, text};
 use picollect_telemetry::Source;
 
 /// What `picollect run` says at its end: a few lines, 80 columns wide.

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::scale::Axis;
 use super::{Dots, Mark, WIDTH, at, short};
-use crate::report::numbers::{JOINT, si, si_with_uncertainty, significant};
+use crate::numbers::{JOINT, si, si_with_uncertainty, significant};
 
 /// Height of a row: name and value, and the bar below them.
 const ROW: f64 = 52.0;

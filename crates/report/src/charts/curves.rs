@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::scale::{Axis, times};
 use super::{LEFT, Line, Lines, RIGHT, WIDTH, at, step_start_ms};
-use crate::report::numbers::{decimals, plain};
+use crate::numbers::{decimals, plain};
 
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 240.0;
