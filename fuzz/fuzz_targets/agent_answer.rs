@@ -28,9 +28,10 @@ fuzz_target!(|input: &[u8]| {
         let _read_or_refused = client.post(b"m f=1 1\n");
         let Ok(summary) = client.summary() else { return };
         let mut facts = Facts::default();
-        fill(&mut facts, &summary, Some(1_700_000_000_000));
+        let own = summary.clusters.last().map(|cluster| cluster.name.as_str());
+        fill(&mut facts, &summary, own, Some(1_700_000_000_000));
         let _of_the_summary = alarms(&summary).count();
-        for page in [Page::Node, Page::Network, Page::Efficiency, Page::Cluster, Page::Run] {
+        for page in Page::USUAL {
             let frame = draw(page, &facts, &[], Size::LARGE);
             assert_eq!(frame.size(), Size::LARGE);
         }

@@ -1,7 +1,7 @@
 //! The pages that a panel turns through: the built-in ones of [`pages`](crate::pages), and those that are written in
 //! the configuration ([`template`](crate::template)).
 
-use crate::pages::{Facts, cluster, efficiency, network, node, run};
+use crate::pages::{Facts, case, cluster, efficiency, network, node, run};
 use crate::template::Template;
 use crate::{Frame, Size};
 
@@ -12,6 +12,8 @@ pub enum Page {
     Node,
     /// Name and address of this node.
     Network,
+    /// System time, the air in the case, the voltage at the board's input.
+    Case,
     /// Energy of the day and what a run got out of its watts.
     Efficiency,
     /// Power, temperature and state of all nodes together.
@@ -24,15 +26,17 @@ pub enum Page {
 
 impl Page {
     /// The built-in pages by the names that they have in a configuration.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 6] = [
         ("node", Self::Node),
         ("network", Self::Network),
+        ("case", Self::Case),
         ("efficiency", Self::Efficiency),
         ("cluster", Self::Cluster),
         ("run", Self::Run),
     ];
     /// The pages that a panel turns through if nothing is said, in this order.
-    pub const USUAL: [Self; 5] = [Self::Node, Self::Network, Self::Cluster, Self::Efficiency, Self::Run];
+    pub const USUAL: [Self; 6] =
+        [Self::Node, Self::Network, Self::Case, Self::Cluster, Self::Efficiency, Self::Run];
 }
 
 /// Draws a page. A custom page whose template is not there is the node page.
@@ -41,7 +45,8 @@ pub fn draw(page: Page, facts: &Facts, templates: &[Template], size: Size) -> Fr
         Page::Node => node(&facts.node, size),
         Page::Network => network(&facts.network, size),
         Page::Efficiency => efficiency(&facts.efficiency, size),
-        Page::Cluster => cluster(&facts.cluster, size),
+        Page::Case => case(&facts.case, size),
+        Page::Cluster => cluster(&facts.cluster, facts.case.minute, size),
         Page::Run => run(&facts.run, size),
         Page::Custom(index) => {
             templates.get(index).map_or_else(|| node(&facts.node, size), |template| template.render(facts))

@@ -3,6 +3,7 @@
 //! Invariant: an unknown figure is `--`, never zero; an estimated one has `~` before it, one that lacks a
 //! part (a node without a meter, an hour without readings) `>`; a page with anything simulated says `SIM`.
 
+mod case;
 mod cluster;
 mod efficiency;
 mod network;
@@ -10,6 +11,7 @@ mod node;
 mod run;
 pub(crate) mod text;
 
+pub use case::{CaseFacts, case};
 pub use cluster::{ClusterFacts, cluster};
 pub use efficiency::{EfficiencyFacts, efficiency};
 pub use network::{NetworkFacts, network};
@@ -63,6 +65,8 @@ pub struct Facts {
     pub node: NodeFacts,
     /// For the network page.
     pub network: NetworkFacts,
+    /// For the page of the case.
+    pub case: CaseFacts,
     /// For the efficiency page.
     pub efficiency: EfficiencyFacts,
     /// For the cluster page.
@@ -74,9 +78,10 @@ pub struct Facts {
 impl Facts {
     /// Whether anything in it is simulated.
     pub fn simulated(&self) -> bool {
-        let Self { node, network, efficiency, cluster, run } = self;
+        let Self { node, network, case, efficiency, cluster, run } = self;
         node.simulated
             || network.simulated
+            || case.simulated
             || efficiency.simulated()
             || cluster.simulated()
             || run.simulated()

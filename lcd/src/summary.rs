@@ -1,26 +1,53 @@
 //! What a collector says of the cluster, as the pages and alarms want it; a node's panel and the collector's
 //! live view show it alike.
 
-use picollect_telemetry::summary::Summary;
+use picollect_telemetry::summary::{ClusterSum, Summary};
 
 use crate::alarms::{Alarm, Cause};
 use crate::page::Page;
 use crate::pages::{ClusterFacts, EfficiencyFacts, Facts, Figure, Origin, RunFacts};
 
-/// Whether a page has something to say; `summary` is the collector's, while it is fresh.
-pub fn has_something_to_say(page: Page, summary: Option<&Summary>) -> bool {
+/// Whether a page has something to say; `case_is_known` is of the node's own [case](crate::pages::CaseFacts), and
+/// `summary` is the collector's, while it is fresh.
+pub fn has_something_to_say(page: Page, case_is_known: bool, summary: Option<&Summary>) -> bool {
     match page {
         Page::Node | Page::Network | Page::Custom(_) => true,
+        Page::Case => case_is_known,
         Page::Efficiency | Page::Cluster => summary.is_some(),
         Page::Run => summary.is_some_and(|summary| summary.run.is_some()),
     }
 }
 
-/// Puts what the collector says into the facts; `wall_ms` is the Unix time in milliseconds, if it is known.
-pub fn fill(facts: &mut Facts, summary: &Summary, wall_ms: Option<i64>) {
-    facts.cluster = cluster(summary);
-    facts.efficiency = efficiency(summary);
+/// Puts what the collector says into the facts. Where it tells several clusters apart, sums are those of `own`, the one
+/// that the panel's node is of; `wall_ms` is the Unix time in milliseconds, if it is known.
+pub fn fill(facts: &mut Facts, summary: &Summary, own: Option<&str>, wall_ms: Option<i64>) {
     facts.run = run(summary, wall_ms);
+    let of_own = |sum: &&ClusterSum| Some(sum.name.as_str()) == own;
+    let narrowed = summary.clusters.iter().find(of_own).map(|sum| narrowed(summary, sum));
+    let sums = narrowed.as_ref().unwrap_or(summary);
+    facts.cluster = ClusterFacts {
+        name: narrowed.is_some().then(|| own.unwrap_or_default().to_owned()),
+        ..cluster(sums)
+    };
+    facts.efficiency = efficiency(sums);
+}
+
+/// The summary with the sums of one cluster in place of those of all.
+fn narrowed(summary: &Summary, to: &ClusterSum) -> Summary {
+    let ClusterSum { nodes_up, nodes_all, watts, watts_partial, watts_estimated, simulated, .. } = *to;
+    Summary {
+        nodes_up,
+        nodes_all,
+        watts,
+        watts_boundary: to.watts_boundary.clone(),
+        watts_partial,
+        watts_estimated,
+        simulated,
+        hottest: to.hottest.clone(),
+        today: to.today.clone(),
+        last_run: summary.last_run.clone(),
+        ..Summary::default()
+    }
 }
 
 /// An alarm for each node that is down.
@@ -95,7 +122,7 @@ mod tests {
 
     fn facts(summary: &Summary, wall_ms: Option<i64>) -> Facts {
         let mut facts = Facts::default();
-        fill(&mut facts, summary, wall_ms);
+        fill(&mut facts, summary, None, wall_ms);
         facts
     }
 
@@ -123,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn the_sums_are_those_of_the_panels_own_cluster_where_there_are_several() {
+        let clusters = r#""clusters":[{"name":"cube","nodes_up":2,"nodes_all":3,"watts":11.0},{"name":"rack","watts":9.0}],"new":1"#;
+        let summary: Summary = serde_json::from_str(&TEXT.replace(r#""new":1"#, clusters)).unwrap();
+        let cluster = |own| {
+            let mut facts = Facts::default();
+            fill(&mut facts, &summary, own, None);
+            (facts.cluster.name, facts.cluster.up, facts.cluster.watts.value, facts.efficiency.today.value)
+        };
+        assert_eq!(cluster(Some("cube")), (Some("cube".into()), Some(2), Some(11.0), None));
+        assert_eq!(cluster(Some("barn")), (None, Some(6), Some(31.2), Some(1.2e6)));
+        assert_eq!(cluster(None), cluster(Some("barn")));
+    }
+
+    #[test]
     fn an_empty_document_is_all_unknown() {
         let summary: Summary = serde_json::from_str("{}").unwrap();
         assert_eq!(facts(&summary, Some(0)), Facts::default());
@@ -132,7 +173,7 @@ mod tests {
     fn the_clusters_pages_wait_for_a_summary_and_the_runs_for_a_run() {
         let says = |summary: Option<&Summary>| {
             [Page::Node, Page::Efficiency, Page::Cluster, Page::Run]
-                .map(|page| has_something_to_say(page, summary))
+                .map(|page| has_something_to_say(page, false, summary))
         };
         assert_eq!(says(None), [true, false, false, false]);
         assert_eq!(says(Some(&Summary::default())), [true, true, true, false]);

@@ -10,7 +10,9 @@
 //! | `label` | `SIM`, or blanks |
 //! | `temp`, `watts`, `clock`, `load`, `bar`, `health` | of this node: °C, W, GHz, %, the load as a bar, the tick |
 //! | `ip` | its address |
-//! | `today`, `flops_per_watt` | joules since the day began; FLOPS per watt of the last run |
+//! | `time`, `ambient`, `volts` | hours and minutes in local time; the air in the case, °C; the board's input, V |
+//! | `kwh`, `today`, `flops_per_watt` | kilowatt-hours and joules since the day began; FLOPS per watt of the last run |
+//! | `cluster` | which cluster the sums are of, where there are several |
 //! | `up`, `cluster_watts`, `hottest`, `hottest_temp` | nodes up of all, their power, the hottest node and its °C |
 //! | `run`, `elapsed`, `run_watts` | the run in progress: name, time since it began, power |
 //!

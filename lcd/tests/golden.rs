@@ -6,7 +6,7 @@ use std::{env, fs};
 use picollect_lcd::alarms::{self, Alarm, Cause, Turn};
 use picollect_lcd::page::{Page, draw};
 use picollect_lcd::pages::{
-    ClusterFacts, EfficiencyFacts, Facts, Figure, NetworkFacts, NodeFacts, Origin, RunFacts,
+    CaseFacts, ClusterFacts, EfficiencyFacts, Facts, Figure, NetworkFacts, NodeFacts, Origin, RunFacts,
 };
 use picollect_lcd::template::Template;
 use picollect_lcd::{Backlight, Frame, Size, pixels, png};
@@ -77,6 +77,12 @@ fn usual() -> Facts {
             collector: Some(true),
             ..NetworkFacts::default()
         },
+        case: CaseFacts {
+            minute: Some(21 * 60 + 4),
+            ambient_c: Some(27.44),
+            supply_volts: Some(5.068),
+            ..CaseFacts::default()
+        },
         efficiency: EfficiencyFacts {
             today: measured(1.234e6),
             watts: measured(31.2),
@@ -121,6 +127,7 @@ fn doubtful() -> Facts {
             collector: Some(false),
             ..NetworkFacts::default()
         },
+        case: CaseFacts { simulated: true, ambient_c: Some(31.0), ..CaseFacts::default() },
         efficiency: EfficiencyFacts {
             today: figure(123.4e6, Origin::Simulated),
             watts: figure(31.2, Origin::Estimated),
@@ -146,6 +153,7 @@ fn doubtful() -> Facts {
 fn every_page_in_its_usual_state() {
     assert_page("node", Page::Node, &usual());
     assert_page("network", Page::Network, &usual());
+    assert_page("case", Page::Case, &usual());
     assert_page("efficiency", Page::Efficiency, &usual());
     assert_page("cluster", Page::Cluster, &usual());
     assert_page("run", Page::Run, &usual());
@@ -158,6 +166,7 @@ fn every_page_with_nothing_known() {
     let facts = Facts { node, network, ..Facts::default() };
     assert_page("node-unknown", Page::Node, &facts);
     assert_page("network-unknown", Page::Network, &facts);
+    assert_page("case-unknown", Page::Case, &facts);
     assert_page("efficiency-unknown", Page::Efficiency, &facts);
     assert_page("cluster-unknown", Page::Cluster, &facts);
     assert_page("run-unknown", Page::Run, &facts);
@@ -167,6 +176,7 @@ fn every_page_with_nothing_known() {
 fn every_page_with_simulated_estimated_and_partial_figures() {
     assert_page("node-doubtful", Page::Node, &doubtful());
     assert_page("network-doubtful", Page::Network, &doubtful());
+    assert_page("case-doubtful", Page::Case, &doubtful());
     assert_page("efficiency-doubtful", Page::Efficiency, &doubtful());
     assert_page("cluster-doubtful", Page::Cluster, &doubtful());
     assert_page("run-doubtful", Page::Run, &doubtful());
@@ -231,6 +241,6 @@ fn every_golden_file_belongs_to_a_scene_and_is_small() {
     }
     let files = fs::read_dir(golden("")).expect("the directory").map(|entry| entry.expect("an entry"));
     let sizes: Vec<_> = files.map(|file| (file.path(), file.metadata().expect("a file").len())).collect();
-    assert_eq!(sizes.len(), 25 * 2 * SIZES.len() + 1, "a scene was added or removed, but not its files");
+    assert_eq!(sizes.len(), 28 * 2 * SIZES.len() + 1, "a scene was added or removed, but not its files");
     assert!(sizes.iter().all(|(_, bytes)| *bytes < 8_000), "{sizes:?}");
 }

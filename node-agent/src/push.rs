@@ -32,7 +32,7 @@ const FLUSH_TIME: Duration = Duration::from_secs(5);
 const FAIL_BACK: Duration = Duration::from_secs(30);
 
 /// The panel's cluster is asked for this often.
-const SUMMARY_PERIOD: Duration = Duration::from_secs(10);
+pub(crate) const SUMMARY_PERIOD: Duration = Duration::from_secs(10);
 
 /// Asks the kernel whether it calls this node's clock synchronised.
 pub(crate) type Synchronised = fn() -> bool;

@@ -218,7 +218,8 @@ impl Agent {
     pub fn face(&self, lcd: &LcdSettings) -> Face {
         let (name, simulated) = (self.name.clone(), self.sources.simulate.is_some());
         let root = self.sources.root.clone();
-        let node = Node { name, simulated, interval: self.sampler.interval, root };
+        let cluster = self.sampler.cluster.clone();
+        let node = Node { name, cluster, simulated, interval: self.sampler.interval, root };
         Face::new(node, lcd.clone(), self.feed.clone())
     }
 
@@ -229,6 +230,11 @@ impl Agent {
             let stamps = clock.stamps();
             stamps.authority.map(|_| stamps.stamp_ms(clock.now()))
         })
+    }
+
+    /// Where the panel's pages get their facts from.
+    pub fn panel_feed(&self) -> PanelFeed {
+        self.feed.clone()
     }
 
     /// The moment on the agent's clock.

@@ -55,7 +55,8 @@ impl Bench {
         };
         let feed = PanelFeed::default();
         let root = Root::new("/nowhere");
-        let node = Node { name: "pi-3".into(), simulated: false, interval: SECOND, root };
+        let (name, cluster) = ("pi-3".into(), "home".into());
+        let node = Node { name, cluster, simulated: false, interval: SECOND, root };
         let face = Face::new(node, file.lcd.clone(), feed.clone());
         let mut threads = group(&file.meter, None, |_| open());
         let frames = Frames::new(face, None, Box::new(|| None), None);

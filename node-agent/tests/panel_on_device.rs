@@ -71,7 +71,8 @@ impl Bench {
     fn new(directory: &Path) -> Self {
         let (root, feed) = (Root::new(directory), PanelFeed::default());
         let settings = LcdSettings::at(0x27).unwrap();
-        let node = Node { name: "pi-3".into(), simulated: false, interval: SECOND, root: root.clone() };
+        let (name, cluster, root_of_node) = ("pi-3".into(), "home".into(), root.clone());
+        let node = Node { name, cluster, simulated: false, interval: SECOND, root: root_of_node };
         let face = Face::new(node, settings, feed.clone());
         let frames = Frames::new(face, None, Box::new(|| None), None);
         let panel = DevicePanel::new(&root, Path::new("dev/lcd"), Size::SMALL, frames);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use picollect_evaluate::Window;
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    BUSY, CLUSTER, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
     NODE_RETIRED, REQUESTED_HZ, SIMULATED, THROTTLED, WATTS,
 };
 use picollect_telemetry::exposition::{self, Page};
@@ -43,6 +43,9 @@ pub struct Node {
     pub interval_s: f64,
     /// Whether it is simulated.
     pub simulated: bool,
+    /// The cluster that its agent says it is of; `None` if it says none. Only the summary asks for it.
+    #[serde(skip)]
+    pub cluster: Option<String>,
     /// As the board calls itself; `None` until its agent says it, which a foreign one never does.
     pub model: Option<String>,
     /// Of the processor, °C; `None` if the newest sample is not fresh.
@@ -99,6 +102,7 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         last_seen_ms,
         interval_s,
         simulated: tag(SIMULATED).is_some(),
+        cluster: tag(CLUSTER),
         model: tag("model"),
         temp_c: temperature_now(store, &host, now_ms, fresh_ms)?.filter(|_| alone),
         watts: power.map(|(_, watts)| watts),

@@ -13,7 +13,7 @@ use picollect_evaluate::Window;
 use picollect_evaluate::cluster::{Figure, Sum, primary_meter, sums};
 use picollect_evaluate::energy::Energy;
 use picollect_telemetry::catalogue::{HOST, RUN_END_MS, RUN_START_MS};
-use picollect_telemetry::summary::{Hottest, Running, Summary, Today};
+use picollect_telemetry::summary::{ClusterSum, Hottest, Running, Summary, Today};
 use picollect_telemetry::{Boundary, Source};
 
 use self::last_run::LastRuns;
@@ -26,6 +26,8 @@ use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// Nodes that are down and named; a panel shows one after the other, and nobody waits for more.
 const MAX_NAMED: usize = 8;
+/// Clusters whose sums are told; a document for panels stays small.
+const MAX_CLUSTERS: usize = 32;
 /// A run that began longer ago and never ended was killed together with whoever watched it.
 const LONGEST_RUN_MS: i64 = 24 * 3600 * 1000;
 /// An answer is given again for so long: panels ask at the same time, and nodes speak once a second.
@@ -68,38 +70,38 @@ impl Kept {
         let Sources { store, now_ms, .. } = *from;
         let nodes = nodes::observe(store, now_ms)?;
         let meters = metered(store)?;
-        let up: Vec<&Node> = nodes.iter().filter(|node| node.state == Presence::Up).collect();
         let down = nodes.iter().filter(|node| node.state == Presence::Down).map(|node| node.host.clone());
-        let power = power(store, &up, &meters, now_ms)?;
-        let today = self.today(store, &nodes, &meters, power.as_ref().map(|sum| sum.boundary), now_ms)?;
-        let hot = |node: &&Node| node.temp_c.map(|temp_c| Hottest { host: node.host.clone(), temp_c });
+        let day = Window { start_ms: now_ms - now_ms.rem_euclid(DAY_MS), end_ms: now_ms };
+        let up = nodes.iter().filter(|node| node.state == Presence::Up);
+        let powers = powers(store, up, &meters, now_ms)?;
+        let figures = Figures { day, powers, energies: self.energies(store, &nodes, &meters, day)? };
+        let all = figures.of("", &nodes.iter().collect::<Vec<_>>());
         Ok(Summary {
-            nodes_up: Some(up.len()),
-            nodes_all: Some(nodes.len()),
+            nodes_up: all.nodes_up,
+            nodes_all: all.nodes_all,
             down: down.take(MAX_NAMED).collect(),
-            watts: power.as_ref().map(|sum| sum.mean_w),
-            watts_boundary: power.as_ref().map(|sum| sum.boundary.to_string()),
-            watts_partial: power.as_ref().is_some_and(|sum| sum.nodes < up.len()),
-            watts_estimated: power.as_ref().is_some_and(is_estimated),
-            simulated: nodes.iter().any(|node| node.simulated),
-            hottest: up.iter().filter_map(hot).max_by(|one, other| one.temp_c.total_cmp(&other.temp_c)),
-            today,
+            watts: all.watts,
+            watts_boundary: all.watts_boundary,
+            watts_partial: all.watts_partial,
+            watts_estimated: all.watts_estimated,
+            simulated: all.simulated,
+            hottest: all.hottest,
+            today: all.today,
             run: running(store, now_ms)?,
             last_run: self.last_runs.latest(from)?,
+            clusters: clusters(&figures, &nodes),
             alerts_failing: failing(store, now_ms)?,
         })
     }
 
-    /// Energy since the day began in UTC, at the boundary of the power that stands beside it.
-    fn today(
+    /// Energy of each node since the day began; `None` while it is still being counted.
+    fn energies(
         &mut self,
         store: &dyn Store,
         nodes: &[Node],
         meters: &[Meter],
-        beside: Option<Boundary>,
-        now_ms: i64,
-    ) -> Result<Option<Today>, StoreError> {
-        let day = Window { start_ms: now_ms - now_ms.rem_euclid(DAY_MS), end_ms: now_ms };
+        day: Window,
+    ) -> Result<Option<Vec<OfNode>>, StoreError> {
         let keys: BTreeSet<&SeriesKey> = meters.iter().map(|meter| &meter.key).collect();
         self.meters.begin(&keys, day);
         let mut figures = Vec::new();
@@ -111,12 +113,49 @@ impl Kept {
                 }
                 own.extend(self.meters.energy(store, &meter.key, day)?.map(|energy| meter.figure(energy)));
             }
-            figures.extend(primary_meter(&own).map(|index| own[index]));
+            figures.extend(primary_meter(&own).map(|index| (node.host.clone(), own[index])));
         }
-        let sums = sums(&figures);
+        Ok(Some(figures))
+    }
+}
+
+/// A figure of the node of this name.
+type OfNode = (String, Figure);
+
+/// What each node takes now, and what it used since the day began.
+struct Figures {
+    day: Window,
+    powers: Vec<OfNode>,
+    energies: Option<Vec<OfNode>>,
+}
+
+impl Figures {
+    /// The sums of these nodes.
+    fn of(&self, name: &str, nodes: &[&Node]) -> ClusterSum {
+        let up: Vec<&&Node> = nodes.iter().filter(|node| node.state == Presence::Up).collect();
+        let power = of_most_nodes(sums(&of_nodes(&self.powers, nodes)));
+        let hot = |node: &&&Node| node.temp_c.map(|temp_c| Hottest { host: node.host.clone(), temp_c });
+        ClusterSum {
+            name: name.to_owned(),
+            nodes_up: Some(up.len()),
+            nodes_all: Some(nodes.len()),
+            watts: power.as_ref().map(|sum| sum.mean_w),
+            watts_boundary: power.as_ref().map(|sum| sum.boundary.to_string()),
+            watts_partial: power.as_ref().is_some_and(|sum| sum.nodes < up.len()),
+            watts_estimated: power.as_ref().is_some_and(is_estimated),
+            simulated: nodes.iter().any(|node| node.simulated),
+            hottest: up.iter().filter_map(hot).max_by(|one, other| one.temp_c.total_cmp(&other.temp_c)),
+            today: self.today(nodes, power.map(|sum| sum.boundary)),
+        }
+    }
+
+    /// Energy since the day began in UTC, at the boundary of the power that stands beside it.
+    fn today(&self, nodes: &[&Node], beside: Option<Boundary>) -> Option<Today> {
+        let sums = sums(&of_nodes(self.energies.as_ref()?, nodes));
         let same = sums.iter().find(|sum| Some(sum.boundary) == beside).cloned();
+        let day = self.day;
         let heard = nodes.iter().filter(|node| node.last_seen_ms >= day.start_ms).count();
-        Ok(same.or_else(|| of_most_nodes(sums)).map(|sum| {
+        same.or_else(|| of_most_nodes(sums)).map(|sum| {
             let missing_s = day.seconds() - sum.energy.covered_s / sum.nodes as f64;
             Today {
                 joules: sum.energy.joules,
@@ -125,8 +164,23 @@ impl Kept {
                 partial: sum.nodes < heard || missing_s > UNDER_WAY_S.max(day.seconds() * (1.0 - WHOLE)),
                 estimated: is_estimated(&sum),
             }
-        }))
+        })
     }
+}
+
+fn of_nodes(figures: &[OfNode], nodes: &[&Node]) -> Vec<Figure> {
+    let wanted = |host: &str| nodes.iter().any(|node| node.host == host);
+    figures.iter().filter(|(host, _)| wanted(host)).map(|(_, figure)| *figure).collect()
+}
+
+/// The sums of each cluster, if there is more than one; a node that says none is of none.
+fn clusters(figures: &Figures, nodes: &[Node]) -> Vec<ClusterSum> {
+    let names: BTreeSet<&str> = nodes.iter().filter_map(|node| node.cluster.as_deref()).collect();
+    let of = |name: &str| {
+        let nodes = nodes.iter().filter(|node| node.cluster.as_deref() == Some(name));
+        figures.of(name, &nodes.collect::<Vec<_>>())
+    };
+    if names.len() < 2 { Vec::new() } else { names.into_iter().take(MAX_CLUSTERS).map(of).collect() }
 }
 
 /// The parts of the collectors' alerting that fail now.
@@ -160,12 +214,17 @@ fn metered(store: &dyn Store) -> Result<Vec<Meter>, StoreError> {
     Ok(all_power_meters(store)?.into_iter().filter_map(meter).collect())
 }
 
-/// The power of the nodes, each by the meter that speaks for it, of the boundary that most of them have.
-fn power(store: &dyn Store, up: &[&Node], meters: &[Meter], now_ms: i64) -> Result<Option<Sum>, StoreError> {
+/// The power of the nodes that are up, each by the meter that speaks for it.
+fn powers<'a>(
+    store: &dyn Store,
+    up: impl Iterator<Item = &'a Node>,
+    meters: &[Meter],
+    now_ms: i64,
+) -> Result<Vec<OfNode>, StoreError> {
     let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let mut figures = Vec::new();
     // Of boards that speak as one nobody knows whose power it is.
-    for node in up.iter().filter(|node| node.boards.is_none_or(|boards| boards < 2)) {
+    for node in up.filter(|node| node.boards.is_none_or(|boards| boards < 2)) {
         let fresh_ms = whole(node.interval_s * 3000.0) + 1;
         let mut own = Vec::new();
         for meter in meters.iter().filter(|meter| meter.host == node.host) {
@@ -174,9 +233,9 @@ fn power(store: &dyn Store, up: &[&Node], meters: &[Meter], now_ms: i64) -> Resu
             // What it uses in a second, so that the rules for energy are those for power.
             own.extend(latest.map(|latest| meter.figure(Energy { joules: latest.value, covered_s: 1.0 })));
         }
-        figures.extend(primary_meter(&own).map(|index| own[index]));
+        figures.extend(primary_meter(&own).map(|index| (node.host.clone(), own[index])));
     }
-    Ok(of_most_nodes(sums(&figures)))
+    Ok(figures)
 }
 
 /// Of several, the widest.
@@ -248,6 +307,21 @@ mod tests {
         assert_eq!((got.nodes_up, got.nodes_all, got.down), (Some(3), Some(4), vec!["gone".to_owned()]));
         assert_eq!((got.watts, got.watts_partial), (Some(11.0), true));
         assert_eq!(got.hottest, Some(Hottest { host: "b".into(), temp_c: 61.5 }));
+    }
+
+    #[test]
+    fn two_clusters_have_their_own_sums_and_one_alone_has_none() {
+        let of_cluster = |host: &str, cluster: &str, watts| {
+            let info = format!("node,cluster={cluster},host={host},version=1 info=1 {NOW_MS}\n");
+            node(host, watts, "node", 50.0, NOW_MS) + &info
+        };
+        let cube = [of_cluster("a", "cube", 5.0), of_cluster("b", "cube", 6.0)].concat();
+        assert_eq!(of(&cube, b"").clusters, []);
+        let got = of(&(cube + &of_cluster("c", "rack", 9.0)), b"");
+        let sums: Vec<_> =
+            got.clusters.iter().map(|sum| (sum.name.as_str(), sum.nodes_up, sum.watts)).collect();
+        assert_eq!(sums, [("cube", Some(2), Some(11.0)), ("rack", Some(1), Some(9.0))]);
+        assert_eq!((got.nodes_all, got.watts), (Some(3), Some(20.0)));
     }
 
     #[test]

@@ -85,8 +85,8 @@ impl Panel {
         let node = nodes.iter().find(|node| node.host == self.host).or(nodes.first())?;
         let at_ms = u64::try_from(now_ms - self.began_ms).unwrap_or(0);
         let mut facts = Facts { node: facts(node), ..Facts::default() };
-        summary::fill(&mut facts, summary, Some(now_ms));
-        let pages = PAGES.into_iter().filter(|page| has_something_to_say(*page, Some(summary)));
+        summary::fill(&mut facts, summary, None, Some(now_ms));
+        let pages = PAGES.into_iter().filter(|page| has_something_to_say(*page, false, Some(summary)));
         let pages: Vec<Page> = pages.collect();
         self.rotation
             .raise(&throttled(node).into_iter().chain(summary::alarms(summary)).collect::<Vec<_>>(), at_ms);
@@ -153,6 +153,7 @@ mod tests {
             host: "vm".into(),
             state: Presence::Down,
             no_power: Some(picollect_telemetry::NoData::Denied),
+            cluster: None,
             ..Node::default()
         };
         let want = "\

@@ -135,7 +135,11 @@ impl Sensor for Ambient {
     fn sample(&mut self, tick: &mut Tick<'_>) {
         let tags = [("zone", ZONE)];
         match self.latest(Instant::now()) {
-            Ok(millidegrees) => tick.point(&tags, &[(&TEMP, (f64::from(millidegrees) / 1000.0).into())]),
+            Ok(millidegrees) => {
+                let temp_c = f64::from(millidegrees) / 1000.0;
+                tick.status.ambient_c = Some(temp_c);
+                tick.point(&tags, &[(&TEMP, temp_c.into())]);
+            }
             Err(why) => tick.no_data(&tags, &TEMP, why),
         }
     }

@@ -23,6 +23,8 @@ pub struct Status {
     pub under_voltage: Option<bool>,
     /// The voltage at the board's input, where the board measures it.
     pub supply_volts: Option<f64>,
+    /// The air around the node or in its case, °C, where a thermometer for it is configured.
+    pub ambient_c: Option<f64>,
 }
 
 impl Status {
@@ -35,6 +37,7 @@ impl Status {
         self.throttled = self.throttled.or(other.throttled);
         self.under_voltage = self.under_voltage.or(other.under_voltage);
         self.supply_volts = self.supply_volts.or(other.supply_volts);
+        self.ambient_c = self.ambient_c.or(other.ambient_c);
     }
 
     /// Whether the supply is known to be too low: by the firmware's flag, or by the voltage where the flag is not raised

@@ -33,8 +33,36 @@ pub struct Summary {
     pub run: Option<Running>,
     /// The run that ended last among those that did floating-point work.
     pub last_run: Option<LastRun>,
+    /// The sums of each cluster, by name, where the nodes belong to more than one; else empty.
+    pub clusters: Vec<ClusterSum>,
     /// The parts of the collectors' alerting that fail now: a rule's name, `webhook`, `ntfy`, `email`, `heartbeat`.
     pub alerts_failing: Vec<String>,
+}
+
+/// The nodes that call themselves of one cluster, in the figures of [`Summary`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterSum {
+    /// As its agents call it (`cluster` in their configuration).
+    pub name: String,
+    /// Its nodes that are heard; `None` is unknown.
+    pub nodes_up: Option<usize>,
+    /// All its nodes; `None` is unknown.
+    pub nodes_all: Option<usize>,
+    /// Power of those that are up, watts, all of one boundary; `None` is unknown.
+    pub watts: Option<f64>,
+    /// What that power is drawn around: the name of a [`Boundary`](crate::Boundary).
+    pub watts_boundary: Option<String>,
+    /// Whether a node that is up is not in this sum.
+    pub watts_partial: bool,
+    /// Whether a part of it comes from a model.
+    pub watts_estimated: bool,
+    /// Whether any of its nodes is simulated.
+    pub simulated: bool,
+    /// Its node whose processor is hottest; `None` if no temperature is known.
+    pub hottest: Option<Hottest>,
+    /// What it used since the day began; `None` is unknown.
+    pub today: Option<Today>,
 }
 
 /// A node and its temperature.

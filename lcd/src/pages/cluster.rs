@@ -7,7 +7,7 @@ use crate::{Frame, Size};
 /// What the cluster page shows, from the collector's summary; `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClusterFacts {
-    /// As the agents call it; `None` if they call it nothing.
+    /// As its agents call it, where the sums are of this one of several; `None` is the whole.
     pub name: Option<String>,
     /// Whether any of its nodes is simulated.
     pub simulated: bool,
@@ -35,20 +35,36 @@ impl ClusterFacts {
     }
 }
 
-/// Draws the page of the whole cluster; what is unknown is dashes.
-pub fn cluster(facts: &ClusterFacts, size: Size) -> Frame {
+/// What stands before the watts on a small panel: the cluster's name as far as it fits, or a word; the label costs
+/// either.
+fn left(facts: &ClusterFacts, room: usize) -> String {
+    const SHORTEST: usize = 3;
+    let presence = facts.presence();
+    let free = room.saturating_sub(presence.chars().count() + 1);
+    match &facts.name {
+        _ if facts.simulated() => text::labelled(true, &presence),
+        Some(name) if free >= SHORTEST => format!("{} {presence}", text::name(name, free)),
+        Some(_) => presence,
+        None => presence + " up",
+    }
+}
+
+/// Draws the page of the whole cluster, or of the one among several that has a name; what is unknown is dashes. A
+/// large panel tells the minute of the day too.
+pub fn cluster(facts: &ClusterFacts, minute: Option<u16>, size: Size) -> Frame {
     let mut frame = Frame::blank(size);
     let watts = text::watts(facts.watts);
     let hottest = text::known(facts.hottest.as_ref().map(|(name, _)| name.as_str()));
     let temperature = format!("{}°C", text::number(facts.hottest.as_ref().map(|(_, temp_c)| *temp_c), 1));
     if size.rows < 4 {
-        // The label costs the word.
-        let up = if facts.simulated() { "" } else { " up" };
-        text::spread(&mut frame, 0, &text::labelled(facts.simulated(), &(facts.presence() + up)), &watts);
+        let left = left(facts, size.columns.saturating_sub(watts.chars().count() + 1));
+        text::spread(&mut frame, 0, &left, &watts);
         text::spread(&mut frame, 1, &format!("{THERMOMETER}{hottest}"), &temperature);
     } else {
         let title = facts.name.as_deref().unwrap_or("cluster");
-        frame.write(0, &text::labelled_within(facts.simulated(), title, size.columns));
+        let time = minute.map_or_else(String::new, |minute| text::clock_time(Some(minute)));
+        let room = size.columns.saturating_sub(time.len() + 1);
+        text::spread(&mut frame, 0, &text::labelled_within(facts.simulated(), title, room), &time);
         text::spread(&mut frame, 1, "nodes up", &facts.presence());
         text::spread(&mut frame, 2, "power", &watts);
         text::spread(&mut frame, 3, &format!("{THERMOMETER}{hottest}"), &temperature);

@@ -1,4 +1,4 @@
-//! What the machine makes of its energy: joules of the day, watts now, FLOPS per watt of the last run.
+//! What the machine makes of its energy: kilowatt-hours of the day, watts now, FLOPS per watt of the last run.
 
 use super::{Figure, text};
 use crate::{Frame, Size};
@@ -24,9 +24,11 @@ impl EfficiencyFacts {
 /// Draws the day's energy and the last run's FLOPS per watt.
 pub fn efficiency(facts: &EfficiencyFacts, size: Size) -> Frame {
     let mut frame = Frame::blank(size);
-    let (today, watts) = (text::si(facts.today, "J"), text::watts(facts.watts));
+    let (today, watts) = (text::kwh(facts.today, "kWh"), text::watts(facts.watts));
     if size.rows < 4 {
-        text::spread(&mut frame, 0, &text::labelled(facts.simulated(), "today"), &today);
+        // The label costs the word.
+        let label = if facts.simulated() { "SIM" } else { "today" };
+        text::spread(&mut frame, 0, label, &today);
         text::spread(&mut frame, 1, &watts, &text::si(facts.last_run, "F/W"));
     } else {
         frame.write(0, &text::labelled(facts.simulated(), "efficiency"));

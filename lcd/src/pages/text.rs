@@ -12,6 +12,7 @@ const ELISION: char = '·';
 const COLUMNS_IN_CELL: usize = 5;
 const FULL: &str = "█";
 const EMPTY: &str = "·";
+const JOULES_IN_KWH: f64 = 3.6e6;
 
 /// The value with so many decimals; what is not finite is as unknown as what is missing.
 pub(crate) fn number(value: Option<f64>, decimals: usize) -> String {
@@ -39,6 +40,23 @@ pub(crate) fn si(figure: Figure, unit: &str) -> String {
     };
     format!("{}{scaled:.decimals$}{}{unit}", figure.mark(), PREFIXES[prefix])
 }
+/// Joules as kilowatt-hours of three digits: `0.034kWh`, `1.25kWh`, `312kWh`.
+pub(crate) fn kwh(figure: Figure, unit: &str) -> String {
+    let figure = Figure { value: figure.value.map(|joules| joules / JOULES_IN_KWH), ..figure };
+    let decimals = match figure.value.map_or(0.0, f64::abs) {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        value if value >= 0.0995 || value == 0.0 => 2,
+        _ => 3,
+    };
+    format!("{}{}{unit}", figure.mark(), number(figure.value, decimals))
+}
+
+/// The time of a minute of the day.
+pub(crate) fn clock_time(minute: Option<u16>) -> String {
+    minute.map_or_else(|| "--:--".to_owned(), |minute| format!("{:02}:{:02}", minute / 60, minute % 60))
+}
+
 pub(crate) fn watts(figure: Figure) -> String {
     si(figure, "W")
 }
@@ -143,6 +161,14 @@ mod tests {
             (watts(estimated), watts(Figure { partial: false, ..estimated })),
             (">~31.2W".into(), "~31.2W".into())
         );
+    }
+
+    #[test]
+    fn energy_is_in_kilowatt_hours_of_three_digits() {
+        let texts = [0.0, 122_400.0, 1.224e6, 4.5e7, 1.123e9, f64::NAN].map(|j| kwh(measured(j), "kWh"));
+        assert_eq!(texts, ["0.00kWh", "0.034kWh", "0.34kWh", "12.5kWh", "312kWh", "--kWh"]);
+        let partial = Figure { partial: true, ..measured(1.224e6) };
+        assert_eq!((kwh(partial, ""), kwh(Figure::default(), "")), (">0.34".into(), "--".into()));
     }
 
     #[test]

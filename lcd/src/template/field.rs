@@ -1,6 +1,6 @@
 //! The fields that a template may name.
 
-use crate::pages::text::{UNKNOWN, bar, elapsed, known, labelled_within, name, number, si, within};
+use crate::pages::text::{UNKNOWN, bar, elapsed, known, kwh, labelled_within, name, number, si, within};
 use crate::pages::{Facts, Figure};
 
 /// A field: how wide it is if nothing else is said, and its text.
@@ -44,7 +44,7 @@ const fn figure(name: &'static str, width: usize, value: Value) -> Field {
     Field { can_be_estimated: true, ..digits(name, width, value) }
 }
 
-static FIELDS: [Field; 18] = [
+static FIELDS: [Field; 23] = [
     Field {
         tells_simulated: true,
         ..words("name", 8, 5, |facts, width| labelled_within(facts.simulated(), &facts.node.name, width))
@@ -62,6 +62,14 @@ static FIELDS: [Field; 18] = [
     words("ip", 15, 4, |facts, width| {
         name(&facts.network.address().map_or_else(|| UNKNOWN.into(), |address| address.to_string()), width)
     }),
+    Field { least: 5, ..digits("time", 5, |facts, _| facts.case.time()) },
+    digits("ambient", 5, |facts, width| rounded(facts.case.ambient_c, width)),
+    digits("volts", 5, |facts, width| {
+        let volts = facts.case.supply_volts;
+        within(width, &[number(volts, 2), number(volts, 1), number(volts, 0)])
+    }),
+    figure("kwh", 6, |facts, width| within(width, &[kwh(facts.efficiency.today, "")])),
+    words("cluster", 8, 2, |facts, width| name(facts.cluster.name.as_deref().unwrap_or("cluster"), width)),
     figure("today", 6, |facts, width| of(facts.efficiency.today, width)),
     figure("flops_per_watt", 6, |facts, width| of(facts.efficiency.last_run, width)),
     digits("up", 5, |facts, width| within(width, &[facts.cluster.presence()])),

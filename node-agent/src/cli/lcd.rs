@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
@@ -11,9 +12,11 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::say;
 
 use super::BETWEEN_READINGS;
+use crate::client::{Client, Target};
 use crate::config::lcd::{LcdSettings, NamedPins, PanelSize, wiring};
 use crate::config::{Options, TargetOptions, settings};
-use crate::lcd::trial;
+use crate::lcd::{PanelFeed, trial};
+use crate::push::SUMMARY_PERIOD;
 use crate::queue::Counts;
 use crate::run::Agent;
 use picollect_board::attr::Root;
@@ -36,7 +39,7 @@ pub struct Lcd {
     action: Option<Action>,
     #[command(flatten)]
     options: Options,
-    /// Show this node's pages in the terminal, as the panel's pixels
+    /// Show every page that this node would show in the terminal, as the panel's pixels, with the collector's summary
     #[arg(long, required = true)]
     preview: bool,
     /// Write what the panel shows now into a picture instead
@@ -109,17 +112,20 @@ fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
     let lcd = configured.map_or_else(|| LcdSettings::at(USUAL_ADDRESS), Ok).map_err(|why| anyhow!(why))?;
     let mut agent = Agent::new(&settings)?;
     let mut face = agent.face(&lcd);
+    let mut cluster = ClusterPages::of(settings.targets.first(), agent.panel_feed())?;
     agent.sample(Counts::default());
     agent.stop().wait(BETWEEN_READINGS);
     let mut drawn_lines = 0;
     loop {
         agent.sample(Counts::default());
+        cluster.ask(agent.now());
         if let Some(path) = picture {
-            let bytes = png::encode(&face.frame(agent.now(), None)).context("cannot draw the picture")?;
+            let bytes =
+                png::encode(&face.frame(agent.now(), wall_ms())).context("cannot draw the picture")?;
             let written = fs::write(path, bytes);
             return Ok(written.with_context(|| format!("cannot write `{}`", path.display()))?);
         }
-        let pages: String = face.all_pages(agent.now(), None).iter().map(pixels::half_blocks).collect();
+        let pages: String = face.all_pages(agent.now(), wall_ms()).iter().map(pixels::half_blocks).collect();
         // Up to where the last picture began, and clear from there.
         let back = if drawn_lines > 0 { format!("\x1b[{drawn_lines}A\x1b[J") } else { String::new() };
         drawn_lines = pages.lines().count();
@@ -129,6 +135,48 @@ fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
         }
         std::thread::sleep(settings.interval);
     }
+}
+
+/// What the collector says of the cluster, for the pages about it.
+struct ClusterPages {
+    client: Option<Client>,
+    feed: PanelFeed,
+    asked: Option<Duration>,
+    complained: bool,
+}
+
+impl ClusterPages {
+    /// Of the first collector; without one there are no such pages.
+    fn of(target: Option<&Target>, feed: PanelFeed) -> anyhow::Result<Self> {
+        let client = target.cloned().map(Client::new).transpose()?;
+        Ok(Self { client, feed, asked: None, complained: false })
+    }
+
+    /// Asks as often as the agent does; says once if there is no answer.
+    fn ask(&mut self, now: Duration) {
+        let recent = self.asked.is_some_and(|asked| now.saturating_sub(asked) < SUMMARY_PERIOD);
+        let Some(client) = self.client.as_ref().filter(|_| !recent) else { return };
+        self.asked = Some(now);
+        match client.summary() {
+            Ok(summary) => {
+                self.feed.delivered(true);
+                self.feed.summarised(now, summary);
+            }
+            Err(error) if !self.complained => {
+                self.complained = true;
+                eprintln!(
+                    "The collector gives no summary, so the pages about the cluster are left out: {error:#}"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The machine's own time, Unix milliseconds: who looks at a preview sits before it.
+fn wall_ms() -> Option<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
 }
 
 #[cfg(test)]

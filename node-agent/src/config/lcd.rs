@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn an_address_is_enough() {
         let lcd = read("address = 0x27").unwrap();
-        assert_eq!((lcd.on_bus().unwrap().0, lcd.size, lcd.pages.len()), (1, Size::SMALL, 5));
+        assert_eq!((lcd.on_bus().unwrap().0, lcd.size, lcd.pages.len()), (1, Size::SMALL, 6));
         assert_eq!((lcd.usage, lcd.backlight_pwm), (Use::default(), None));
         assert_eq!(lcd, LcdSettings::at(0x27).unwrap());
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use picollect_lcd::Frame;
 use picollect_lcd::alarms::{self, Alarm, Cause};
 use picollect_lcd::page::{Page, draw};
-use picollect_lcd::pages::{self, Facts, NetworkFacts, NodeFacts};
+use picollect_lcd::pages::{self, CaseFacts, Facts, NetworkFacts, NodeFacts};
 use picollect_lcd::rotation::{Content, Rotation};
 use picollect_lcd::summary::{self, has_something_to_say};
 use picollect_telemetry::summary::Summary;
@@ -37,6 +37,8 @@ const TURN: Duration = Duration::from_secs(2);
 pub struct Node {
     /// The name that the collector knows it by.
     pub name: String,
+    /// The cluster that it is of.
+    pub cluster: String,
     /// Whether it is simulated.
     pub simulated: bool,
     /// Time between two samples.
@@ -54,6 +56,8 @@ pub struct Face {
     seen: Seen,
     addresses: Option<(Duration, Addresses)>,
     local: LocalTime,
+    /// Whether there is anything to say on the page of the case.
+    case_is_known: bool,
     alarmed: bool,
     brightness: f64,
 }
@@ -71,7 +75,8 @@ impl Face {
         let rotation = Rotation::new(settings.usage);
         let local = LocalTime::new(&node.root);
         let (seen, alarmed, brightness) = (Seen::default(), false, 1.0);
-        Self { node, settings, feed, rotation, seen, addresses: None, local, alarmed, brightness }
+        let (addresses, case_is_known) = (None, false);
+        Self { node, settings, feed, rotation, seen, addresses, local, case_is_known, alarmed, brightness }
     }
 
     /// The button was pressed: acknowledges the alarms, or turns the page.
@@ -98,10 +103,8 @@ impl Face {
         self.rotation.raise(&alarms, millis(now));
         let facts = self.facts(&latest, status, now, wall_ms);
         let pages = self.pages(&latest, now);
-        let LcdSettings { size, usage, .. } = self.settings;
-        let dimming = wall_ms.filter(|_| usage.dim.is_some());
-        let minute = dimming.and_then(|wall_ms| self.local.minute(wall_ms, now));
-        let due = self.rotation.due(&pages, millis(now), minute);
+        let size = self.settings.size;
+        let due = self.rotation.due(&pages, millis(now), facts.case.minute);
         self.alarmed = matches!(due.content, Some(Content::Alarm(_)));
         self.brightness = due.brightness;
         let mut frame = match due.content {
@@ -124,7 +127,7 @@ impl Face {
     /// The pages that have something to say.
     fn pages(&self, latest: &Latest, now: Duration) -> Vec<Page> {
         let summary = fresh_summary(latest, now);
-        let says = |page: &Page| has_something_to_say(*page, summary);
+        let says = |page: &Page| has_something_to_say(*page, self.case_is_known, summary);
         self.settings.pages.iter().copied().filter(says).collect()
     }
 
@@ -154,9 +157,16 @@ impl Face {
             collector: latest.delivered,
             turn: usize::try_from(now.as_secs() / TURN.as_secs()).unwrap_or_default(),
         };
-        let mut facts = Facts { node, network, ..Facts::default() };
+        let case = CaseFacts {
+            simulated: *simulated,
+            minute: wall_ms.and_then(|wall_ms| self.local.minute(wall_ms, now)),
+            ambient_c: status.and_then(|status| status.ambient_c),
+            supply_volts: status.and_then(|status| status.supply_volts),
+        };
+        self.case_is_known = case.is_known();
+        let mut facts = Facts { node, network, case, ..Facts::default() };
         if let Some(summary) = fresh_summary(latest, now) {
-            summary::fill(&mut facts, summary, wall_ms);
+            summary::fill(&mut facts, summary, Some(&self.node.cluster), wall_ms);
         }
         facts
     }
@@ -243,7 +253,8 @@ mod tests {
 
     fn face_with(feed: &PanelFeed, settings: LcdSettings, root: &Root) -> Face {
         let interval = Duration::from_secs(1);
-        let node = Node { name: "pi-3".into(), simulated: false, interval, root: root.clone() };
+        let (name, cluster) = ("pi-3".into(), "cube".into());
+        let node = Node { name, cluster, simulated: false, interval, root: root.clone() };
         Face::new(node, settings, feed.clone())
     }
 
@@ -261,6 +272,7 @@ mod tests {
         throttled: Some(false),
         under_voltage: Some(false),
         supply_volts: None,
+        ambient_c: None,
     };
 
     const HOT: Status = Status { throttled: Some(true), ..WELL };
@@ -333,14 +345,14 @@ mod tests {
         let (feed, pages) =
             (PanelFeed::default(), |face: &mut Face, ms| face.all_pages(at(ms), Some(61_000)));
         let mut face = face(&feed);
-        assert_eq!(pages(&mut face, 0).len(), 2);
+        assert_eq!(pages(&mut face, 0).len(), 3);
         let text = r#"{"nodes_up":7,"nodes_all":8,"down":["pi-4"],"run":{"name":"hpl","start_ms":0}}"#;
         feed.summarised(at(0), serde_json::from_str(text).unwrap());
         let drawn = pages(&mut face, 0);
         let rows: Vec<_> = drawn.iter().map(|frame| [frame.row(0), frame.row(1)].concat()).collect();
-        assert!(rows[2].contains("7/8") && rows[3].contains("today") && rows[4].contains("1:01"), "{rows:?}");
+        assert!(rows[3].contains("7/8") && rows[4].contains("today") && rows[5].contains("1:01"), "{rows:?}");
         assert!(face.frame(at(0), None).row(0).contains("NODE DOWN"));
-        assert_eq!(pages(&mut face, 31_000).len(), 2);
+        assert_eq!(pages(&mut face, 31_000).len(), 3);
     }
 
     #[test]
@@ -369,6 +381,16 @@ mod tests {
         let mut face = face_with(&feed, LcdSettings::at(0x27).unwrap(), &root);
         let page = face.all_pages(at(0), None).remove(1);
         assert_eq!([page.row(0), page.row(1)], ["pi-3        eth0", "fd00::2         "]);
+    }
+
+    #[test]
+    fn the_page_of_the_case_is_there_as_soon_as_it_has_something_to_say() {
+        let feed = PanelFeed::default();
+        let mut face = face(&feed);
+        assert_eq!(face.all_pages(at(0), None).len(), 2);
+        feed.sampled(at(0), &Status { ambient_c: Some(27.44), supply_volts: Some(5.07), ..WELL });
+        let page = face.all_pages(at(0), Some(75_840_000)).remove(2);
+        assert_eq!([page.row(0), page.row(1)], ["case     🌡27.4°C", "21:04      5.07V"]);
     }
 
     #[test]

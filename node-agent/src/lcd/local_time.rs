@@ -60,7 +60,7 @@ impl LocalTime {
     fn note(&mut self, error: Option<&ZoneError>) {
         if let Some(error) = error.filter(|_| !self.complained) {
             let error = anyhow::format_err!("{error}")
-                .context("the local time is unknown, so the panel is not dimmed");
+                .context("the local time is unknown, so the panel neither shows it nor is dimmed");
             tracing::warn!(
                 remedy = "set the time zone (`timedatectl set-timezone`), install tzdata",
                 "{error:#}"
