@@ -341,6 +341,25 @@ mod tests {
         assert_eq!(one(late, 60).numbers.count, [60], "what fills a gap is new");
     }
 
+    #[test]
+    fn a_step_of_one_sample_takes_what_the_sample_is_said_to_be_later() {
+        let one_sample = |value| series(Keep::Last, vec![60], Values::Float(vec![value]));
+        let late = Series { before: Some(one(one_sample(7.0), 60)), ..one_sample(9.0) };
+        let Numbers { times, count, sum, min, max } = one(late, 60).numbers;
+        assert_eq!((times, count), (vec![60], vec![1]));
+        assert_eq!((sum, min, max), (vec![9.0], vec![9.0], vec![9.0]));
+    }
+
+    #[test]
+    fn the_columns_of_a_series_are_known_from_its_number_and_its_number_from_them() {
+        let of_5: Vec<u64> = parts_of(5).collect();
+        assert_eq!(of_5, [40, 41, 42, 43, 44]);
+        assert_eq!(series_of(of_5[0]), (5, true));
+        assert!(of_5[1..].iter().all(|column| series_of(*column) == (5, false)));
+        let of_9: Vec<u64> = of_5.iter().map(|column| column_of(*column, 9)).collect();
+        assert_eq!(of_9, parts_of(9).collect::<Vec<u64>>());
+    }
+
     fn keep() -> impl Strategy<Value = Keep> {
         prop_oneof![Just(Keep::Last), Just(Keep::Changes), Just(Keep::Totals)]
     }

@@ -181,4 +181,11 @@ mod tests {
         samples.put_in_order();
         assert_eq!(samples, Samples { times: vec![1, 3, 5], values: Values::Int(vec![11, 30, 51]) });
     }
+
+    #[test]
+    fn the_last_one_counts_also_where_all_came_in_order() {
+        let mut samples = Samples { times: vec![1, 1, 3], values: Values::Int(vec![10, 11, 30]) };
+        samples.put_in_order();
+        assert_eq!(samples, Samples { times: vec![1, 3], values: Values::Int(vec![11, 30]) });
+    }
 }

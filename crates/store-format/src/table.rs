@@ -581,4 +581,85 @@ mod tests {
         // The group, the time in full, and the difference from the first value.
         assert!(bytes <= 100 * (1 + 7 + 2), "{bytes}");
     }
+
+    #[test]
+    fn a_table_says_how_much_it_has_and_finds_what_followed_the_last_time() {
+        let (mut table, mut frame) = (Table::default(), FrameWriter::default());
+        assert_eq!((table.samples(), table.find_next("m", &[])), (0, None));
+        for (measurement, t_ms) in [("m", 30), ("other", 10), ("m", 20)] {
+            let group = table
+                .find_next(measurement, &[])
+                .unwrap_or_else(|| table.add_group(measurement, &[], &mut frame));
+            let value = Value::UInt(7);
+            let column = table.groups()[group].column("n").map(|(column, _)| column);
+            let column = column.or_else(|| table.add_column(group, "n", &value, &mut frame)).unwrap();
+            let shape = table.shape(group, &[column], &mut frame).unwrap();
+            table.stage(group, shape, t_ms, [&value].into_iter(), &mut frame);
+        }
+        table.commit();
+        assert_eq!(table.samples(), 3);
+        let [first, second] = table.groups() else { panic!("two groups") };
+        assert_eq!((first.len(), first.span()), (2, Some((20, 30))));
+        assert_eq!((second.len(), second.span()), (1, Some((10, 10))));
+        let read = first.read(0, 0, 100).unwrap();
+        assert_eq!(read, Samples { times: vec![20, 30], values: Values::UInt(vec![7, 7]) });
+        for _ in 0..2 {
+            let found = ["m", "other"].map(|measurement| table.find_next(measurement, &[]));
+            assert_eq!(found, [Some(0), Some(1)]);
+        }
+        assert_eq!(table.find_next("nobody", &[]), None);
+    }
+
+    #[test]
+    fn a_shape_is_one_of_the_same_names_and_types_and_no_other() {
+        let (mut table, mut frame) = (Table::default(), FrameWriter::default());
+        add(&mut table, 1, &[("a", number(1)), ("b", number(2))], &mut frame);
+        let shape = |fields: &[(&str, Value)]| {
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            table.groups()[0].shape_of(&fields)
+        };
+        assert_eq!(shape(&[("a", number(3)), ("b", number(4))]), Some(0));
+        assert_eq!(shape(&[("a", number(3))]), None, "one is missing");
+        assert_eq!(shape(&[("a", number(3)), ("c", number(4))]), None, "another name");
+        assert_eq!(shape(&[("a", number(3)), ("b", Value::Bool(true))]), None, "another type");
+    }
+
+    #[test]
+    fn rows_can_be_read_from_each_blocks_beginning() {
+        let (mut table, mut frame) = (Table::default(), FrameWriter::default());
+        for t_ms in 0..=2 * ROWS_IN_A_BLOCK as i64 {
+            add(&mut table, t_ms, &[("n", number(1))], &mut frame);
+        }
+        table.commit();
+        let from: Vec<i64> = table.groups()[0].blocks.iter().map(|block| block.first_ms).collect();
+        assert_eq!(from, [0, 256, 512]);
+    }
+
+    #[test]
+    fn a_payload_of_format_1_is_counted_as_it_was() {
+        let (mut table, mut frame) = (Table::default(), FrameWriter::default());
+        add(&mut table, 5, &[("a", number(1)), ("b", number(2))], &mut frame);
+        table.commit();
+        let mut payload = Vec::new();
+        put(&mut payload, GROUP);
+        put_text(&mut payload, "m");
+        put(&mut payload, 0);
+        for name in ["a", "b"] {
+            put(&mut payload, COLUMN);
+            put(&mut payload, 0);
+            put_text(&mut payload, name);
+            payload.push(Kind::Float as u8);
+        }
+        put(&mut payload, SHAPE);
+        for number in [0, 2, 0, 1] {
+            put(&mut payload, number);
+        }
+        put(&mut payload, 3);
+        payload.extend_from_slice(&table.groups()[0].rows);
+        let mut replay = Replay::default();
+        replay.take_1(&payload).unwrap();
+        assert_eq!((replay.table().samples(), replay.table().bytes()), (2, table.bytes()));
+        assert_eq!(replay.table().groups()[0].read_all(), table.groups()[0].read_all());
+    }
 }
