@@ -261,4 +261,14 @@ mod tests {
         assert_eq!(filled("{host} has {value} %", value_of), "<host> has <value> %");
         assert_eq!(filled("plain", value_of), "plain");
     }
+
+    #[test]
+    fn a_condition_names_its_series_and_tells_the_nodes_apart() {
+        let of =
+            |rule: &str| RULES.iter().find(|known| known.name == rule).map(Rule::expression).expect("a rule");
+        assert_eq!(of("NodeDown"), format!("min by ({NODE}) ({}) == 1", NODE_DOWN.prometheus_name()));
+        let flag =
+            |flag: &Metric| format!("max by ({NODE}) (max_over_time({}[5m])) > 0", flag.prometheus_name());
+        assert_eq!(of("NodeThrottled"), format!("{} or {}", flag(&THROTTLED), flag(&SOFT_LIMIT)));
+    }
 }

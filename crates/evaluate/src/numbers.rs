@@ -235,4 +235,11 @@ mod tests {
         assert_eq!(ratio(Some(3.0), Some(0.0)), DASH);
         assert_eq!(spaced(&ratio(Some(5.0), Some(4.0))), "1.25 ×");
     }
+
+    #[test]
+    fn what_takes_no_prefix_has_three_digits_and_one_of_something_is_no_plural() {
+        let texts = [55.46, 8.126, 104.6].map(|value| spaced(&plain(Some(value), "°C")));
+        assert_eq!(texts, ["55.5 °C", "8.13 °C", "105 °C"]);
+        assert_eq!([0, 1, 2].map(|number| count(number, "node")), ["0 nodes", "1 node", "2 nodes"]);
+    }
 }

@@ -138,6 +138,15 @@ fn babelstream_counts_its_units_in_csv_and_for_one_kernel() {
                Copy,100,33554432,8,13102.5,0.04097,0.04401,0.04152\nDot,100,33554432,8,15820.8,0.03,0.04,0.03\n";
     let found: Vec<_> = recognise(csv).into_iter().map(|it| (it.label, it.rate)).collect();
     assert_eq!(found, [("Copy".to_owned(), Some(13102.5e6)), ("Dot".to_owned(), Some(15820.8e6))]);
+    for (head, bytes) in [
+        ("max_mbytes_per_sec", 1e6),
+        ("max_mibytes_per_sec", 1_048_576.0),
+        ("gbytes_per_sec", 1e9),
+        ("gibytes_per_sec", 1_073_741_824.0),
+    ] {
+        let found = recognise(&csv.replace("sizeof,max_mbytes_per_sec,min", &format!("sizeof,{head},min")));
+        assert_eq!(found[1].rate, Some(15820.8 * bytes), "{head}");
+    }
     let triad = "BabelStream\nVersion: 5.0\nRunning triad 100 times\nPrecision: float\n\
                  --------------------------------\nRuntime (seconds): 5.55\nBandwidth (GB/s):  14.5\n";
     let found = &recognise(triad)[0];
