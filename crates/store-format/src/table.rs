@@ -628,7 +628,7 @@ mod tests {
     #[test]
     fn rows_can_be_read_from_each_blocks_beginning() {
         let (mut table, mut frame) = (Table::default(), FrameWriter::default());
-        for t_ms in 0..=2 * ROWS_IN_A_BLOCK as i64 {
+        for t_ms in 0..=512 {
             add(&mut table, t_ms, &[("n", number(1))], &mut frame);
         }
         table.commit();
