@@ -104,6 +104,17 @@ fn the_clocks_may_be_moved_between_two_results() {
 }
 
 #[test]
+fn how_long_results_took_counts_an_hour_that_came_twice() {
+    // The second one began at 02:20 in summer time and ended 55 minutes later, at 02:15.
+    let results = hpl(&[
+        ("Oct 27 02:00:00 2024", "Oct 27 02:10:00 2024", 600.5),
+        ("Oct 27 02:20:00 2024", "Oct 27 02:15:00 2024", 3300.5),
+    ]);
+    let refused = saved(OCTOBER_MS, Some(OCTOBER_MS + 10 * MINUTE_MS), &results).unwrap_err();
+    assert!(refused.to_string().starts_with("its results took 4500.5 s,"), "{refused}");
+}
+
+#[test]
 fn copies_that_computed_side_by_side_share_their_zone() {
     let both = hpl(&[
         ("Mar  3 20:30:00 2024", "Mar  3 20:40:00 2024", 600.5),
