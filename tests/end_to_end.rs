@@ -24,6 +24,7 @@ mod run;
 mod several;
 mod store;
 mod summary;
+mod supervised;
 mod time;
 mod tls;
 mod tokens;

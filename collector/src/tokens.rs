@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use picollect_settings::{files, hex};
@@ -164,7 +165,12 @@ impl Tokens {
 
     /// Makes a one-time code, valid for a quarter of an hour. Fails if it cannot be kept.
     pub fn code(&self) -> anyhow::Result<String> {
-        self.codes.create(time::now_ms())
+        self.codes.create(time::now_ms(), codes::VALID_MS)
+    }
+
+    /// The same for a card that is written now and is in its board later: valid for so long, 7 days at most.
+    pub fn code_for(&self, valid: Duration) -> anyhow::Result<String> {
+        self.codes.create(time::now_ms(), time::millis(valid))
     }
 
     /// Takes a code back that nobody has seen.

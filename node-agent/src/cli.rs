@@ -21,6 +21,7 @@ use serde_json::{Map, json};
 use crate::calibrate::{self, World};
 use crate::client::Client;
 use crate::config::{Delivery, Options, Settings, TargetOptions, settings};
+use crate::health::{self, HealthOptions};
 use crate::join::{self, JoinOptions};
 use crate::probe;
 use crate::queue::Counts;
@@ -103,6 +104,10 @@ pub enum Command {
     },
     /// Try a panel on the I2C bus, or see this node's pages without one
     Lcd(lcd::Lcd),
+    /// Ask the agent that runs on this machine whether it samples; a supervisor's health check
+    #[command(after_help = "The agent answers at its metrics page (--metrics-listen, `metrics_listen`).\n\n\
+                            Example:\n  picollect-agent health --metrics-listen 127.0.0.1:9650")]
+    Health(HealthOptions),
     /// Check the configuration and print what holds
     Check {
         /// What to sample.
@@ -154,6 +159,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Probe { options, json, write_config } => probe(&options, json, write_config.as_deref()),
         Command::Calibrate { options, meter, seconds } => calibrate(&options, &meter, seconds),
         Command::Lcd(lcd) => lcd::execute(lcd),
+        Command::Health(options) => health::health(&options),
         Command::Check { options, target } => check(&options, &target, &mut output()),
     }
 }

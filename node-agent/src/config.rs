@@ -153,7 +153,7 @@ pub struct TargetOptions {
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,
     /// Also show the last sample to Prometheus at this address and port, under /metrics
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_METRICS_LISTEN")]
     pub metrics_listen: Option<String>,
 }
 

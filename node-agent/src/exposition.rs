@@ -1,5 +1,5 @@
 //! The last sample for Prometheus, if the owner turns it on: `GET /metrics` in the text format
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). `GET /healthz` says whether samples are taken.
 //!
 //! Some clients at a time, each with a thread, a deadline for its request and one for everything: a client that sends a
 //! byte now and then keeps nobody waiting, and no more than [`MAX_CLIENTS`] hold memory here. Where one more comes, the
@@ -23,6 +23,8 @@ const ASKS_WITHIN: Duration = Duration::from_secs(2);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 /// Who scrapes a node is one or two.
 const MAX_CLIENTS: usize = 4;
+/// An agent that has missed so many samples in a row is not well: a busy machine delays one, hardly three.
+const LATE_INTERVALS: u32 = 4;
 /// Before accepting is tried again after the kernel refused, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,15 +33,45 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Exposition {
     /// Where it listens; its port is known also where 0 was asked for.
     pub address: SocketAddr,
-    last: Arc<Mutex<Vec<u8>>>,
+    last: Arc<Last>,
+}
+
+/// The last sample, and when it came.
+#[derive(Debug)]
+struct Last {
+    interval: Duration,
+    shown: Mutex<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    lines: Vec<u8>,
+    at: Instant,
+}
+
+impl Last {
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the agent is not well; `None` if it is. A sampler that is busy with its first sample has as much time as for
+    /// any other.
+    fn wrong(&self) -> Option<String> {
+        let age = self.shown().at.elapsed();
+        (age > self.interval * LATE_INTERVALS).then(|| {
+            let (age, interval) = (age.as_secs(), humantime::format_duration(self.interval));
+            format!("the last sample was taken {age} s ago; one is due every {interval}\n")
+        })
+    }
 }
 
 impl Exposition {
-    /// Listens; the thread ends with the program.
-    pub(crate) fn start(listen: &str) -> io::Result<Self> {
+    /// Listens; the thread ends with the program. A sample is due at every `interval`.
+    pub(crate) fn start(listen: &str, interval: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
-        let last = Arc::new(Mutex::new(Vec::new()));
+        let shown = Mutex::new(Shown { lines: Vec::new(), at: Instant::now() });
+        let last = Arc::new(Last { interval, shown });
         let shared = Arc::clone(&last);
         thread::Builder::new().name("exposition".into()).spawn(move || serve(&listener, &shared))?;
         Ok(Self { address, last })
@@ -47,9 +79,10 @@ impl Exposition {
 
     /// The lines of the sample that is shown from now on.
     pub(crate) fn show(&self, lines: &[u8]) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clear();
-        last.extend_from_slice(lines);
+        let mut shown = self.last.shown();
+        shown.lines.clear();
+        shown.lines.extend_from_slice(lines);
+        shown.at = Instant::now();
     }
 }
 
@@ -95,7 +128,7 @@ impl Clients {
     }
 }
 
-fn serve(listener: &TcpListener, last: &Arc<Mutex<Vec<u8>>>) {
+fn serve(listener: &TcpListener, last: &Arc<Last>) {
     let clients = Arc::new(Clients::default());
     for stream in listener.incoming() {
         let Ok(stream) = stream.map(Arc::new) else {
@@ -158,15 +191,17 @@ impl io::Write for Timed {
     }
 }
 
-fn answer(client: &mut Timed, clients: &Clients, last: &Mutex<Vec<u8>>) -> io::Result<()> {
+fn answer(client: &mut Timed, clients: &Clients, last: &Last) -> io::Result<()> {
     let request = head(client)?;
     clients.asks(&client.client)?;
     client.until += ANSWERED_WITHIN;
     let (status, body) = if request.starts_with(b"GET /metrics ") {
-        let lines = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let lines = last.shown().lines.clone();
         ("200 OK", text(&lines))
+    } else if request.starts_with(b"GET /healthz ") {
+        last.wrong().map_or_else(|| ("200 OK", "ok\n".to_owned()), |why| ("503 Service Unavailable", why))
     } else {
-        ("404 Not Found", "only GET /metrics is here\n".to_owned())
+        ("404 Not Found", "only GET /metrics and GET /healthz are here\n".to_owned())
     };
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -228,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_last_sample_is_shown_under_the_catalogues_names() {
-        let exposition = Exposition::start("127.0.0.1:0").unwrap();
+        let exposition = Exposition::start("127.0.0.1:0", Duration::from_secs(1)).unwrap();
         exposition.show(b"load,host=a load1=9 1\n");
         exposition.show(b"load,host=a\\ \"b load1=0.5,load5=2 1\nthermal,host=a,zone=z no_data=2i 1\n");
         let answer = ask(exposition.address, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -241,7 +276,7 @@ mod tests {
 
     #[test]
     fn however_many_say_nothing_who_asks_is_answered() {
-        let exposition = Exposition::start("127.0.0.1:0").unwrap();
+        let exposition = Exposition::start("127.0.0.1:0", Duration::from_secs(1)).unwrap();
         let slow = |_| {
             let mut client = TcpStream::connect(exposition.address).unwrap();
             client.write_all(b"G").unwrap();
@@ -291,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_request_without_end_is_cut_off_and_the_next_one_is_answered() {
-        let exposition = Exposition::start("127.0.0.1:0").unwrap();
+        let exposition = Exposition::start("127.0.0.1:0", Duration::from_secs(1)).unwrap();
         assert_eq!(ask(exposition.address, &"x".repeat(MAX_REQUEST_BYTES + 10)), "");
         assert!(ask(exposition.address, "GET /metrics HTTP/1.1\r\n\r\n").contains("200 OK"));
     }

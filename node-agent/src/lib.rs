@@ -12,6 +12,7 @@ pub mod config;
 mod exposition;
 mod gpio;
 mod gzip;
+pub mod health;
 pub mod join;
 pub mod lcd;
 mod probe;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::config::lcd::{LcdSettings, is_backpack};
 use picollect_board::attr::Root;
 use picollect_board::clock::Clock;
+use picollect_board::container::Container;
 use picollect_board::i2c;
 use picollect_metering::bus::BusMeters;
 use picollect_metering::meter::{MeterName, MeterValue, PowerMeter};
@@ -188,6 +189,25 @@ pub(crate) fn bus(mut bus: BusMeters, clock: &Clock) -> Vec<Finding> {
         }),
     };
     bus.take_watts().into_iter().map(finding).collect()
+}
+
+/// What of the host an agent in a container does not see.
+pub(crate) fn container(found: &Container) -> Finding {
+    let parts = [
+        (found.host_proc, "network traffic"),
+        (found.host_sys == Some(true), "links"),
+        (found.host_files, "file systems"),
+    ];
+    let own: Vec<_> = parts.into_iter().filter_map(|(host, what)| (!host).then_some(what)).collect();
+    let (state, remedy) = if own.is_empty() {
+        (State::Ok, None)
+    } else {
+        let mounts = "mount the host's /proc and /sys (and / for its file systems) below a folder and give --root: \
+                      docs/containers.md";
+        (State::Missing(format!("not the host's: {}", own.join(", "))), Some(mounts.to_owned()))
+    };
+    let value = if own.is_empty() { "the host's files are read".to_owned() } else { String::new() };
+    Finding { sensor: "container".to_owned(), configured: false, state, value, cost_us: 0.0, remedy }
 }
 
 /// Addresses that answer and that nobody configured; they are only read, one byte each.

@@ -38,6 +38,7 @@ use crate::simulated::{self, Scenario};
 use crate::spool::Spool;
 use picollect_board::attr::Root;
 use picollect_board::clock::Clock;
+use picollect_board::container::Container;
 use picollect_board::i2c;
 use picollect_board::identity::{self, Board, digest};
 use picollect_metering::bus::{self, BusMeters};
@@ -350,6 +351,7 @@ pub(crate) fn probe(settings: &Settings) -> (String, Vec<Finding>) {
     for bus in sources.buses(&Board::read(&sources.root)) {
         findings.extend(probe::bus(bus, &clock));
     }
+    findings.extend(Container::around(&sources.root).map(|found| probe::container(&found)));
     findings.extend(probe::candidates(&sources.root, &sources.meters, sources.lcd.as_ref()));
     (name, findings)
 }
@@ -366,7 +368,8 @@ pub fn run(settings: &Settings, until_stdin_closes: bool) -> Result<(), Failure>
     let simulated = agent.sources.simulate.is_some();
     tracing::info!(node = agent.name, simulated, "sampling");
     if let Some(listen) = &settings.metrics_listen {
-        let exposition = Exposition::start(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        let exposition = Exposition::start(listen, settings.interval)
+            .with_context(|| format!("cannot listen on {listen}"))?;
         tracing::info!("metrics on http://{}/metrics", exposition.address);
         agent.exposition = Some(exposition);
     }

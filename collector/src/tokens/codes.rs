@@ -11,12 +11,14 @@ use anyhow::{Context as _, ensure};
 use picollect_settings::files;
 use picollect_settings::introduction::{kept, name, proof};
 
-/// How long a code can be used: long enough to walk to the other node.
+/// How long a code can be used where nobody says otherwise: long enough to walk to the other node.
 pub const VALID_MS: i64 = 15 * 60 * 1000;
+/// And at most: a card that is written today is in its board within a week.
+pub const LONGEST_VALID_MS: i64 = 7 * 24 * 3600 * 1000;
 /// Codes that wait at once; a cluster that is set up in one go has fewer nodes.
 const MAX_WAITING: usize = 64;
 /// Wrong codes in a minute, from everybody together. At this rate a code of 60 bits is not guessed within its
-/// quarter of an hour.
+/// quarter of an hour, nor within a week.
 const MAX_WRONG_A_MINUTE: u32 = 10;
 const MINUTE_MS: i64 = 60 * 1000;
 /// What can be read aloud and typed: no 0 and O, no 1 and I. There are 32, so a byte's low five bits choose
@@ -29,9 +31,9 @@ const GROUP: usize = 4;
 /// Why a code does not open anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
-    /// There is no such code: it was never made, was used, or is older than a quarter of an hour.
+    /// There is no such code: it was never made, was used, or has ended.
     #[error(
-        "this code is not valid: it works once, for 15 minutes; `picollect token code` on the head node makes another"
+        "this code is not valid: it works once, and for 15 minutes unless it was made for longer; `picollect token code` on the head node makes another"
     )]
     Unknown,
     /// Too many wrong ones came lately.
@@ -65,8 +67,9 @@ impl Codes {
         Ok(())
     }
 
-    /// Makes a code that is valid from `now_ms` for [`VALID_MS`].
-    pub(super) fn create(&self, now_ms: i64) -> anyhow::Result<String> {
+    /// Makes a code that is valid from `now_ms` for so long, at most [`LONGEST_VALID_MS`].
+    pub(super) fn create(&self, now_ms: i64, valid_ms: i64) -> anyhow::Result<String> {
+        ensure!((1..=LONGEST_VALID_MS).contains(&valid_ms), "a code is valid for 7 days at most");
         let cannot_write = || format!("cannot write a code to `{}`", self.directory.display());
         files::make_directory(&self.directory).with_context(cannot_write)?;
         self.close()?;
@@ -80,13 +83,13 @@ impl Codes {
                 waiting += 1;
             }
         }
-        ensure!(waiting < MAX_WAITING, "{waiting} codes wait to be used; the oldest end within 15 minutes");
+        ensure!(waiting < MAX_WAITING, "{waiting} codes wait to be used; use some, or wait until they end");
         let mut random = [0; LENGTH];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
         let text: String = random.iter().map(letter).collect();
         let file = self.directory.join(kept(&text));
-        files::create(&file, (now_ms + VALID_MS).to_string().as_bytes()).with_context(cannot_write)?;
+        files::create(&file, (now_ms + valid_ms).to_string().as_bytes()).with_context(cannot_write)?;
         let groups = text.as_bytes().chunks(GROUP).map(String::from_utf8_lossy);
         Ok(groups.collect::<Vec<_>>().join("-"))
     }
@@ -141,7 +144,7 @@ mod tests {
     #[test]
     fn a_code_works_once_however_it_is_typed_and_its_text_is_kept_nowhere() {
         let (_directory, codes) = codes();
-        let code = codes.create(1_000).unwrap();
+        let code = codes.create(1_000, VALID_MS).unwrap();
         assert_eq!(code.len(), LENGTH + 2, "{code}");
         let kept = fs::read_dir(&codes.directory).unwrap().next().unwrap().unwrap();
         assert!(!kept.file_name().to_string_lossy().contains(&code.replace('-', "")));
@@ -155,7 +158,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let (_directory, codes) = codes();
         codes.close().unwrap();
-        codes.create(0).unwrap();
+        codes.create(0, VALID_MS).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let file = fs::read_dir(&codes.directory).unwrap().next().unwrap().unwrap().path();
         assert_eq!((mode(&codes.directory), mode(&file)), (0o700, 0o600));
@@ -167,15 +170,24 @@ mod tests {
     #[test]
     fn a_code_ends_after_a_quarter_of_an_hour() {
         let (_directory, codes) = codes();
-        let (early, late) = (codes.create(0).unwrap(), codes.create(0).unwrap());
+        let (early, late) = (codes.create(0, VALID_MS).unwrap(), codes.create(0, VALID_MS).unwrap());
         assert_eq!(codes.redeem(&early, VALID_MS), Ok(()));
         assert_eq!(codes.redeem(&late, VALID_MS + 1), Err(CodeError::Unknown));
     }
 
     #[test]
+    fn a_code_for_a_card_lasts_as_long_as_it_is_made_for_and_no_longer_than_a_week() {
+        let (_directory, codes) = codes();
+        let (early, late) = (codes.create(0, LONGEST_VALID_MS).unwrap(), codes.create(0, 1).unwrap());
+        assert_eq!(codes.redeem(&early, LONGEST_VALID_MS), Ok(()));
+        assert_eq!(codes.redeem(&late, 2), Err(CodeError::Unknown));
+        assert!(codes.create(0, LONGEST_VALID_MS + 1).is_err() && codes.create(0, 0).is_err());
+    }
+
+    #[test]
     fn a_waiting_code_vouches_and_one_that_was_used_or_never_made_does_not() {
         let (_directory, codes) = codes();
-        let code = codes.create(0).unwrap();
+        let code = codes.create(0, VALID_MS).unwrap();
         let vouched = codes.vouch(&name(&kept(&code)), "PEM", VALID_MS).unwrap();
         assert_eq!(vouched, proof(&kept(&code), "PEM"));
         assert_eq!(codes.vouch(&name(&kept(&code)), "PEM", VALID_MS + 1), None);
@@ -187,7 +199,7 @@ mod tests {
     #[test]
     fn guessing_is_slowed_down_for_a_minute() {
         let (_directory, codes) = codes();
-        let code = codes.create(0).unwrap();
+        let code = codes.create(0, VALID_MS).unwrap();
         for _ in 0..MAX_WRONG_A_MINUTE {
             assert_eq!(codes.redeem("ABCD-EFGH-JKLM", 0), Err(CodeError::Unknown));
         }
@@ -203,10 +215,10 @@ mod tests {
     fn codes_do_not_pile_up() {
         let (_directory, codes) = codes();
         for _ in 0..MAX_WAITING {
-            codes.create(0).unwrap();
+            codes.create(0, VALID_MS).unwrap();
         }
-        assert!(codes.create(1).unwrap_err().to_string().contains("64 codes wait"));
-        codes.create(VALID_MS + 1).unwrap();
+        assert!(codes.create(1, VALID_MS).unwrap_err().to_string().contains("64 codes wait"));
+        codes.create(VALID_MS + 1, VALID_MS).unwrap();
         assert_eq!(fs::read_dir(&codes.directory).unwrap().count(), 1, "those that ended are gone");
     }
 }

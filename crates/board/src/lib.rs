@@ -1,5 +1,6 @@
 //! The machine that an agent runs on: the kernel's files below a root ([`attr`]), the firmware's mailbox
-//! ([`mailbox`]), I2C buses ([`i2c`]), who the board is ([`identity`]) and its clock ([`clock`]). What is
+//! ([`mailbox`]), I2C buses ([`i2c`]), who the board is ([`identity`]), whether
+//! it is a container's ([`container`]) and its clock ([`clock`]). What is
 //! read of it, and when, is for the crates above.
 //!
 //! Invariant: every file is read below a root, so that a fixture board is read exactly as a real one.
@@ -20,6 +21,7 @@
 pub mod attr;
 pub mod bounds;
 pub mod clock;
+pub mod container;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 pub mod hwmon;

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod demo;
 mod export;
+mod health;
 mod import;
 mod live;
 mod rename;
@@ -45,6 +46,7 @@ use picollect_store::location::Location;
 
 use backup::BackupOptions;
 use export::ExportOptions;
+use health::HealthOptions;
 use import::ImportOptions;
 use scaling::ScalingOptions;
 use submission::SubmissionOptions;
@@ -170,6 +172,9 @@ pub enum Command {
         after_help = "Example:\n  picollect backup --data /var/lib/picollect /mnt/backup/picollect-2026-11-24"
     )]
     Backup(BackupOptions),
+    /// Ask the collector that runs on this machine whether it is well; a supervisor's health check
+    #[command(after_help = "Example:\n  picollect health --config /etc/picollect/collector.toml")]
+    Health(HealthOptions),
     /// Check the configuration and print what holds and where it comes from
     Check {
         /// What and where.
@@ -346,6 +351,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Export(options) => export::execute(&options),
         Command::Import(options) => import::execute(&options),
         Command::Backup(options) => backup::backup(&options),
+        Command::Health(options) => health::health(&options),
         Command::Check { options, tls, connect, chunks } => serving::check(&options, tls, connect, chunks),
     }
 }

@@ -1,6 +1,7 @@
 //! `picollect token`: who may do what.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use picollect_collector::tokens::{Grant, Listed, Scope, Tokens, listed};
@@ -33,12 +34,15 @@ pub enum TokenCommand {
         node: Option<String>,
     },
     /// Make a one-time code with which a node joins, valid for 15 minutes
-    #[command(after_help = "Example:\n  picollect token code\n\n\
+    #[command(after_help = "Examples:\n  picollect token code\n  picollect token code --valid 2d\n\n\
                             Then, on the node:\n  picollect-agent join http://HEAD-NODE:8650")]
     Code {
         /// Where the tokens are.
         #[command(flatten)]
         place: Place,
+        /// For so long, such as 2d, in place of 15 minutes: for a card that is written now; 7d at most
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        valid: Option<Duration>,
     },
     /// The tokens: what each allows, but not its text, which nobody knows any more
     List {
@@ -88,9 +92,9 @@ pub(crate) fn execute(command: TokenCommand) -> Result<(), Failure> {
             }
             Ok(())
         }
-        TokenCommand::Code { place } => {
+        TokenCommand::Code { place, valid } => {
             let tokens = place.tokens()?;
-            let code = tokens.code()?;
+            let code = valid.map_or_else(|| tokens.code(), |valid| tokens.code_for(valid))?;
             if let Err(error) = say(&format!("{code}\n")) {
                 tokens.forget_code(&code)?;
                 return Err(error.into());

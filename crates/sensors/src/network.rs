@@ -6,6 +6,9 @@
 //! error mean unknown (<https://docs.kernel.org/networking/operstates.html>, sysfs-class-net). A driver
 //! that does not keep the state says `unknown`, and then nothing is said of the link.
 //!
+//! In a container that has the host's `proc` below the root, it is the host's file
+//! ([`picollect_board::container`]).
+//!
 //! Of more interfaces than the bound those with a device behind them (`sys/class/net/NAME/device`) come
 //! first, and how many are left out is said.
 
@@ -18,6 +21,7 @@ use picollect_telemetry::catalogue::{
 use crate::left_out::LeftOut;
 use crate::tick::{Sensor, Tick};
 use picollect_board::attr::{Attr, Root};
+use picollect_board::container::interfaces as interfaces_file;
 
 /// A container host makes interfaces without end; a node has a handful.
 const MAX_INTERFACES: usize = 16;
@@ -39,7 +43,7 @@ impl Network {
     pub(super) fn new(root: &Root) -> Self {
         Self {
             root: root.clone(),
-            dev: root.attr("proc/net/dev"),
+            dev: root.attr(interfaces_file(root)),
             links: Vec::new(),
             left_out: LeftOut::new("interface"),
         }
