@@ -7,9 +7,10 @@ use std::process::Command;
 
 /// Which of our crates each of our crates may depend on. Cargo holds the directions: what is not named here cannot be
 /// imported.
-const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     // What agent and collector share.
     ("picollect-telemetry", &[]),
+    ("picollect-terminal", &[]),
     ("picollect-settings", &[]),
     ("picollect-lcd", &["picollect-telemetry"]),
     // What is pure.
@@ -57,7 +58,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
         ],
     ),
     // What a report is and how it is written; it knows no store.
-    ("picollect-report", &["picollect-evaluate", "picollect-settings", "picollect-telemetry"]),
+    (
+        "picollect-report",
+        &["picollect-evaluate", "picollect-settings", "picollect-telemetry", "picollect-terminal"],
+    ),
     (
         "picollect-analysis",
         &[
@@ -90,6 +94,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
             "picollect-query",
             "picollect-settings",
             "picollect-telemetry",
+            "picollect-terminal",
         ],
     ),
     ("picollect-bench", &["picollect-evaluate", "picollect-settings"]),

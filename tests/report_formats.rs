@@ -1,15 +1,15 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
 use picollect_analysis::report::{
-    Format, Node, NodeTimeline, Report, Run, RunResult, compared, run_page, runs_table, verdict_of_run,
-    written,
+    Format, Node, NodeTimeline, Report, Run, RunResult, Screen, compared, run_page, runs_table,
+    verdict_of_run, written,
 };
 
 use crate::golden::assert_golden;
 use crate::sample_report::{HOSTILE, earlier_hpl, hpl, in_format, interrupted, sample};
 
 fn beside(first: &Run, second: &Run, format: Format) -> String {
-    compared(first, second, format, false)
+    compared(first, second, format, Screen::default())
         .expect("numbers that JSON knows")
         .expect("a format of a comparison")
 }
@@ -85,8 +85,9 @@ fn the_sample_in_every_format() {
 #[test]
 fn runs_by_themselves_and_side_by_side() {
     let runs = [hpl(), earlier_hpl(), interrupted()];
-    let verdicts: String = runs.iter().map(|run| verdict_of_run(run, false) + "\n").collect();
-    let pages = verdicts + &run_page(&hpl(), false) + "\n" + &runs_table(&runs);
+    let verdicts: String = runs.iter().map(|run| verdict_of_run(run, Screen::default()) + "\n").collect();
+    let pages =
+        verdicts + &run_page(&hpl(), Screen::default()) + "\n" + &runs_table(&runs, Screen::default());
     assert_fits_a_terminal(&pages);
     assert_golden("sample-runs.txt", &pages);
     let compared = beside(&earlier_hpl(), &hpl(), Format::Text);
@@ -130,7 +131,7 @@ fn a_run_without_rate_power_or_core_phase_claims_no_more_than_it_has() {
     let told = |change: fn(&mut RunResult)| {
         let mut run = hpl();
         change(run.result.as_mut().expect("a result"));
-        verdict_of_run(&run, false)
+        verdict_of_run(&run, Screen::default())
     };
     let failed = told(|result| {
         (result.rate, result.rate_per_w, result.rate_per_w_whole) = (None, None, None);
@@ -152,11 +153,14 @@ fn text_fits_eighty_columns_and_colour_adds_nothing_but_colour() {
     for report in reports() {
         let page = in_format(&report, Format::Text);
         assert_fits_a_terminal(&page);
-        let coloured = written(&report, Format::Text, true).expect("text");
+        let coloured = written(&report, Format::Text, Screen::default().coloured(true)).expect("text");
         assert!(coloured.contains("\x1b[1;31m"));
         assert_eq!(plain(&coloured), page);
     }
-    assert_eq!(plain(&verdict_of_run(&hpl(), true)), verdict_of_run(&hpl(), false));
+    assert_eq!(
+        plain(&verdict_of_run(&hpl(), Screen::default().coloured(true))),
+        verdict_of_run(&hpl(), Screen::default())
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ mod runs;
 
 use picollect_analysis::report::{
     Advice, Affordability, Alternative, Cluster, Cost, EnergyFigure, Episode, Format, MeanMax, Missing, Node,
-    NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, SourcePart, Span, SupplyAndFlash, Thermal,
-    Timeline, written,
+    NodeTimeline, Outlier, Overhead, Reference, Report, SCHEMA, Screen, SourcePart, Span, SupplyAndFlash,
+    Thermal, Timeline, written,
 };
 use picollect_evaluate::balance::What;
 use picollect_evaluate::presence::Presence;
@@ -30,7 +30,7 @@ pub(crate) const HOSTILE: &str = "=<script>alert('x')</script>|\u{1b}[31m\"&\u{2
 
 /// A report as a format writes it, without colours.
 pub(crate) fn in_format(report: &Report, format: Format) -> String {
-    written(report, format, false).expect("numbers that JSON knows")
+    written(report, format, Screen::default()).expect("numbers that JSON knows")
 }
 
 pub(crate) fn sample() -> Report {

@@ -1,7 +1,7 @@
 //! What reports say in words, in every situation in which a sentence could be false: a table of situations and
 //! sentences as a golden, and beside it what must not stand in it.
 
-use picollect_analysis::report::{Format, build, run as assess, verdict_of_run, written};
+use picollect_analysis::report::{Format, Screen, build, run as assess, verdict_of_run, written};
 use picollect_analysis::request::Sources;
 use picollect_analysis::runs::{self, Check, Core, End, IMPORTED_FROM, Run, RunResult, Share, TimeRange};
 use picollect_config::Config;
@@ -193,13 +193,13 @@ fn said(situation: &Situation) -> String {
     let mut text = format!("== {}\n", situation.name);
     if let Some(run) = &situation.run {
         runs::record(&store, run).expect("the store writes");
-        text += &verdict_of_run(&assess(&from, run.clone()).expect("a run"), false);
+        text += &verdict_of_run(&assess(&from, run.clone()).expect("a run"), Screen::default());
         return text;
     }
     let (from_s, to_s) = situation.window;
     let window = Window { start_ms: START_MS + from_s * 1000, end_ms: START_MS + to_s * 1000 };
     let report = build(&from, window).expect("a report");
-    text + &sentences(&written(&report, Format::Text, false).expect("text"))
+    text + &sentences(&written(&report, Format::Text, Screen::default()).expect("text"))
 }
 
 #[test]

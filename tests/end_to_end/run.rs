@@ -97,7 +97,9 @@ fn output_input_and_status_of_a_command_pass_through_unchanged() {
     child.stdin.take().unwrap().write_all(b"from outside").unwrap();
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     assert_eq!((status.code(), stdout.as_slice()), (Some(7), b"a\0b\r\nfrom outside".as_slice()));
-    assert!(stderr.starts_with(b"err\n"), "{}", String::from_utf8_lossy(&stderr));
+    // Before it stands what will be unknown.
+    let said = String::from_utf8_lossy(&stderr);
+    assert!(said.starts_with("picollect: no node is heard") && said.contains("\nerr\n"), "{said}");
     let run = last(&collector);
     assert_eq!(
         (&run["status"], &run["remarks"][0]),
@@ -130,20 +132,25 @@ fn a_signal_to_picollect_reaches_the_command() {
     assert_eq!(rest, "told\n");
 }
 
-#[test]
-fn a_terminal_stays_a_terminal_of_its_size() {
+/// A terminal of 33 rows and 77 columns: our end of it, and the one of who runs in it.
+fn terminal() -> (std::os::fd::OwnedFd, fs::File) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use rustix::termios::{Winsize, tcsetwinsize};
-    let collector = Collector::start();
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
     let theirs = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     let size = Winsize { ws_row: 33, ws_col: 77, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, size).unwrap();
+    (terminal, fs::OpenOptions::new().read(true).write(true).open(theirs).unwrap())
+}
+
+#[test]
+fn a_terminal_stays_a_terminal_of_its_size() {
+    let collector = Collector::start();
+    let (terminal, theirs) = terminal();
     let script = "test -t 1 && echo yes; stty size <&1; test -t 2 || echo plain";
     let mut command = run_here(&collector, &[], &["sh", "-c", script]);
-    let theirs = fs::OpenOptions::new().read(true).write(true).open(theirs).unwrap();
     let mut child = command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::piped()).spawn().unwrap();
     drop(command);
     let mut seen = Vec::new();
@@ -257,7 +264,7 @@ fn a_run_whose_engine_goes_away_keeps_its_status_and_is_delivered_later() {
 /// A command in which a directory is a small file system of its own. Needs no root.
 fn on_a_small_disk(directory: &Path, script: &str, command: &Command) -> Command {
     let mut small = Command::new("unshare");
-    let mount = format!("mount -t tmpfs -o size=1m none \"$0\" && cd \"$0\" && mkdir tmp && {script}");
+    let mount = format!("mount -t tmpfs -o size=3m none \"$0\" && cd \"$0\" && mkdir tmp && {script}");
     small.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(directory).arg(command.get_program());
     small.args(command.get_args()).env("TMPDIR", directory.join("tmp"));
     small
@@ -271,8 +278,17 @@ fn a_run_on_a_full_disk_reaches_a_collector_elsewhere_with_its_result() {
     let options = ["run", "--data", full.path().to_str().unwrap(), "--idle", "0s", "--name", "full"];
     let result = ["--pattern", "did (?<value>[0-9]+)", "--unit", "GFLOPS"];
     let command = ["--", "sh", "-c", "echo did 42; exit 5"];
-    let run = picollect(&[options.as_slice(), &elsewhere, &result, &command].concat());
-    let script = "{ head -c 2m /dev/zero > fill; exec \"$@\"; }";
+    let refused = [options.as_slice(), &elsewhere, &result].concat();
+    let run = picollect(&[&refused, command.as_slice()].concat());
+    let script = "{ head -c 4m /dev/zero > fill; exec \"$@\"; }";
+    let ran = on_a_small_disk(full.path(), script, &run).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(2), b"".as_slice()), "{said}");
+    assert!(
+        said.contains("left for the output; make room, or give another --data; --force runs it"),
+        "{said}"
+    );
+    let run = picollect(&[&refused, ["--force"].as_slice(), &command].concat());
     let ran = on_a_small_disk(full.path(), script, &run).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(5), b"did 42\n".as_slice()), "{said}");
@@ -291,7 +307,7 @@ fn a_run_that_fills_the_disk_while_the_collector_is_away_still_waits_there() {
     let elsewhere = ["--collector", &collector.url.clone(), "--token-file", token.to_str().unwrap()];
     collector.kill();
     let options = ["run", "--data", full.path().to_str().unwrap(), "--idle", "0s", "--name", "fills"];
-    let command = ["--", "sh", "-c", "head -c 2m /dev/zero > fill; exit 6"];
+    let command = ["--", "sh", "-c", "head -c 4m /dev/zero > fill; exit 6"];
     let run = picollect(&[options.as_slice(), &elsewhere, &command].concat());
     let copy = format!("{{ \"$@\"; status=$?; cp -r runs {}; exit $status; }}", outside.path().display());
     let ran = on_a_small_disk(full.path(), &copy, &run).output().unwrap();
@@ -334,6 +350,75 @@ fn repetitions_have_a_median_and_a_sweep_its_scaling() {
     let said = String::from_utf8_lossy(&swept.stderr);
     assert!(swept.status.success() && said.contains("Amdahl: parallel share"), "{said}");
     assert_eq!(last(&collector)["labels"]["nodes"], "4");
+    let data = collector.data_text();
+    let scaling = stdout(&["scaling", "--data", data]);
+    assert!(scaling.contains("Amdahl: parallel share") && scaling.contains("\n      4    1"), "{scaling}");
+    let before = json(&["runs", "--data", data, "show", "last~1", "--json"]);
+    assert_eq!(before["labels"]["nodes"], "2");
+    let id = before["id"].as_str().unwrap();
+    let found = json(&["runs", "--data", data, "show", &id[..id.len() - 1], "--json"]);
+    assert_eq!(found["id"], before["id"], "the beginning of an id is enough");
+    assert!(stdout(&["runs", "--data", data]).contains(id), "an id stands on one line");
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_runs() {
+    let collector = Collector::start();
+    let agent = collector.agent(&["--name", "pi-1"]);
+    eventually("the agent is heard", || stdout(&["nodes", "--data", collector.data_text()]).contains("pi-1"));
+    let ran = |options: &[&str]| run_here(&collector, options, &["echo", "ran"]).output().unwrap();
+    let refused = ran(&["--nodes", "pi-2"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(2), b"".as_slice()), "{said}");
+    assert!(said.contains("no node `pi-2` is known: did you mean `pi-1`?; --force runs it"), "{said}");
+    assert_eq!(ran(&["--nodes", "pi-2", "--force"]).stdout, b"ran\n");
+    assert_eq!(ran(&["--nodes", "pi-1"]).stdout, b"ran\n");
+    // An hour of idle time is not waited for.
+    let missing = run_here(&collector, &["--idle", "1h"], &["no-such-program"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(127), "{missing:?}");
+    assert!(agent.terminate() == Some(0));
+}
+
+#[test]
+fn without_any_collector_a_run_is_kept_and_its_energy_is_unknown() {
+    let home = tempfile::tempdir().unwrap();
+    let at_home = |arguments: &[&str]| {
+        picollect(arguments).env("XDG_DATA_HOME", home.path()).env_remove("PICOLLECT_DATA").output().unwrap()
+    };
+    let ran = at_home(&["run", "--idle", "0s", "--work", "1e9FLOP", "--", "true"]);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && said.contains("picollect: no node is heard, so energy"), "{said}");
+    assert!(said.contains("energy") && said.contains("unknown"), "{said}");
+    let shown = at_home(&["runs", "show", "last"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("GFLOPS"), "{shown:?}");
+    // A directory that somebody names has to be there: it may be mistyped.
+    let mistyped = home.path().join("none");
+    let refused = at_home(&["run", "--data", mistyped.to_str().unwrap(), "--", "true"]);
+    assert!(!refused.status.success() && !mistyped.exists(), "{refused:?}");
+}
+
+#[test]
+fn a_terminal_shows_how_far_a_run_is_and_the_command_does_not_notice() {
+    let collector = Collector::start();
+    let (terminal, theirs) = terminal();
+    let mut command = run_here(&collector, &["--idle", "1s"], &["sh", "-c", "echo out; echo err >&2"]);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(theirs.try_clone().unwrap())
+        .stderr(theirs)
+        .spawn()
+        .expect("picollect starts");
+    drop(command);
+    let mut seen = Vec::new();
+    // The end of a terminal that nobody writes to is an error.
+    let _ = fs::File::from(terminal).read_to_end(&mut seen);
+    assert!(child.wait().unwrap().success());
+    let seen = String::from_utf8_lossy(&seen);
+    assert!(seen.contains("idle 0/1 s\r\x1b[K"), "{seen:?}");
+    let run = last(&collector);
+    let kept = collector.data().join("runs").join(run["id"].as_str().unwrap());
+    assert_eq!(fs::read(kept.join("stdout.txt")).unwrap(), b"out\n");
+    assert_eq!(fs::read(kept.join("stderr.txt")).unwrap(), b"err\n");
 }
 
 /// A directory like the kernel's, with a clock that can be set.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::nodes::Node;
 use crate::report::fail_on::{self, Condition};
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format, Report, Screen};
 use crate::request::{Request, RequestError, Sources, Written};
 use crate::runs::{Kept, Run};
 use crate::{nodes, runs};
@@ -33,6 +33,8 @@ pub struct ReportRequest {
     /// Whether the terminal shows colours.
     #[serde(default)]
     pub colour: bool,
+    /// How many columns a text may use; 80 without it.
+    pub width: Option<usize>,
     /// What is a finding: `throttled,coverage<0.99`.
     pub fail_on: Option<String>,
 }
@@ -95,12 +97,12 @@ impl Request for ReportRequest {
     fn written(&self, answer: &ReportAnswer, _now_ms: i64) -> Result<Written, RequestError> {
         match answer {
             ReportAnswer::Window(report) => Ok(Written {
-                text: report::written(report, self.format, self.colour)?,
+                text: report::written(report, self.format, screen(self.colour, self.width))?,
                 findings: fail_on::findings(report, &self.conditions()?),
             }),
             ReportAnswer::Runs(both) => {
                 let [one, other] = both.as_ref();
-                let text = report::compared(one, other, self.format, self.colour)?;
+                let text = report::compared(one, other, self.format, screen(self.colour, self.width))?;
                 text.map(Written::from).ok_or_else(|| {
                     let text = "two runs beside each other are written as text, html, markdown or json";
                     RequestError::Invalid(text.to_owned())
@@ -110,9 +112,13 @@ impl Request for ReportRequest {
     }
 }
 
+/// What the asker's terminal can show.
+fn screen(colour: bool, width: Option<usize>) -> Screen {
+    width.map_or_else(Screen::default, Screen::of_columns).coloured(colour)
+}
+
 fn run(from: &Sources<'_>, id: &str) -> Result<Run, RequestError> {
-    let missing = || RequestError::NotFound(format!("there is no run `{id}`; `picollect runs` lists them"));
-    runs::find(from.store, id)?.ok_or_else(missing)
+    Ok(runs::find(from.store, id)?)
 }
 
 /// For the runs that ended in the last time.
@@ -124,6 +130,8 @@ pub struct RunsRequest {
     /// JSON is an array of the runs; every other format comes out as text.
     #[serde(default)]
     pub format: Format,
+    /// How many columns a text may use; without it a row of the table is one line, however wide.
+    pub width: Option<usize>,
 }
 
 /// Runs, and what of the store is none: JSON has the runs alone, and the log what is left out.
@@ -155,7 +163,10 @@ impl Request for RunsRequest {
         let RunsAnswer { runs, left_out } = answer;
         Ok(Written::from(match self.format {
             Format::Json => serde_json::to_string_pretty(runs)? + "\n",
-            _ => left_out.iter().fold(report::runs_table(runs), |text, why| text + why + "\n"),
+            _ => left_out.iter().fold(
+                report::runs_table(runs, screen(false, self.width.or(Some(usize::MAX)))),
+                |text, why| text + why + "\n",
+            ),
         }))
     }
 }
@@ -164,7 +175,7 @@ impl Request for RunsRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
-    /// Its id, or `last`.
+    /// Its id, a beginning of it that no other has, `last`, or `last~1` and so on.
     pub id: String,
     /// Only what is said at its end.
     #[serde(default)]
@@ -175,6 +186,8 @@ pub struct RunRequest {
     /// Whether the terminal shows colours.
     #[serde(default)]
     pub colour: bool,
+    /// How many columns a text may use; 80 without it.
+    pub width: Option<usize>,
 }
 
 impl Request for RunRequest {
@@ -193,8 +206,8 @@ impl Request for RunRequest {
     fn written(&self, run: &report::Run, _now_ms: i64) -> Result<Written, RequestError> {
         Ok(Written::from(match self.format {
             Format::Json => serde_json::to_string_pretty(run)? + "\n",
-            _ if self.verdict_only => report::verdict_of_run(run, self.colour),
-            _ => report::run_page(run, self.colour),
+            _ if self.verdict_only => report::verdict_of_run(run, screen(self.colour, self.width)),
+            _ => report::run_page(run, screen(self.colour, self.width)),
         }))
     }
 }

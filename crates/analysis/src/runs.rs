@@ -24,6 +24,10 @@ pub const SCHEMA: u32 = 1;
 const LONGEST_MS: i64 = 366 * 24 * 3600 * 1000;
 /// And where its core phase lies is known to this many seconds.
 const LONGEST_EDGE_S: f64 = 366.0 * 24.0 * 3600.0;
+/// The label that says on how many nodes a run was.
+pub const NODES_LABEL: &str = "nodes";
+/// The label that the runs of one sweep have in common.
+pub const SWEEP_LABEL: &str = "sweep";
 /// Longest label of the user's and longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 120;
 
@@ -259,12 +263,98 @@ pub fn kept_in(store: &dyn Store, window: Window) -> Result<Kept, StoreError> {
     kept(store, window, &[])
 }
 
-/// The run with this id, or the last one for `last`; `None` if there is none. Fails only as the store does.
-pub fn find(store: &dyn Store, id: &str) -> Result<Option<Run>, StoreError> {
-    let ever = Window { start_ms: 0, end_ms: i64::MAX };
-    let tags = [("run", id)];
-    let tags = if id == "last" { &[][..] } else { &tags };
-    Ok(kept(store, ever, tags)?.runs.pop())
+const EVER: Window = Window { start_ms: 0, end_ms: i64::MAX };
+/// So many ids of several that were meant are named.
+const NAMED_IDS: usize = 5;
+
+/// Why a run was not found.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// No run is called that.
+    #[error("there is no run `{0}`; `picollect runs` lists them")]
+    Absent(String),
+    /// Fewer runs than were counted back.
+    #[error("there is no run `{asked}`: {} kept; `picollect runs` lists them", counted(*runs))]
+    TooFew {
+        /// What was asked for.
+        asked: String,
+        /// How many runs there are.
+        runs: usize,
+    },
+    /// Several ids begin so.
+    #[error("`{asked}` is the beginning of several ids: {}; write more of it", some_of(ids))]
+    Several {
+        /// What was asked for.
+        asked: String,
+        /// The ids, in their order.
+        ids: Vec<String>,
+    },
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run is".to_owned() } else { format!("{runs} runs are") }
+}
+
+fn some_of(ids: &[String]) -> String {
+    let named: Vec<_> = ids.iter().take(NAMED_IDS).map(|id| printable(id)).collect();
+    let more = ids.len().saturating_sub(NAMED_IDS);
+    named.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+}
+
+/// The run that is meant: by its id, by a beginning of its id that no other has, or counted back from the last one by
+/// its beginning in time, `last`, `last~1` and so on. An id as a whole comes before any other meaning.
+pub fn find(store: &dyn Store, asked: &str) -> Result<Run, FindError> {
+    if let Some(run) = kept(store, EVER, &[("run", asked)])?.runs.pop() {
+        return Ok(run);
+    }
+    match counted_back(asked) {
+        Some(back) => {
+            let mut runs = kept(store, EVER, &[])?.runs;
+            let place = runs.len().checked_sub(back.saturating_add(1));
+            let too_few = || FindError::TooFew { asked: asked.to_owned(), runs: runs.len() };
+            let place = place.ok_or_else(too_few)?;
+            Ok(runs.swap_remove(place))
+        }
+        None => by_prefix(store, asked),
+    }
+}
+
+/// `last` is 0, `last~3` is 3.
+fn counted_back(asked: &str) -> Option<usize> {
+    match asked.strip_prefix("last")? {
+        "" => Some(0),
+        back => back.strip_prefix('~')?.parse().ok(),
+    }
+}
+
+fn by_prefix(store: &dyn Store, asked: &str) -> Result<Run, FindError> {
+    let (measurement, field) = (Some(RUN_DOCUMENT.measurement), Some(RUN_DOCUMENT.field));
+    let keys = store.series(&Selector { measurement, field, tags: &[] })?;
+    let ids = keys.iter().filter_map(|key| key.tag("run")).filter(|id| id.starts_with(asked));
+    let ids: std::collections::BTreeSet<&str> = ids.collect();
+    let absent = || FindError::Absent(asked.to_owned());
+    if asked.is_empty() || ids.is_empty() {
+        return Err(absent());
+    }
+    if ids.len() > 1 {
+        let ids = ids.into_iter().map(ToOwned::to_owned).collect();
+        return Err(FindError::Several { asked: asked.to_owned(), ids });
+    }
+    let tags: Vec<(&str, &str)> = ids.into_iter().map(|id| ("run", id)).collect();
+    kept(store, EVER, &tags)?.runs.pop().ok_or_else(absent)
+}
+
+/// The runs of the last sweep over numbers of nodes, in the order of their beginning; empty if there is none.
+pub fn last_sweep(store: &dyn Store) -> Result<Vec<Run>, StoreError> {
+    let mut runs = kept(store, EVER, &[])?.runs;
+    let sweep =
+        |run: &Run| run.labels.get(SWEEP_LABEL).filter(|_| run.labels.contains_key(NODES_LABEL)).cloned();
+    let last = runs.iter().rev().find_map(sweep);
+    runs.retain(|run| last.is_some() && sweep(run) == last);
+    Ok(runs)
 }
 
 fn kept(store: &dyn Store, window: Window, tags: &[(&str, &str)]) -> Result<Kept, StoreError> {
@@ -372,9 +462,56 @@ mod tests {
         let found = ended_in(&store, Window { start_ms: 0, end_ms: 20_000 }).unwrap();
         assert_eq!(found, [run("r2", 500), run("r1", 1_000)]);
         assert_eq!(ended_in(&store, Window { start_ms: 0, end_ms: 10_499 }).unwrap(), []);
-        assert_eq!(find(&store, "r2").unwrap(), Some(run("r2", 500)));
-        assert_eq!(find(&store, "last").unwrap(), Some(run("r1", 1_000)));
-        assert_eq!(find(&store, "r").unwrap(), None);
+        assert_eq!(find(&store, "r2").unwrap(), run("r2", 500));
+    }
+
+    #[test]
+    fn a_run_is_found_by_its_id_by_a_beginning_of_it_and_counted_back_from_the_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let runs = [("hpl-1", 3_000), ("hpl-12", 1_000), ("stream-2", 2_000)];
+        for (id, start_ms) in runs {
+            record(&store, &run(id, start_ms)).unwrap();
+        }
+        for (asked, id) in [
+            ("hpl-1", "hpl-1"),
+            ("hpl-12", "hpl-12"),
+            ("s", "stream-2"),
+            ("last", "hpl-1"),
+            ("last~0", "hpl-1"),
+            ("last~1", "stream-2"),
+            ("last~2", "hpl-12"),
+        ] {
+            assert_eq!(find(&store, asked).unwrap().id, id, "{asked}");
+        }
+        for (asked, wrong) in [
+            ("hpl", "`hpl` is the beginning of several ids: hpl-1, hpl-12; write more of it"),
+            ("last~3", "there is no run `last~3`: 3 runs are kept; `picollect runs` lists them"),
+            ("last~x", "there is no run `last~x`; `picollect runs` lists them"),
+            ("x", "there is no run `x`; `picollect runs` lists them"),
+            ("", "there is no run ``; `picollect runs` lists them"),
+        ] {
+            assert_eq!(find(&store, asked).unwrap_err().to_string(), wrong);
+        }
+    }
+
+    #[test]
+    fn the_last_sweep_is_all_runs_that_have_its_label() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        assert_eq!(last_sweep(&store).unwrap(), []);
+        let labelled = |id, start_ms, labels: &[(&str, &str)]| {
+            let labels =
+                labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            record(&store, &Run { labels, ..run(id, start_ms) }).unwrap();
+        };
+        labelled("old", 1_000, &[("sweep", "a"), ("nodes", "1")]);
+        labelled("two", 3_000, &[("sweep", "b"), ("nodes", "2")]);
+        labelled("one", 2_000, &[("sweep", "b"), ("nodes", "1")]);
+        labelled("clocks", 4_000, &[("sweep", "c"), ("freq_mhz", "600")]);
+        labelled("plain", 5_000, &[("nodes", "4")]);
+        let ids: Vec<_> = last_sweep(&store).unwrap().into_iter().map(|run| run.id).collect();
+        assert_eq!(ids, ["one", "two"]);
     }
 
     #[test]
@@ -409,8 +546,8 @@ mod tests {
                 kept.left_out
             );
         }
-        assert_eq!(find(&store, "last").unwrap().map(|run| run.id), Some("good".to_owned()));
-        assert_eq!(find(&store, "all time").unwrap(), None);
+        assert_eq!(find(&store, "last").unwrap().id, "good");
+        assert!(matches!(find(&store, "all time"), Err(FindError::Absent(_))));
     }
 
     /// Stores a document where a run from 1 s to 11 s would be.

@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 use crate::report::Format;
 use crate::report::numbers::{count, decimals, si_spaced};
 use crate::request::{Request, RequestError, Sources, Written};
-use crate::runs;
+use crate::runs::{self, NODES_LABEL};
 
-/// The label that says on how many nodes a run was.
-pub const NODES_LABEL: &str = "nodes";
 /// Runs of one verdict, and lines of a table.
 pub const MAX_RUNS: usize = 10_000;
 /// Width of a bar.
@@ -21,7 +19,8 @@ const BAR: f64 = 40.0;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScalingRequest {
-    /// Ids, separated by commas.
+    /// Ids, separated by commas; the runs of the last sweep over nodes without any.
+    #[serde(default)]
     pub runs: String,
     /// Text or JSON; any other is refused as [`RequestError::Invalid`].
     #[serde(default)]
@@ -34,15 +33,9 @@ impl Request for ScalingRequest {
     type Answer = Scaled;
 
     fn answer(&self, from: &Sources<'_>) -> Result<Scaled, RequestError> {
-        let ids: Vec<&str> = self.runs.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
-        if ids.is_empty() || ids.len() > MAX_RUNS {
-            return Err(RequestError::Invalid(format!("name 1 to {MAX_RUNS} runs")));
-        }
         let (mut points, mut unit) = (Vec::new(), String::new());
-        for id in ids {
-            let missing =
-                || RequestError::NotFound(format!("there is no run `{id}`; `picollect runs` lists them"));
-            let kept = runs::find(from.store, id)?.ok_or_else(missing)?;
+        for kept in self.which(from)? {
+            let id = &kept.id;
             let nodes = nodes_of(&kept).ok_or_else(|| {
                 let text =
                     "it is not known on how many nodes the run was; give it --label nodes=N or --nodes";
@@ -73,6 +66,23 @@ impl Request for ScalingRequest {
 
     fn written(&self, scaled: &Scaled, _now_ms: i64) -> Result<Written, RequestError> {
         scaled.written(self.format)
+    }
+}
+
+impl ScalingRequest {
+    /// The runs that are meant.
+    fn which(&self, from: &Sources<'_>) -> Result<Vec<runs::Run>, RequestError> {
+        let ids: Vec<&str> = self.runs.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+        if ids.len() > MAX_RUNS {
+            return Err(RequestError::Invalid(format!("name {MAX_RUNS} runs at most")));
+        }
+        if ids.is_empty() {
+            let runs = runs::last_sweep(from.store)?;
+            let none = "there is no sweep over nodes yet; name the runs, or make one: \
+                        `picollect run --sweep nodes=1,2,4 -- COMMAND {nodes}`";
+            return if runs.is_empty() { Err(RequestError::NotFound(none.to_owned())) } else { Ok(runs) };
+        }
+        ids.into_iter().map(|id| Ok(runs::find(from.store, id)?)).collect()
     }
 }
 

@@ -4,6 +4,8 @@ use picollect_config::Config;
 use picollect_query::prometheus_api::ApiError;
 use picollect_store::{Store, StoreError};
 
+use crate::runs::FindError;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
@@ -25,6 +27,15 @@ pub enum RequestError {
     /// The answer cannot be written down.
     #[error("the answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),
+}
+
+impl From<FindError> for RequestError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Store(error) => Self::Store(error),
+            absent => Self::NotFound(absent.to_string()),
+        }
+    }
 }
 
 /// What a request is answered from.

@@ -29,7 +29,7 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::{complain, say};
 
 use picollect_analysis::alerts::AlertsRequest;
-use picollect_analysis::report::{self, Format};
+use picollect_analysis::report::{self, Format, Screen};
 use picollect_analysis::request::Written;
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_bench as bench;
@@ -102,8 +102,10 @@ pub enum Command {
         json: bool,
     },
     /// What more nodes bring: speed-up, efficiency, energy
-    #[command(after_help = "Examples:\n  picollect scaling RUN RUN RUN\n  picollect scaling --example\n  \
-                            picollect scaling --table runs.csv --format json")]
+    #[command(
+        after_help = "Examples:\n  picollect scaling\n  picollect scaling RUN RUN RUN\n  picollect scaling --example\n  \
+                            picollect scaling --table runs.csv --format json"
+    )]
     Scaling(ScalingOptions),
     /// What a Green500 submission asks for: checklist, raw readings, the computation, the system
     #[command(after_help = "Example:\n  picollect submission last green500")]
@@ -226,10 +228,10 @@ pub struct ReportOptions {
     /// To this moment (RFC 3339, UTC) [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
     to: Option<i64>,
-    /// The time of a run, by its id, or `last`
+    /// The time of a run, by its id or a beginning of it, or `last`, `last~1` and so on
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "from", "to"])]
     run: Option<String>,
-    /// Two runs beside each other
+    /// Two runs beside each other, such as `last~1 last`
     #[arg(long, value_name = "ID", num_args = 2, conflicts_with_all = ["since", "from", "to", "run"])]
     compare: Vec<String>,
     /// End with status 1 if any of these is so: throttled, failed, down, not-measured, or a bound on
@@ -251,15 +253,16 @@ impl ReportOptions {
             compare: self.compare.first().cloned(),
             with: self.compare.get(1).cloned(),
             format: self.format,
-            colour: colour(),
+            colour: Screen::of_stdout().colour,
+            width: width(),
             fail_on: self.fail_on.clone(),
         }
     }
 }
 
-/// Whether standard output shows colours (<https://no-color.org>).
-fn colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// The width of standard output, where it is a terminal.
+fn width() -> Option<usize> {
+    io::stdout().is_terminal().then(|| Screen::of_stdout().width())
 }
 
 /// What can be done with runs.
@@ -267,7 +270,7 @@ fn colour() -> bool {
 pub enum RunsCommand {
     /// All that is known of one run
     Show {
-        /// Its id, or `last`
+        /// Its id or a beginning of it, or `last`, `last~1` and so on
         id: String,
         /// Print JSON
         #[arg(long)]
@@ -381,7 +384,7 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
         None => None,
     };
     let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, store }))?;
-    print(&report::written(&report, format, colour())?.into())
+    print(&report::written(&report, format, Screen::of_stdout())?.into())
 }
 
 fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
@@ -390,10 +393,20 @@ fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: 
         return deliver_runs(&source, &ask.directory()?.join("runs"));
     }
     match command {
-        None => print(&source.ask_written(&RunsRequest { since_ms: None, format: text_or_json(json) })?),
+        None => print(&source.ask_written(&RunsRequest {
+            since_ms: None,
+            format: text_or_json(json),
+            width: width(),
+        })?),
         Some(RunsCommand::Show { id, json }) => {
-            let (format, colour) = (text_or_json(json), colour());
-            print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour })?)
+            let (format, colour) = (text_or_json(json), Screen::of_stdout().colour);
+            print(&source.ask_written(&RunRequest {
+                id,
+                verdict_only: false,
+                format,
+                colour,
+                width: width(),
+            })?)
         }
     }
 }

@@ -18,9 +18,9 @@ use picollect_settings::exit::{Failure, usage};
 pub struct ScalingOptions {
     #[command(flatten)]
     ask: SourceOptions,
-    /// Runs by their ids; those of `picollect run --sweep nodes=…` know how many nodes they had, others say
-    /// it by --label nodes=N or --nodes
-    #[arg(value_name = "RUN", required_unless_present_any = ["table", "example"])]
+    /// Runs by their ids, or `last`, `last~1`; those of `picollect run --sweep nodes=…` know how many nodes they
+    /// had, others say it by --label nodes=N or --nodes [default: the runs of the last sweep over nodes]
+    #[arg(value_name = "RUN")]
     runs: Vec<String>,
     /// A table instead: CSV with the columns nodes, seconds, rate, joules, as far as they are known
     #[arg(long, value_name = "FILE", conflicts_with = "runs")]

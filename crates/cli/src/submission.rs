@@ -58,8 +58,7 @@ pub(crate) fn execute(options: &SubmissionOptions) -> Result<(), Failure> {
 
 impl Submission {
     fn of(from: &Sources<'_>, id: &str) -> anyhow::Result<Self> {
-        let absent = || anyhow!("there is no run `{id}`; `picollect runs` lists them");
-        let kept = runs::find(from.store, id)?.ok_or_else(absent)?;
+        let kept = runs::find(from.store, id)?;
         let run = report::run(from, kept.clone())?;
         let result = run.result.as_ref().context("the run has no result, so there is nothing to submit")?;
         let same = |kept: &&runs::RunResult| kept.label == result.label && kept.rate == result.rate;

@@ -49,6 +49,17 @@ impl SourceOptions {
         Ok(Source::Here(store, Box::new(config)))
     }
 
+    /// The same for what has to be kept even where no collector ever was: if nobody says where the data is, the user's
+    /// own data directory is made. Fails as [`open`](Self::open) does.
+    pub fn open_or_make(&self) -> Result<Source, Failure> {
+        let said = self.collector.is_some() || self.store.data.data.is_some() || self.store.store.is_some();
+        let config = self.store.read()?;
+        if said || config.store.url.is_some() || self.store.directory()?.is_dir() {
+            return self.open();
+        }
+        Ok(Source::Here(self.store.open_or_make()?, Box::new(config)))
+    }
+
     /// What can only be done where the data is; [`Failure::Usage`] if a collector elsewhere is named.
     pub fn here(&self) -> Result<Here, Failure> {
         if let Some(url) = &self.collector {

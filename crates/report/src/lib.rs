@@ -6,11 +6,11 @@
 //! Invariant: nothing here reads a store, a file or a clock; a report is written the same way wherever it comes from.
 //!
 //! ```
-//! use picollect_report::{Format, Report, written};
+//! use picollect_report::{Format, Report, Screen, written};
 //!
 //! let mut report = Report::default();
 //! report.verdict = vec!["5 nodes used 1.20 MJ.".to_owned()];
-//! let text = written(&report, Format::Markdown, false)?;
+//! let text = written(&report, Format::Markdown, Screen::default())?;
 //! assert!(text.contains("5 nodes used 1.20 MJ."));
 //! # Ok::<(), serde_json::Error>(())
 //! ```
@@ -31,6 +31,8 @@ mod text;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+pub use picollect_terminal::Screen;
 
 pub use one_run::{run_page, runs_table, verdict_of_run};
 pub use schema::*;
@@ -66,9 +68,9 @@ impl Format {
 }
 
 /// A report in a format. Only [`Format::Json`] can fail.
-pub fn written(report: &Report, format: Format, colour: bool) -> Result<String, serde_json::Error> {
+pub fn written(report: &Report, format: Format, screen: Screen) -> Result<String, serde_json::Error> {
     Ok(match format {
-        Format::Text => text::text(report, colour),
+        Format::Text => text::text(report, screen),
         Format::Json => json::json(report)?,
         Format::Html => html::html(report),
         Format::Markdown => markdown::markdown(report),
@@ -81,11 +83,11 @@ pub fn compared(
     first: &Run,
     second: &Run,
     format: Format,
-    colour: bool,
+    screen: Screen,
 ) -> Result<Option<String>, serde_json::Error> {
     let page = comparison::page(first, second);
     Ok(match format {
-        Format::Text => Some(text::write(&page, colour)),
+        Format::Text => Some(text::write(&page, screen)),
         Format::Markdown => Some(markdown::write(&page)),
         Format::Html => Some(html::write(&page)),
         Format::Json => Some(serde_json::to_string_pretty(&[first, second])? + "\n"),

@@ -7,9 +7,10 @@ use super::sections::{
 };
 use super::{IMPORTED_FROM, Run, text};
 use picollect_telemetry::Source;
+use picollect_terminal::Screen;
 
-/// What `picollect run` says at its end: a few lines, 80 columns wide.
-pub fn verdict_of_run(run: &Run, colour: bool) -> String {
+/// What `picollect run` says at its end: a few lines.
+pub fn verdict_of_run(run: &Run, screen: Screen) -> String {
     let mut facts = vec![("status", status(run))];
     facts.extend(run.remarks.iter().map(|remark| ("remark", Cell::from(remark))));
     if let Some(result) = &run.result {
@@ -24,7 +25,7 @@ pub fn verdict_of_run(run: &Run, colour: bool) -> String {
     facts.push(("report", format!("picollect report --run {}", run.id).into()));
     let facts: Vec<_> = facts.into_iter().map(|(name, cell)| (name.to_owned(), cell)).collect();
     let title = format!("{}: {} on {}", name(run), duration(run.window.seconds), hosts(run));
-    text::lines(&title, &facts, colour)
+    text::lines(&title, &facts, screen)
 }
 
 fn energy(run: &Run) -> Cell {
@@ -42,7 +43,7 @@ fn idle(run: &Run) -> Cell {
 }
 
 /// Everything of a run, including what one has to know to do it again; for a terminal.
-pub fn run_page(run: &Run, colour: bool) -> String {
+pub fn run_page(run: &Run, screen: Screen) -> String {
     let sections = [
         Section::new("Run", about_run(run)),
         Section::new("Command", vec![Block::Facts(command(run))]),
@@ -53,7 +54,7 @@ pub fn run_page(run: &Run, colour: bool) -> String {
         about: name(run).to_owned(),
         sections: sections.into_iter().flatten().collect(),
     };
-    text::write(&page, colour)
+    text::write(&page, screen)
 }
 
 fn command(run: &Run) -> Vec<(String, Cell)> {
@@ -88,8 +89,9 @@ pub(super) fn shell(command: &[String]) -> String {
     command.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// The runs, a row for each, for a terminal.
-pub fn runs_table(runs: &[Run]) -> String {
+/// The runs, a row for each; where a row has no room, two lines for each. An id can be copied: it is never broken
+/// over lines.
+pub fn runs_table(runs: &[Run], screen: Screen) -> String {
     let row = |run: &Run| {
         let result = run.result.as_ref();
         let rate = result.map_or_else(|| DASH.to_owned(), |result| si(result.rate, &result.unit));
@@ -107,12 +109,26 @@ pub fn runs_table(runs: &[Run]) -> String {
     };
     let columns = ["id", "name", "started (UTC)", ">length", "status", ">rate", ">by power"];
     let table = Table::block(count(runs.len(), "run"), &columns, runs.iter().map(row).collect());
+    let blocks = match &table {
+        Block::Table(rows) if !text::fits(rows, screen.width()) => in_two_lines(rows),
+        _ => vec![table],
+    };
     let page = Page {
         title: "picollect runs".to_owned(),
-        sections: Section::new("Runs", vec![table]).into_iter().collect(),
+        sections: Section::new("Runs", blocks).into_iter().collect(),
         ..Page::default()
     };
-    text::write(&page, false)
+    text::write(&page, screen)
+}
+
+/// Each row of a table as its first cell, which names it, and below it all others.
+fn in_two_lines(table: &Table) -> Vec<Block> {
+    let row = |row: &Vec<Cell>| {
+        let rest: Vec<_> = row.iter().skip(1).map(|cell| cell.text.as_str()).collect();
+        let id = row.first().map_or(DASH, |cell| cell.text.as_str());
+        [Block::Heading(id.to_owned()), Block::Sentences(vec![rest.join("  ").into()])]
+    };
+    table.rows.iter().flat_map(row).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A page for a terminal, 80 columns wide.
+//! A page for a terminal, as wide as that is; 80 columns for everybody else.
 //!
 //! Invariant: colour only underlines what the words say, and foreign text cannot steer the terminal.
 
@@ -7,44 +7,46 @@ mod ribbon;
 
 use super::page::{Block, Cell, Page, Section, Tone, printable};
 use super::{Report, sections};
+pub(super) use layout::fits;
 use layout::{facts, table, wrapped};
+use picollect_terminal::Screen;
 
-/// Width of a page in columns.
-pub(super) const WIDTH: usize = 80;
+/// A sentence is not set wider than this: longer lines cannot be read.
+const MEASURE: usize = 100;
 /// What stands in a section is moved in by so much.
 pub(super) const INDENT: usize = 2;
 
 /// The whole report; lines end in line feeds. Colour is the terminal's own sixteen, by its escape
 /// sequences; without it the text is the same.
-pub(super) fn text(report: &Report, colour: bool) -> String {
-    write(&sections::page(report), colour)
+pub(super) fn text(report: &Report, screen: Screen) -> String {
+    write(&sections::page(report), screen)
 }
 
 /// A page of any kind.
-pub(super) fn write(page: &Page, colour: bool) -> String {
+pub(super) fn write(page: &Page, screen: Screen) -> String {
+    let paint = Paint { screen };
     let mut text = String::new();
     let title = format!("{}  {}", page.title, page.about);
-    for line in wrapped(&printable(title.trim_end()), WIDTH) {
+    for line in wrapped(&printable(title.trim_end()), paint.measure()) {
         text += &format!("{line}\n");
     }
     for part in &page.sections {
         text += "\n";
-        text += &section(part, colour);
+        text += &section(part, paint);
     }
     text
 }
 
 /// A line, and facts below it.
-pub(super) fn lines(title: &str, list: &[(String, Cell)], colour: bool) -> String {
-    let paint = Paint { colour };
-    let title = wrapped(&printable(title), WIDTH);
+pub(super) fn lines(title: &str, list: &[(String, Cell)], screen: Screen) -> String {
+    let paint = Paint { screen };
+    let title = wrapped(&printable(title), paint.measure());
     title.iter().map(|line| format!("{}\n", paint.bold(line))).collect::<String>() + &facts(list, paint)
 }
 
-fn section(section: &Section, colour: bool) -> String {
-    let paint = Paint { colour };
+fn section(section: &Section, paint: Paint) -> String {
     let mut text = String::new();
-    for line in wrapped(&printable(&section.title).to_uppercase(), WIDTH) {
+    for line in wrapped(&printable(&section.title).to_uppercase(), paint.measure()) {
         text += &format!("{}\n", paint.bold(&line));
     }
     let mut gap = "";
@@ -65,23 +67,32 @@ fn section(section: &Section, colour: bool) -> String {
 }
 
 fn heading(title: &str, paint: Paint) -> String {
-    let lines = wrapped(&printable(title), WIDTH - INDENT);
+    let lines = wrapped(&printable(title), paint.measure() - INDENT);
     lines.iter().map(|line| format!("{:INDENT$}{}\n", "", paint.bold(line))).collect()
 }
 
 fn sentence(cell: &Cell, paint: Paint) -> String {
-    let lines = wrapped(&printable(&cell.text), WIDTH - INDENT);
+    let lines = wrapped(&printable(&cell.text), paint.measure() - INDENT);
     lines.iter().map(|line| format!("{:INDENT$}{}\n", "", paint.tone(line, cell.tone))).collect()
 }
 
-/// How a tone looks, if at all.
+/// How wide a page is, and how a tone looks, if at all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paint {
-    /// Whether to use escape sequences.
-    pub(super) colour: bool,
+    pub(super) screen: Screen,
 }
 
 impl Paint {
+    /// The width of tables and pictures, in columns.
+    pub(super) fn width(self) -> usize {
+        self.screen.width()
+    }
+
+    /// The width of sentences, in columns.
+    pub(super) fn measure(self) -> usize {
+        self.width().min(MEASURE)
+    }
+
     /// The text in its tone. Sequences as in ECMA-48, 8.3.117 (select graphic rendition).
     pub(super) fn tone(self, text: &str, tone: Tone) -> String {
         match tone {
@@ -99,6 +110,10 @@ impl Paint {
     }
 
     fn rendition(self, text: &str, code: &str) -> String {
-        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.screen.colour && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }

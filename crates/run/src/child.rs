@@ -34,6 +34,7 @@ use super::kept_output::KeptOutput;
 use super::run_directory::RunDirectory;
 use picollect_analysis::runs::{End, TimeRange};
 use picollect_settings::time::now_ms;
+use picollect_terminal::LiveLine;
 
 /// A process that the command left behind may hold its output open; it is listened to for so long.
 const LINGER: Duration = Duration::from_secs(2);
@@ -72,8 +73,12 @@ pub(super) struct Said {
 }
 
 /// Runs a command to its end and keeps its output as `stdout.txt` and `stderr.txt` in a directory, or in memory where
-/// the disk has no room. An error means that it could not be started.
-pub(super) fn run(command: &[String], keep_in: &RunDirectory) -> io::Result<ChildOutcome> {
+/// the disk has no room. A live line gives way to the output. An error means that it could not be started.
+pub(super) fn run(
+    command: &[String],
+    keep_in: &RunDirectory,
+    live: Option<&LiveLine>,
+) -> io::Result<ChildOutcome> {
     let kept = |name| KeptOutput::begin(keep_in.file(name).as_deref());
     let stdout = Stream::new(io::stdout().as_fd(), kept("stdout.txt"))?;
     let stderr = Stream::new(io::stderr().as_fd(), kept("stderr.txt"))?;
@@ -89,7 +94,7 @@ pub(super) fn run(command: &[String], keep_in: &RunDirectory) -> io::Result<Chil
     // Its ends of the pipes are closed here, or they would never end.
     drop(process);
     let passing = pass_on(signals, &child, terminals);
-    let (stdout, stderr) = (stdout.pass_through(), stderr.pass_through());
+    let (stdout, stderr) = (stdout.pass_through(live), stderr.pass_through(live));
     let status = child.wait()?;
     let end_ms = now_ms();
     passing.close();
@@ -166,14 +171,15 @@ impl Stream {
     }
 
     /// Copies in a thread of its own until the command's end of it is closed.
-    fn pass_through(self) -> Passing {
-        let Self { ours, kept, from, into, .. } = self;
+    fn pass_through(self, live: Option<&LiveLine>) -> Passing {
+        let Self { ours, kept, from, into, terminal } = self;
         drop(into);
+        let live = live.filter(|_| terminal).cloned();
         let heard = Arc::new(Mutex::new(Heard { kept, arrivals: Arrivals::default() }));
         let (done, ended) = mpsc::channel();
         let filled = Arc::clone(&heard);
         thread::spawn(move || {
-            copy(from, ours, &filled);
+            copy(from, ours, live.as_ref(), &filled);
             // Nobody waits any more if the command is long gone.
             let _ = done.send(());
         });
@@ -210,7 +216,7 @@ impl Passing {
 
 /// Ends when nothing more can come, or when nobody takes it any more: then the command learns of it as it
 /// would without us.
-fn copy(mut from: File, mut ours: File, heard: &Mutex<Heard>) {
+fn copy(mut from: File, mut ours: File, live: Option<&LiveLine>, heard: &Mutex<Heard>) {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let bytes = match from.read(&mut buffer) {
@@ -226,7 +232,11 @@ fn copy(mut from: File, mut ours: File, heard: &Mutex<Heard>) {
                 heard.arrivals.add(bytes.len(), at_ms);
             }
         }
-        if ours.write_all(bytes).is_err() {
+        let written = match live {
+            Some(live) => live.give_way(bytes, || ours.write_all(bytes)),
+            None => ours.write_all(bytes),
+        };
+        if written.is_err() {
             return;
         }
     }

@@ -32,14 +32,17 @@ mod import;
 mod kept;
 mod kept_output;
 mod plan;
+mod preflight;
+mod progress;
 mod provenance;
 mod recognise;
 mod run_directory;
 mod summary;
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +55,7 @@ use picollect_analysis::runs::{self, End, Run, TimeRange};
 use picollect_client::Source;
 use picollect_evaluate::presence::Presence;
 use picollect_settings::time::{now_ms, rfc3339};
+use picollect_terminal::Screen;
 
 use child::Said;
 pub use clocks::restore as restore_clocks;
@@ -61,6 +65,7 @@ pub use import::{Saved, ZONE_OF_STAMPS, read as read_saved};
 pub use plan::RunOptions;
 use plan::{Plan, Step};
 pub use plan::{labels, nodes};
+use progress::Progress;
 use recognise::Output;
 use run_directory::{RunDirectory, places};
 
@@ -81,6 +86,12 @@ const NOT_STARTED: u8 = 126;
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let plan = Plan::new(options).map_err(usage)?;
     let bench = Bench::new(options)?;
+    let program = &plan.steps[0].command[0];
+    if !preflight::is_there(program) {
+        return Err(not_started(program, &io::ErrorKind::NotFound.into()));
+    }
+    bench.look_before(&plan, options.force)?;
+    let progress = Progress::new(plan.steps.len() * plan.repeat);
     child::prepare()?;
     for (file, why) in delivery::deliver_waiting(&bench.source, &bench.directory).waiting {
         complain(format_args!("picollect: `{}` of an earlier run still waits: {why}", file.display()));
@@ -88,9 +99,10 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let mut done: Vec<Run> = Vec::new();
     for step in &plan.steps {
         let clocks = step.clocks.as_ref().map(|clocks| clocks.set(&bench.source)).transpose()?;
-        let idle = rest(plan.idle);
+        let idle = rest(plan.idle, &progress);
         for repetition in 1..=plan.repeat {
-            let run = bench.one(&plan, step, repetition, idle)?;
+            let run = bench.one(&plan, step, repetition, idle, &progress)?;
+            progress.one_done();
             let failed = run.end != End::Exit(0);
             done.push(run);
             if failed {
@@ -109,9 +121,9 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 }
 
 /// Nothing runs for a while.
-fn rest(length: Duration) -> Option<TimeRange> {
+fn rest(length: Duration, progress: &Progress) -> Option<TimeRange> {
     let start_ms = now_ms();
-    thread::sleep(length);
+    progress.rest(length);
     (!length.is_zero()).then(|| TimeRange { start_ms, end_ms: now_ms() })
 }
 
@@ -135,19 +147,31 @@ fn leave(done: &[Run]) -> Result<(), Failure> {
 
 /// Where runs are measured and kept.
 struct Bench {
-    source: Source,
+    source: Arc<Source>,
     directory: PathBuf,
     host: String,
-    colour: bool,
+    screen: Screen,
 }
 
 impl Bench {
     fn new(options: &RunOptions) -> Result<Self, Failure> {
-        let source = options.ask.open()?;
+        let source = Arc::new(options.ask.open_or_make()?);
         let directory = options.ask.directory()?.join("runs");
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Ok(Self { source, directory, host, colour })
+        Ok(Self { source, directory, host, screen: Screen::of_stderr() })
+    }
+
+    /// Refuses what cannot work, unless it is forced, and says what will be unknown.
+    fn look_before(&self, plan: &Plan, force: bool) -> Result<(), Failure> {
+        let mut found = preflight::room(&places(&self.directory));
+        match self.source.ask(&NodesRequest::default()) {
+            Ok(nodes) => found.extend(preflight::nodes(plan.nodes.as_deref(), &nodes, now_ms())),
+            Err(failure) => found.extend([preflight::Found::Unknown(format!(
+                "the collector cannot be asked which nodes it hears: {}",
+                reason(&failure)
+            ))]),
+        }
+        preflight::say(&found, force)
     }
 
     fn one(
@@ -156,8 +180,9 @@ impl Bench {
         step: &Step,
         repetition: usize,
         idle: Option<TimeRange>,
+        progress: &Progress,
     ) -> Result<Run, Failure> {
-        let id = format!("{}-{}", plan.slug, compact(now_ms()));
+        let id = id_of(&plan.slug);
         let watched = kept::Watched::begin(&plan.output_files).map_err(usage)?;
         let mut directory = RunDirectory::make(&places(&self.directory), &id);
         let begin = runs::begin_line(&id, &plan.name, now_ms());
@@ -165,7 +190,10 @@ impl Bench {
             directory.remove();
             return Err(refused.into());
         }
-        let outcome = match child::run(&step.command, &directory) {
+        let watched_nodes = progress.watch(&plan.name, &self.source, plan.nodes.as_deref());
+        let ran = child::run(&step.command, &directory, watched_nodes.line());
+        drop(watched_nodes);
+        let outcome = match ran {
             Ok(outcome) => outcome,
             Err(error) => {
                 directory.remove();
@@ -196,12 +224,13 @@ impl Bench {
             kept_in: directory.path().map(|path| path.display().to_string()),
             id,
         };
-        self.keep(&run, &mut directory);
+        progress.settle();
+        self.keep(&run, &mut directory, progress);
         Ok(run)
     }
 
     /// Delivers or keeps a finished run, and says what it was worth.
-    fn keep(&self, run: &Run, directory: &mut RunDirectory) {
+    fn keep(&self, run: &Run, directory: &mut RunDirectory, progress: &Progress) {
         let sent = delivery::end(&self.source, directory, &document::line(run));
         if let Some(file) = directory.file("run.json")
             && let Err(error) = fs::write(&file, document::pretty(run))
@@ -209,8 +238,9 @@ impl Bench {
             tracing::warn!("cannot write `{}`: {error}", file.display());
         }
         match sent {
-            Sent::Delivered => self.judge(run),
+            Sent::Delivered => self.judge(run, progress),
             Sent::Kept(why) => {
+                progress.quiet();
                 let kept_in = run.kept_in.as_deref().unwrap_or_default();
                 complain(format_args!(
                     "picollect: the collector did not take the run {}: {why}. It is kept in `{kept_in}` and delivered \
@@ -218,22 +248,27 @@ impl Bench {
                     run.id
                 ));
             }
-            Sent::Nowhere(lines, why) => complain(format_args!(
-                "picollect: the run {} is neither delivered nor kept: {why}. Its lines, for `/api/v2/write` of the \
-                 collector, are:\n{}",
-                run.id,
-                String::from_utf8_lossy(&lines)
-            )),
+            Sent::Nowhere(lines, why) => {
+                progress.quiet();
+                complain(format_args!(
+                    "picollect: the run {} is neither delivered nor kept: {why}. Its lines, for `/api/v2/write` of the \
+                     collector, are:\n{}",
+                    run.id,
+                    String::from_utf8_lossy(&lines)
+                ));
+            }
         }
     }
 
     /// Says what a run was worth that the collector has.
-    fn judge(&self, run: &Run) {
+    fn judge(&self, run: &Run, progress: &Progress) {
         self.settle(run);
+        progress.quiet();
         let request = RunRequest {
             id: run.id.clone(),
             verdict_only: true,
-            colour: self.colour,
+            colour: self.screen.colour,
+            width: Some(self.screen.width()),
             ..RunRequest::default()
         };
         match self.source.ask_written(&request) {
@@ -298,6 +333,11 @@ fn not_started(program: &str, error: &io::Error) -> Failure {
     complain(format_args!("picollect: cannot start `{program}`: {error}"));
     let missing = error.kind() == io::ErrorKind::NotFound;
     Failure::Command(if missing { NOT_FOUND } else { NOT_STARTED })
+}
+
+/// An id that begins so and says when it was made.
+fn id_of(slug: &str) -> String {
+    format!("{slug}-{}", compact(now_ms()))
 }
 
 /// A time for names of files and runs: `20261123-170455-123`.

@@ -10,8 +10,7 @@ use picollect_evaluate::benchmarks::Pattern;
 use super::clocks::Clocks;
 use super::provenance::programs;
 use super::recognise::{Work, parse_work};
-use picollect_analysis::runs::MAX_NAME_BYTES;
-use picollect_analysis::scaling::NODES_LABEL;
+use picollect_analysis::runs::{MAX_NAME_BYTES, NODES_LABEL, SWEEP_LABEL};
 use picollect_client::SourceOptions;
 
 /// Labels of one run.
@@ -60,6 +59,9 @@ pub struct RunOptions {
     /// The command that sets a node's clock, such as 'ssh {host} sudo cpupower frequency-set -f {mhz}MHz'
     #[arg(long, value_name = "COMMAND", requires = "sweep")]
     set_freq: Option<String>,
+    /// Run it although a node is unknown or silent, or the disk is full
+    #[arg(long)]
+    pub(super) force: bool,
     /// The directory that holds sys/, for tests
     #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
     root: std::path::PathBuf,
@@ -118,6 +120,7 @@ impl Plan {
         let name = options.name.clone().unwrap_or_else(|| name_of(&options.command));
         ensure!(!name.is_empty() && name.len() <= MAX_NAME_BYTES, "--name has 1 to {MAX_NAME_BYTES} bytes");
         let slug = slug(&name);
+        let mut labels = labels(&options.labels)?;
         let (sweep, steps) = match &options.sweep {
             Some(text) => steps(text, options).with_context(|| format!("--sweep {text}"))?,
             None => (None, vec![Step { command: options.command.clone(), label: None, clocks: None }]),
@@ -126,10 +129,13 @@ impl Plan {
             options.set_freq.is_none() || sweep == Some(Sweep::Clock),
             "--set-freq goes with --sweep freq=…"
         );
+        if sweep.is_some() {
+            labels.insert(SWEEP_LABEL.to_owned(), super::id_of(&slug));
+        }
         Ok(Self {
             nodes: nodes(&options.nodes)?,
             work: work(options)?,
-            labels: labels(&options.labels)?,
+            labels,
             idle: options.idle,
             output_files: options.output_files.clone(),
             repeat: usize::from(options.repeat),

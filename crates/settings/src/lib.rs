@@ -68,16 +68,21 @@ fn explain(message: &str) -> String {
     }
     let unknown = quoted.next().unwrap_or_default();
     let known: Vec<&str> = quoted.collect();
-    let nearest = known
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
-    match nearest {
-        Some(name) if strsim::jaro_winkler(unknown, name) > 0.7 => {
-            format!("unknown key `{unknown}`, did you mean `{name}`?")
-        }
-        Some(_) => format!("unknown key `{unknown}`; known here: {}", known.join(", ")),
-        None => format!("unknown key `{unknown}`; no keys are known here"),
+    match nearest(unknown, known.iter().copied()) {
+        Some(name) => format!("unknown key `{unknown}`, did you mean `{name}`?"),
+        None if known.is_empty() => format!("unknown key `{unknown}`; no keys are known here"),
+        None => format!("unknown key `{unknown}`; known here: {}", known.join(", ")),
     }
+}
+
+/// From this likeness on (Jaro–Winkler, 0 to 1) somebody may have meant the other name.
+const NEAR: f64 = 0.7;
+
+/// The known name that is most like this one; `None` if none is near.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = known.into_iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    nearest.filter(|(likeness, _)| *likeness > NEAR).map(|(_, known)| known)
 }
 
 #[cfg(test)]

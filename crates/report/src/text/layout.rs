@@ -5,7 +5,7 @@
 
 use super::super::numbers::spaced;
 use super::super::page::{Cell, Column, Table, printable};
-use super::{INDENT, Paint, WIDTH};
+use super::{INDENT, Paint};
 
 /// Blanks between two columns.
 const GUTTER: usize = 2;
@@ -42,7 +42,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 pub(super) fn facts(facts: &[(String, Cell)], paint: Paint) -> String {
     let names = facts.iter().map(|(name, _)| printable(name).chars().count());
     let width = names.max().unwrap_or(0).min(MAX_NAME);
-    let rest = WIDTH - INDENT - width - GUTTER;
+    let rest = paint.measure() - INDENT - width - GUTTER;
     let fact = |(name, cell): &(String, Cell)| {
         let parts =
             [(wrapped(&printable(name), width), width), (wrapped(&printable(&cell.text), rest), rest)];
@@ -57,8 +57,8 @@ pub(super) fn facts(facts: &[(String, Cell)], paint: Paint) -> String {
 
 /// Rows and columns under their names.
 pub(super) fn table(table: &Table, paint: Paint) -> String {
-    let widths = widths(table);
-    let mut text: String = wrapped(&printable(&table.caption), WIDTH - INDENT)
+    let widths = widths(table, paint.width());
+    let mut text: String = wrapped(&printable(&table.caption), paint.measure() - INDENT)
         .iter()
         .map(|line| format!("{:INDENT$}{line}\n", ""))
         .collect();
@@ -115,9 +115,20 @@ fn side_by_side(cells: &[(Vec<String>, usize)], set: &dyn Fn(&str, usize) -> Str
     text
 }
 
-/// The width of each column: what its cells need, and if that is too much together, the widest columns
-/// of text give way. Names are broken between words before any cell is.
-fn widths(table: &Table) -> Vec<usize> {
+/// Whether every cell of a table stands on one line of a page of this width.
+pub(in super::super) fn fits(table: &Table, page: usize) -> bool {
+    let widest = |index: usize| {
+        let cells = table.rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.as_str());
+        let texts = cells.chain([table.columns[index].name.as_str()]);
+        texts.map(|text| printable(text).chars().count()).max().unwrap_or(0)
+    };
+    let columns = table.columns.len();
+    INDENT + (0..columns).map(widest).sum::<usize>() + GUTTER * columns.saturating_sub(1) <= page
+}
+
+/// The width of each column on a page of this width: what its cells need, and if that is too much together, the
+/// widest columns of text give way. Names are broken between words before any cell is.
+fn widths(table: &Table, page: usize) -> Vec<usize> {
     let cells = |index: usize| {
         let texts = table.rows.iter().filter_map(move |row| row.get(index));
         texts.map(|cell| printable(&cell.text).chars().count()).max().unwrap_or(0)
@@ -130,7 +141,7 @@ fn widths(table: &Table) -> Vec<usize> {
             words.max(longest(&table.columns[index].name)).min(MIN_COLUMN)
         })
         .collect();
-    let room = WIDTH - INDENT - GUTTER * table.columns.len().saturating_sub(1);
+    let room = page - INDENT - GUTTER * table.columns.len().saturating_sub(1);
     let mut widths: Vec<usize> = table
         .columns
         .iter()
@@ -166,6 +177,7 @@ fn grow_to_names(widths: &mut [usize], table: &Table, room: usize) {
 
 #[cfg(test)]
 mod tests {
+    use picollect_terminal::Screen;
     use proptest::prelude::*;
 
     use super::*;
@@ -182,13 +194,15 @@ mod tests {
         fn no_table_and_no_fact_is_wider_than_the_page(
             texts in proptest::collection::vec(".{0,120}", 1..24),
             columns in 1_usize..10,
+            width in 60_usize..200,
         ) {
+            let paint = Paint { screen: Screen::of_columns(width) };
             let rows = texts.chunks_exact(columns).map(|row| row.iter().map(Cell::from).collect()).collect();
             let names: Vec<_> = (0..columns).map(|index| if index % 2 == 0 { "a name" } else { ">number" }).collect();
             let crate::page::Block::Table(wide) = Table::block("caption", &names, rows) else { unreachable!() };
             let pairs: Vec<_> = texts.iter().map(|text| (text.clone(), Cell::from(text))).collect();
-            let text = table(&wide, Paint { colour: false }) + &facts(&pairs, Paint { colour: false });
-            prop_assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{}", text);
+            let text = table(&wide, paint) + &facts(&pairs, paint);
+            prop_assert!(text.lines().all(|line| line.chars().count() <= width), "{}", text);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::charts::{Ribbon, State};
 use super::super::numbers::{JOINT, clock};
 use super::super::page::{Tone, printable};
-use super::{INDENT, Paint, WIDTH};
+use super::{INDENT, Paint};
 use picollect_settings::time::rfc3339;
 
 /// Longest name that stands beside its row; a longer one is cut, and the table below has it whole.
@@ -13,7 +13,7 @@ const MAX_NAME: usize = 16;
 pub(super) fn rows(ribbon: &Ribbon, paint: Paint) -> String {
     let length = |host: &str| printable(host).chars().count();
     let names = ribbon.rows.iter().map(|row| length(&row.host)).max().unwrap_or(0).min(MAX_NAME);
-    let cells = WIDTH - INDENT - names - 2;
+    let cells = paint.width() - INDENT - names - 2;
     let mut text = String::new();
     let mut seen = Vec::new();
     for row in &ribbon.rows {
@@ -25,7 +25,7 @@ pub(super) fn rows(ribbon: &Ribbon, paint: Paint) -> String {
     let room = INDENT + names + 2;
     let (start, end) = (clock(&rfc3339(ribbon.start_ms), false), clock(&rfc3339(ribbon.end_ms), false));
     text += &format!("{:room$}{start}{end:>rest$}\n", "", rest = cells - start.len());
-    text + &legend(&seen, room)
+    text + &legend(&seen, room, paint)
 }
 
 fn letters(states: &[State], paint: Paint) -> String {
@@ -42,13 +42,13 @@ fn letters(states: &[State], paint: Paint) -> String {
     states.chunk_by(same).map(stretch).collect()
 }
 
-fn legend(seen: &[State], room: usize) -> String {
+fn legend(seen: &[State], room: usize, paint: Paint) -> String {
     let mut states = seen.to_vec();
     states.sort_unstable_by_key(|state| state.place());
     states.dedup();
     let entry =
         |state: &State| format!("{}{JOINT}{}", state.letter(), state.name().replace(' ', &JOINT.to_string()));
     let entries: Vec<_> = states.iter().map(entry).collect();
-    let lines = super::wrapped(&entries.join("   "), WIDTH - room);
+    let lines = super::wrapped(&entries.join("   "), paint.width() - room);
     lines.iter().map(|line| format!("{:room$}{}\n", "", line.trim())).collect()
 }

@@ -12,8 +12,8 @@ use picollect_telemetry::Boundary;
 use super::super::{Run, RunNode, RunResult, RunStatus};
 use super::energy::{MeteredNodes, Scope};
 use super::{Moment, Result, by_readings, methodology, node, provenance, span};
+use crate::runs::NODES_LABEL;
 use crate::runs::{self, Check, Core, End};
-use crate::scaling::NODES_LABEL;
 use crate::sources::Sources;
 use picollect_query::hosts;
 
