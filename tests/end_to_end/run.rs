@@ -385,7 +385,7 @@ fn without_any_collector_a_run_is_kept_and_its_energy_is_unknown() {
     let at_home = |arguments: &[&str]| {
         picollect(arguments).env("XDG_DATA_HOME", home.path()).env_remove("PICOLLECT_DATA").output().unwrap()
     };
-    let ran = at_home(&["run", "--idle", "0s", "--work", "1e9FLOP", "--", "true"]);
+    let ran = at_home(&["run", "--idle", "0s", "--work", "1e9FLOP", "--", "sleep", "0.1"]);
     let said = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success() && said.contains("picollect: no node is heard, so energy"), "{said}");
     assert!(said.contains("energy") && said.contains("unknown"), "{said}");
