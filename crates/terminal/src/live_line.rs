@@ -141,7 +141,7 @@ fn draws(bytes: &[u8]) -> bool {
         let end = sequence.iter().skip(1).position(|byte| (0x40..=0x7e).contains(byte));
         match (sequence.first(), end) {
             (Some(b'['), Some(end)) if matches!(sequence[end + 1], b'm' | b'K') => {
-                rest = &sequence[end + 2..]
+                rest = &sequence[end + 2..];
             }
             _ => return true,
         }
