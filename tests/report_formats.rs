@@ -1,17 +1,16 @@
 //! The report's formats: a sample with everything as goldens, and what holds of each format.
 
 use picollect_analysis::report::{
-    Format, Node, NodeTimeline, Report, Run, RunResult, Screen, compared, run_page, runs_table,
-    verdict_of_run, written,
+    Format, Node, NodeTimeline, Report, Run, RunResult, Scaled, Screen, compared, run_page, run_written,
+    runs_table, runs_written, verdict_of_run, written,
 };
+use picollect_evaluate::scaling::{Point, scaling};
 
 use crate::golden::assert_golden;
 use crate::sample_report::{HOSTILE, earlier_hpl, hpl, in_format, interrupted, sample};
 
 fn beside(first: &Run, second: &Run, format: Format) -> String {
-    compared(first, second, format, Screen::default())
-        .expect("numbers that JSON knows")
-        .expect("a format of a comparison")
+    compared(first, second, format, Screen::default()).expect("numbers that JSON knows")
 }
 
 /// A page without the sequences that colour it.
@@ -60,8 +59,15 @@ fn reports() -> [Report; 3] {
 fn many_nodes_and_many_episodes_are_told_in_parts() {
     let [.., large] = reports();
     let page = in_format(&large, Format::Html);
-    assert!(page.contains("Temperature over time by node, °C (6 of 6)"), "seven lines a drawing");
-    assert_eq!(page.matches("<figcaption>Throttling over time").count(), 3, "sixteen rows a drawing");
+    assert!(page.contains("<figcaption>Power of each node over time, W</figcaption>"), "a map of all");
+    assert!(
+        page.contains("<figcaption>Temperature of each node over time, °C</figcaption>"),
+        "and of the heat"
+    );
+    assert!(page.contains("Power over time of the whole cluster, W"), "the wall and the sum");
+    assert!(page.contains("Temperature over time of the 7 nodes most different ("), "those that differ");
+    assert!(!page.contains(" of 6)"), "not seven lines a drawing for all of them");
+    assert_eq!(page.matches("<figcaption>Throttling over time").count(), 2, "sixteen rows a drawing");
     let page = in_format(&large, Format::Text);
     let hidden = page.split_once("are not shown here").expect("a sentence on the rest").0;
     assert!(hidden.ends_with(|letter: char| letter.is_whitespace()), "{hidden}");
@@ -94,7 +100,59 @@ fn runs_by_themselves_and_side_by_side() {
     assert_fits_a_terminal(&compared);
     assert_golden("sample-comparison.txt", &compared);
     assert_golden("sample-comparison.md", &beside(&earlier_hpl(), &hpl(), Format::Markdown));
-    assert!(beside(&earlier_hpl(), &hpl(), Format::Html).contains("<!DOCTYPE html>"));
+    let page = beside(&earlier_hpl(), &hpl(), Format::Html);
+    assert!(page.contains("<figcaption>Efficiency</figcaption>") && page.contains("class=\"whisker\""));
+    assert!(page.contains("A: hpl-2026-11-22, estimated") && page.contains("B: hpl-2026-11-23, measured"));
+}
+
+#[test]
+fn runs_and_comparisons_to_take_away() {
+    let runs = [hpl(), earlier_hpl(), interrupted()];
+    let left_out = ["a document of `r-18` cannot be a run's".to_owned()];
+    let of_runs =
+        |format| runs_written(&runs, &left_out, format, Screen::default()).expect("numbers that JSON knows");
+    assert_golden("sample-runs.csv", &of_runs(Format::Csv));
+    assert_golden("sample-runs.tex", &of_runs(Format::Latex));
+    assert_golden("sample-comparison.csv", &beside(&earlier_hpl(), &hpl(), Format::Csv));
+    assert_golden("sample-comparison.tex", &beside(&earlier_hpl(), &hpl(), Format::Latex));
+    assert_golden("sample-report.tex", &in_format(&sample(), Format::Latex));
+    for format in [Format::Text, Format::Markdown, Format::Html] {
+        assert!(of_runs(format).contains("cannot be a run"), "{format:?} says what is left out");
+    }
+    let page = of_runs(Format::Html);
+    assert!(page.contains("Efficiency in FLOPS/W") && page.contains("hpl-2026-11-22, estimated"), "{page}");
+    for format in [Format::Markdown, Format::Html, Format::Csv, Format::Latex] {
+        let one = run_written(&hpl(), format, Screen::default()).expect("numbers that JSON knows");
+        assert!(one.contains("hpl-2026-11-23"), "{format:?}: {one}");
+    }
+}
+
+#[test]
+fn a_sweep_over_nodes_in_every_format() {
+    let scaled = sweep();
+    let in_format = |format| scaled.written(format).expect("numbers that JSON knows");
+    assert_golden("sample-scaling.txt", &in_format(Format::Text));
+    assert_fits_a_terminal(&in_format(Format::Text));
+    assert_golden("sample-scaling.md", &in_format(Format::Markdown));
+    assert_golden("sample-scaling.csv", &in_format(Format::Csv));
+    assert_golden("sample-scaling.tex", &in_format(Format::Latex));
+    assert_golden("sample-scaling.html", &in_format(Format::Html));
+}
+
+/// Three runs each on 1, 2, 3, 4, 6 and 8 nodes, a little apart: 94 % of the work is parallel, more or less; a node takes
+/// 5 W and the switch 4 W.
+fn sweep() -> Scaled {
+    let point = |(nodes, luck): (u32, f64), repeat: u32| {
+        let n = f64::from(nodes);
+        let seconds = 600.0 * (0.06 + 0.94 / n) * luck * (1.0 + 0.02 * f64::from(repeat));
+        let joules = Some((5.0 * n + 4.0) * seconds);
+        Point { nodes, seconds: Some(seconds), rate: Some(3e9 * 600.0 / seconds), joules }
+    };
+    let on = [(1, 1.0), (2, 1.04), (3, 0.98), (4, 1.06), (6, 0.97), (8, 1.05)];
+    let points: Vec<Point> =
+        on.into_iter().flat_map(|on| (0..3).map(move |repeat| point(on, repeat))).collect();
+    let remarks = vec!["in 3 of 18 runs: the power is estimated, not measured".to_owned()];
+    Scaled { scaling: scaling(&points).expect("rates"), unit: "FLOPS".to_owned(), remarks }
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl Request for AlertsRequest {
                 let rules: Vec<_> = rules.iter().map(|rule| json(rule, parts)).collect();
                 serde_json::to_string_pretty(&rules)? + "\n"
             }
-            _ => rules.iter().map(text).chain(parts.iter().map(Part::text)).collect(),
+            Format::Text => rules.iter().map(text).chain(parts.iter().map(Part::text)).collect(),
+            _ => return Err(RequestError::Invalid("the alert rules are written as text or json".to_owned())),
         }))
     }
 }

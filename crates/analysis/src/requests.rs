@@ -102,11 +102,7 @@ impl Request for ReportRequest {
             }),
             ReportAnswer::Runs(both) => {
                 let [one, other] = both.as_ref();
-                let text = report::compared(one, other, self.format, screen(self.colour, self.width))?;
-                text.map(Written::from).ok_or_else(|| {
-                    let text = "two runs beside each other are written as text, html, markdown or json";
-                    RequestError::Invalid(text.to_owned())
-                })
+                Ok(report::compared(one, other, self.format, screen(self.colour, self.width))?.into())
             }
         }
     }
@@ -127,14 +123,14 @@ fn run(from: &Sources<'_>, id: &str) -> Result<Run, RequestError> {
 pub struct RunsRequest {
     /// The last so many milliseconds; all without it.
     pub since_ms: Option<i64>,
-    /// JSON is an array of the runs; every other format comes out as text.
+    /// How to write them; JSON is an array of the runs.
     #[serde(default)]
     pub format: Format,
     /// How many columns a text may use; without it a row of the table is one line, however wide.
     pub width: Option<usize>,
 }
 
-/// Runs, and what of the store is none: JSON has the runs alone, and the log what is left out.
+/// Runs, and what of the store is none: JSON, CSV and LaTeX have the runs alone, and the log what is left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunsAnswer {
     /// Those that ended in the time that was asked for.
@@ -160,14 +156,8 @@ impl Request for RunsRequest {
     }
 
     fn written(&self, answer: &RunsAnswer, _now_ms: i64) -> Result<Written, RequestError> {
-        let RunsAnswer { runs, left_out } = answer;
-        Ok(Written::from(match self.format {
-            Format::Json => serde_json::to_string_pretty(runs)? + "\n",
-            _ => left_out.iter().fold(
-                report::runs_table(runs, screen(false, self.width.or(Some(usize::MAX)))),
-                |text, why| text + why + "\n",
-            ),
-        }))
+        let screen = screen(false, self.width.or(Some(usize::MAX)));
+        Ok(report::runs_written(&answer.runs, &answer.left_out, self.format, screen)?.into())
     }
 }
 
@@ -180,7 +170,7 @@ pub struct RunRequest {
     /// Only what is said at its end.
     #[serde(default)]
     pub verdict_only: bool,
-    /// JSON is the whole run; every other format comes out as text.
+    /// How to write it; JSON is the whole run.
     #[serde(default)]
     pub format: Format,
     /// Whether the terminal shows colours.
@@ -204,11 +194,11 @@ impl Request for RunRequest {
     }
 
     fn written(&self, run: &report::Run, _now_ms: i64) -> Result<Written, RequestError> {
-        Ok(Written::from(match self.format {
-            Format::Json => serde_json::to_string_pretty(run)? + "\n",
-            _ if self.verdict_only => report::verdict_of_run(run, screen(self.colour, self.width)),
-            _ => report::run_page(run, screen(self.colour, self.width)),
-        }))
+        let screen = screen(self.colour, self.width);
+        if self.verdict_only && self.format != Format::Json {
+            return Ok(report::verdict_of_run(run, screen).into());
+        }
+        Ok(report::run_written(run, self.format, screen)?.into())
     }
 }
 
@@ -216,7 +206,7 @@ impl Request for RunRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodesRequest {
-    /// JSON is an array of the nodes; every other format comes out as text.
+    /// Text, or JSON, an array of the nodes; any other is refused as [`RequestError::Invalid`].
     #[serde(default)]
     pub format: Format,
 }
@@ -237,7 +227,8 @@ impl Request for NodesRequest {
     fn written(&self, nodes: &Vec<Node>, now_ms: i64) -> Result<Written, RequestError> {
         Ok(Written::from(match self.format {
             Format::Json => serde_json::to_string_pretty(nodes)? + "\n",
-            _ => nodes::table(nodes, now_ms),
+            Format::Text => nodes::table(nodes, now_ms),
+            _ => return Err(RequestError::Invalid("the nodes are written as text or json".to_owned())),
         }))
     }
 }

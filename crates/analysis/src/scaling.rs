@@ -1,19 +1,18 @@
 //! What more nodes bring: speed-up, efficiency and energy over runs that were measured, or over points from elsewhere.
 
-use crate::report::RunStatus;
-use picollect_evaluate::scaling::{Basis, Fit, Point, Scaling, Share, Spread, scaling};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
-use crate::report::Format;
-use crate::report::numbers::{count, decimals, si_spaced};
+use picollect_evaluate::scaling::{Point, scaling};
+use picollect_telemetry::{Boundary, Source};
+use serde::{Deserialize, Serialize};
+
+use crate::report::numbers::count;
+use crate::report::{self, Format, Run, RunStatus};
 use crate::request::{Request, RequestError, Sources, Written};
 use crate::runs::{self, NODES_LABEL};
 
 /// Runs of one verdict, and lines of a table.
 pub const MAX_RUNS: usize = 10_000;
-/// Width of a bar.
-const BAR: f64 = 40.0;
 
 /// For the scaling over some runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +21,7 @@ pub struct ScalingRequest {
     /// Ids, separated by commas; the runs of the last sweep over nodes without any.
     #[serde(default)]
     pub runs: String,
-    /// Text or JSON; any other is refused as [`RequestError::Invalid`].
+    /// How to write it.
     #[serde(default)]
     pub format: Format,
 }
@@ -33,31 +32,22 @@ impl Request for ScalingRequest {
     type Answer = Scaled;
 
     fn answer(&self, from: &Sources<'_>) -> Result<Scaled, RequestError> {
-        let (mut points, mut unit) = (Vec::new(), String::new());
-        for kept in self.which(from)? {
-            let id = &kept.id;
-            let nodes = nodes_of(&kept).ok_or_else(|| {
-                let text =
-                    "it is not known on how many nodes the run was; give it --label nodes=N or --nodes";
-                RequestError::Invalid(format!("{text}: `{id}`"))
-            })?;
-            let run = crate::report::run(from, kept)?;
-            let result = run.result.as_ref();
-            let this_unit = result.map_or("", |result| result.unit.as_str());
-            if !unit.is_empty() && !this_unit.is_empty() && unit != this_unit {
-                return Err(RequestError::Invalid(format!(
-                    "the runs count different things: {unit} and {this_unit}"
-                )));
-            }
-            this_unit.clone_into(&mut unit);
-            points.push(Point {
-                nodes,
-                seconds: Some(run.window.seconds).filter(|_| run.status == RunStatus::Done),
-                rate: result.and_then(|result| result.rate),
-                joules: run.energy_to_solution_j,
-            });
+        let runs =
+            self.which(from)?.into_iter().map(|kept| judged(from, kept)).collect::<Result<Vec<_>, _>>()?;
+        let unit = unit_of(&runs)?;
+        let mut remarks = remarks(&runs);
+        let same_boundary = boundaries(&runs).len() < 2;
+        if !same_boundary {
+            remarks.push(different_boundaries(&runs));
         }
-        Scaled::of(&points, &unit)
+        let point = |(nodes, run): &(u32, Run)| Point {
+            nodes: *nodes,
+            seconds: Some(run.window.seconds).filter(|_| run.status == RunStatus::Done),
+            rate: run.result.as_ref().and_then(|result| result.rate),
+            joules: run.energy_to_solution_j.filter(|_| same_boundary),
+        };
+        let points: Vec<Point> = runs.iter().map(point).collect();
+        Ok(Scaled::of(&points, &unit)?.with_remarks(remarks))
     }
 
     fn format(&self) -> Format {
@@ -86,12 +76,9 @@ impl ScalingRequest {
     }
 }
 
-/// What more nodes bring, and the unit of the rates.
+/// What more nodes bring, before any format.
 #[derive(Debug, Clone)]
-pub struct Scaled {
-    scaling: Scaling,
-    unit: String,
-}
+pub struct Scaled(report::Scaled);
 
 impl Scaled {
     /// The scaling over these points, whose rates are in `unit`; an error where none has a rate or a time.
@@ -99,18 +86,75 @@ impl Scaled {
         let none = || {
             RequestError::Invalid("none of the runs has a rate or a time: nothing can be compared".to_owned())
         };
-        Ok(Self { scaling: scaling(points).ok_or_else(none)?, unit: unit.to_owned() })
+        let scaling = scaling(points).ok_or_else(none)?;
+        Ok(Self(report::Scaled { scaling, unit: unit.to_owned(), remarks: Vec::new() }))
     }
 
-    /// As text or JSON; an error for any other format.
-    pub fn written(&self, format: Format) -> Result<Written, RequestError> {
-        let Self { scaling, unit } = self;
-        Ok(Written::from(match format {
-            Format::Text => text(scaling, unit),
-            Format::Json => serde_json::to_string_pretty(&as_json(scaling, unit))? + "\n",
-            _ => return Err(RequestError::Invalid("scaling is written as text or json".to_owned())),
-        }))
+    /// With sentences on where its points come from.
+    #[must_use]
+    pub fn with_remarks(self, remarks: Vec<String>) -> Self {
+        Self(report::Scaled { remarks, ..self.0 })
     }
+
+    /// In a format; only JSON can fail.
+    pub fn written(&self, format: Format) -> Result<Written, RequestError> {
+        Ok(Written::from(self.0.written(format)?))
+    }
+}
+
+/// A run with the number of its nodes.
+fn judged(from: &Sources<'_>, kept: runs::Run) -> Result<(u32, Run), RequestError> {
+    let nodes = nodes_of(&kept).ok_or_else(|| {
+        let text = "it is not known on how many nodes the run was; give it --label nodes=N or --nodes";
+        RequestError::Invalid(format!("{text}: `{}`", kept.id))
+    })?;
+    Ok((nodes, report::run(from, kept)?))
+}
+
+/// What all rates count; empty if no run has one.
+fn unit_of(runs: &[(u32, Run)]) -> Result<String, RequestError> {
+    let results = runs.iter().filter_map(|(_, run)| run.result.as_ref());
+    let mut units = results.map(|result| result.unit.as_str()).filter(|unit| !unit.is_empty());
+    let first = units.next().unwrap_or_default();
+    match units.find(|unit| *unit != first) {
+        Some(other) => {
+            Err(RequestError::Invalid(format!("the runs count different things: {first} and {other}")))
+        }
+        None => Ok(first.to_owned()),
+    }
+}
+
+/// What one has to know to believe the figures.
+fn remarks(runs: &[(u32, Run)]) -> Vec<String> {
+    let of = |wanted: fn(&Run) -> bool| runs.iter().filter(|(_, run)| wanted(run)).count();
+    let estimated = of(|run| run.energy.source == Some(Source::Estimated));
+    let simulated = of(|run| run.simulated || run.energy.source == Some(Source::Simulated));
+    let throttled = of(|run| run.throttled == Some(true));
+    let unknown = of(|run| run.throttled.is_none());
+    let not_done = of(|run| run.status != RunStatus::Done);
+    let all = runs.len();
+    let said = [
+        (estimated, "the power is estimated, not measured"),
+        (simulated, "work or power is simulated"),
+        (throttled, "nodes were throttled, so that it is not the scaling of a machine at its rated clock"),
+        (unknown, "it is not known whether nodes were throttled"),
+        (not_done, "the command did not end well; its time does not count"),
+    ];
+    let said = said.into_iter().filter(|(number, _)| *number > 0);
+    said.map(|(number, what)| format!("in {number} of {}: {what}", count(all, "run"))).collect()
+}
+
+fn boundaries(runs: &[(u32, Run)]) -> BTreeSet<Boundary> {
+    let metered = runs.iter().filter(|(_, run)| run.energy_to_solution_j.is_some());
+    metered.filter_map(|(_, run)| run.energy.boundary).collect()
+}
+
+fn different_boundaries(runs: &[(u32, Run)]) -> String {
+    let names: Vec<&str> = boundaries(runs).into_iter().map(Boundary::as_str).collect();
+    let names = names.join(" and ");
+    format!(
+        "the energies were taken at different boundaries, {names}, so that they do not compare: none is used"
+    )
 }
 
 fn nodes_of(run: &runs::Run) -> Option<u32> {
@@ -120,163 +164,51 @@ fn nodes_of(run: &runs::Run) -> Option<u32> {
     }
 }
 
-fn text(found: &Scaling, unit: &str) -> String {
-    let basis = match found.basis {
-        Basis::Rates => "rates",
-        Basis::Times => "times of what is taken to be the same work",
-    };
-    let mut page = format!("SCALING   relative to {}, by {basis}\n\n", nodes(found.base_nodes));
-    page += &format!(
-        "  {:>5} {:>4} {:>10} {:>13} {:>10} {:>8} {:>6} {:>6} {:>7}\n",
-        "nodes", "runs", "time", "rate", "energy", "speed-up", "eff.", "E eff.", "K–F e"
-    );
-    let median = |spread: Option<Spread>, unit: &str| si_spaced(spread.map(|spread| spread.median), unit);
-    for at in &found.by_nodes {
-        page += &format!(
-            "  {:>5} {:>4} {:>10} {:>13} {:>10} {:>8} {:>6} {:>6} {:>7}\n",
-            at.nodes,
-            at.runs,
-            median(at.seconds, "s"),
-            median(at.rate, unit),
-            median(at.joules, "J"),
-            decimals(at.speedup.map(|speedup| speedup.median), 2),
-            decimals(at.efficiency, 3),
-            decimals(at.energy_efficiency, 3),
-            decimals(at.karp_flatt, 4),
-        );
-    }
-    page += "\n";
-    page += &bars(found);
-    page += &law("Amdahl", found.amdahl.as_ref().map_err(ToString::to_string), found);
-    page += &law("Gustafson", found.gustafson.as_ref().map_err(ToString::to_string), found);
-    page += &match found.least_edp_nodes {
-        Some(number) => format!("  least energy × time: {}\n", nodes(number)),
-        None => "  least energy × time: not known\n".to_owned(),
-    };
-    if found.same_work == Some(false) {
-        page += "  the runs did different amounts of work: times and energies are not of the same problem\n";
-    }
-    page
-}
-
-fn nodes(number: u32) -> String {
-    count(usize::try_from(number).unwrap_or(usize::MAX), "node")
-}
-
-/// Speed-up as a bar, with the ideal at the end of the dots.
-fn bars(found: &Scaling) -> String {
-    let most = found.by_nodes.iter().map(|at| f64::from(at.nodes) / f64::from(found.base_nodes));
-    let most =
-        most.chain(found.by_nodes.iter().filter_map(|at| Some(at.speedup?.median))).fold(1.0, f64::max);
-    let mut page = String::new();
-    for at in &found.by_nodes {
-        let Some(speedup) = at.speedup else { continue };
-        let cells = |value: f64| whole_cells(value / most * BAR);
-        let (real, ideal) = (cells(speedup.median), cells(f64::from(at.nodes) / f64::from(found.base_nodes)));
-        let bar = "█".repeat(real) + &"·".repeat(ideal.saturating_sub(real));
-        page += &format!("  {:>5} {bar} {:.2}\n", at.nodes, speedup.median);
-    }
-    if page.is_empty() { page } else { format!("  speed-up; the dots end where it would be ideal\n{page}\n") }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a bar's width")]
-fn whole_cells(cells: f64) -> usize {
-    cells.round().clamp(0.0, BAR) as usize
-}
-
-fn law(name: &str, fit: Result<&Fit, String>, found: &Scaling) -> String {
-    let fit = match fit {
-        Ok(fit) => fit,
-        Err(why) => return format!("  {name}: no fit, {why}\n"),
-    };
-    let interval = fit.interval.map_or_else(
-        || "no interval from so few numbers of nodes".to_owned(),
-        |(low, high)| format!("95 % from {low:.4} to {high:.4}"),
-    );
-    let mut text = format!("  {name}: parallel share {:.4} ({interval})\n", fit.parallel);
-    text += &format!("    off by {:.1} %", fit.rms_share * 100.0);
-    let most = found.by_nodes.last().map_or(1, |at| at.nodes * 2);
-    if let Some(speedup) = fit.speedup(most) {
-        text += &format!("; {most} nodes would give {speedup:.2}");
-    }
-    if let Some(limit) = fit.limit().filter(|limit| *limit >= 1.0) {
-        text += &format!(", no number of nodes more than {limit:.1}");
-    }
-    text += match fit.share() {
-        Share::Plausible => "",
-        Share::Superlinear => "\n    which is no share: the speed-up is superlinear, or the base was slow",
-        Share::Slowdown => "\n    which is no share: more nodes are slower than one",
-    };
-    text + "\n"
-}
-
-fn as_json(found: &Scaling, unit: &str) -> Value {
-    let spread = |spread: Option<Spread>| {
-        spread.map(|spread| json!({"median": spread.median, "min": spread.min, "max": spread.max}))
-    };
-    let fit = |fit: Result<&Fit, String>| match fit {
-        Ok(fit) => json!({
-            "parallel": fit.parallel,
-            "interval_95": fit.interval,
-            "rms_share": fit.rms_share,
-            "limit": fit.limit(),
-        }),
-        Err(why) => json!({"unknown": why}),
-    };
-    json!({
-        "schema": 1,
-        "base_nodes": found.base_nodes,
-        "basis": match found.basis { Basis::Rates => "rates", Basis::Times => "times" },
-        "same_work": found.same_work,
-        "unit": unit,
-        "by_nodes": found.by_nodes.iter().map(|at| json!({
-            "nodes": at.nodes,
-            "runs": at.runs,
-            "seconds": spread(at.seconds),
-            "rate": spread(at.rate),
-            "joules": spread(at.joules),
-            "speedup": spread(at.speedup),
-            "efficiency": at.efficiency,
-            "energy_efficiency": at.energy_efficiency,
-            "edp_js": at.edp_js,
-            "ed2p_js2": at.ed2p_js2,
-            "karp_flatt": at.karp_flatt,
-        })).collect::<Vec<_>>(),
-        "amdahl": fit(found.amdahl.as_ref().map_err(ToString::to_string)),
-        "gustafson": fit(found.gustafson.as_ref().map_err(ToString::to_string)),
-        "least_edp_nodes": found.least_edp_nodes,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use picollect_evaluate::scaling::BEOWULF_1994;
+    use crate::report::{EnergyFigure, RunResult};
 
     use super::*;
 
-    #[test]
-    fn a_slowdown_is_called_one() {
-        let timed = |nodes, seconds| Point { nodes, seconds: Some(seconds), ..Point::default() };
-        let text = |points: &[Point]| Scaled::of(points, "s").unwrap().written(Format::Text).unwrap().text;
-        let slower = text(&[timed(1, 100.0), timed(2, 110.0), timed(4, 130.0)]);
-        assert!(slower.contains("which is no share: more nodes are slower than one"), "{slower}");
-        assert!(!slower.contains("superlinear") && !slower.contains("no number of nodes more"), "{slower}");
-        let faster = text(&[timed(1, 100.0), timed(2, 45.0), timed(4, 21.0)]);
-        assert!(faster.contains("the speed-up is superlinear"), "{faster}");
+    fn run(source: Source, boundary: Boundary) -> Run {
+        Run {
+            status: RunStatus::Done,
+            throttled: Some(false),
+            energy_to_solution_j: Some(1.0),
+            energy: EnergyFigure {
+                source: Some(source),
+                boundary: Some(boundary),
+                ..EnergyFigure::default()
+            },
+            ..Run::default()
+        }
     }
 
     #[test]
-    fn the_first_beowulf_is_found_again() {
-        let answer = Scaled::of(&BEOWULF_1994, "FLOPS").unwrap().written(Format::Json).unwrap();
-        let found: Value = serde_json::from_str(&answer.text).unwrap();
-        let sixteen = &found["by_nodes"][1];
-        assert!((sixteen["speedup"]["median"].as_f64().unwrap() - 13.33).abs() < 0.01);
-        assert!((sixteen["efficiency"].as_f64().unwrap() - 0.83).abs() < 0.005);
+    fn what_weakens_the_figures_is_said_and_how_many_runs_it_is_about() {
+        let good = run(Source::Measured, Boundary::Wall);
+        assert_eq!(remarks(&[(1, good.clone())]), [""; 0]);
+        let hot = Run { throttled: Some(true), ..run(Source::Estimated, Boundary::Wall) };
+        let said = remarks(&[(1, good), (2, hot)]).join("\n");
+        assert!(said.starts_with("in 1 of 2 runs: the power is estimated, not measured\n"), "{said}");
+        assert!(said.contains("in 1 of 2 runs: nodes were throttled"), "{said}");
     }
 
     #[test]
-    fn the_page_fits_a_terminal() {
-        let page = Scaled::of(&BEOWULF_1994, "FLOPS").unwrap().written(Format::Text).unwrap().text;
-        assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    fn energies_of_different_boundaries_are_not_compared() {
+        let both = [(1, run(Source::Measured, Boundary::Node)), (2, run(Source::Measured, Boundary::Wall))];
+        assert_eq!(boundaries(&both).len(), 2);
+        assert!(different_boundaries(&both).contains("node and wall"), "{}", different_boundaries(&both));
+    }
+
+    #[test]
+    fn a_run_without_a_rate_hides_no_other_unit() {
+        let counting = |unit: &str| {
+            let result = RunResult { unit: unit.to_owned(), ..RunResult::default() };
+            (1, Run { result: Some(result), ..Run::default() })
+        };
+        let none = (1, Run::default());
+        assert!(unit_of(&[counting("FLOPS"), none.clone(), counting("B/s")]).is_err());
+        assert_eq!(unit_of(&[counting("FLOPS"), none]).unwrap(), "FLOPS");
     }
 }

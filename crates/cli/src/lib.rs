@@ -100,6 +100,9 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "json")]
+        format: Format,
     },
     /// What more nodes bring: speed-up, efficiency, energy
     #[command(
@@ -275,6 +278,9 @@ pub enum RunsCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "json")]
+        format: Format,
     },
 }
 
@@ -329,7 +335,9 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             picollect_settings::log::start();
             run::run(&options)
         }
-        Command::Runs { ask, command, deliver, json } => runs(&ask, command, deliver, json),
+        Command::Runs { ask, command, deliver, json, format } => {
+            runs(&ask, command, deliver, if json { Format::Json } else { format })
+        }
         Command::Scaling(options) => print(&scaling::execute(&options)?),
         Command::Submission(options) => submission::execute(&options),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
@@ -387,26 +395,22 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     print(&report::written(&report, format, Screen::of_stdout())?.into())
 }
 
-fn runs(ask: &SourceOptions, command: Option<RunsCommand>, deliver: bool, json: bool) -> Result<(), Failure> {
+fn runs(
+    ask: &SourceOptions,
+    command: Option<RunsCommand>,
+    deliver: bool,
+    format: Format,
+) -> Result<(), Failure> {
     let source = ask.open()?;
     if deliver {
         return deliver_runs(&source, &ask.directory()?.join("runs"));
     }
     match command {
-        None => print(&source.ask_written(&RunsRequest {
-            since_ms: None,
-            format: text_or_json(json),
-            width: width(),
-        })?),
-        Some(RunsCommand::Show { id, json }) => {
-            let (format, colour) = (text_or_json(json), Screen::of_stdout().colour);
-            print(&source.ask_written(&RunRequest {
-                id,
-                verdict_only: false,
-                format,
-                colour,
-                width: width(),
-            })?)
+        None => print(&source.ask_written(&RunsRequest { since_ms: None, format, width: width() })?),
+        Some(RunsCommand::Show { id, json, format }) => {
+            let format = if json { Format::Json } else { format };
+            let (colour, width) = (Screen::of_stdout().colour, width());
+            print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour, width })?)
         }
     }
 }

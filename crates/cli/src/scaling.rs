@@ -28,7 +28,7 @@ pub struct ScalingOptions {
     /// The first Beowulf of 1994 instead
     #[arg(long, conflicts_with_all = ["runs", "table"])]
     example: bool,
-    /// Text or JSON
+    /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

@@ -128,8 +128,13 @@ pub fn count(number: usize, of: &str) -> String {
 
 /// This many significant digits without an exponent; whole numbers keep all their digits.
 pub fn significant(value: f64, digits: i32) -> String {
-    let decimals = usize::try_from(digits - 1 - exponent(value, digits)).unwrap_or(0);
+    let decimals = decimals_for(value, digits);
     format!("{value:.decimals$}")
+}
+
+/// How many decimals this many significant digits of a value are; none of whole numbers.
+pub fn decimals_for(value: f64, digits: i32) -> usize {
+    usize::try_from(digits - 1 - exponent(value, digits)).unwrap_or(0)
 }
 
 /// A text of our own in which no line is broken.
@@ -160,7 +165,7 @@ fn exponent(value: f64, digits: i32) -> i32 {
 
 /// What to divide by, and the prefix that says so. CoreMark's score is a number of its own and takes
 /// none.
-fn prefix(value: f64, unit: &str) -> (f64, &'static str) {
+pub fn prefix(value: f64, unit: &str) -> (f64, &'static str) {
     let least = if WITH_PARTS.contains(&unit) { 0 } else { NO_PREFIX };
     let most = if unit.starts_with("CoreMark") { NO_PREFIX } else { 9 };
     let index = (exponent(value, DIGITS).div_euclid(3) + NO_PREFIX).clamp(least.min(most), most);

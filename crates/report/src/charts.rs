@@ -9,11 +9,15 @@ use picollect_evaluate::throttle::Cause;
 
 mod bars;
 mod curves;
+pub(super) mod heat_map;
+pub(super) mod over_nodes;
 mod ribbon;
 mod scale;
 
 pub(super) use bars::drawing as bars;
-pub(super) use curves::drawings as curves;
+pub(super) use curves::{MOST_LINES, drawings as curves};
+pub(super) use heat_map::drawing as heat_map;
+pub(super) use over_nodes::drawing as over_nodes;
 pub(super) use ribbon::drawing as states;
 
 /// Width of every view box.
@@ -29,6 +33,8 @@ const MAX_NAME: usize = 30;
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) title: String,
+    /// Whose lines they are that are no wider boundary: `by node`.
+    pub(super) whose: String,
     /// Unit of all values.
     pub(super) unit: &'static str,
     /// Whether the axis begins at zero.
@@ -52,7 +58,7 @@ pub(super) struct Line {
     pub(super) name: String,
     /// Its values, `None` where nothing is known.
     pub(super) values: Vec<Option<f64>>,
-    /// Whether it is a wider boundary than the others'.
+    /// Whether it is of the whole cluster, which has a scale of its own.
     pub(super) outer: bool,
 }
 
@@ -176,7 +182,7 @@ impl RibbonRow {
 pub(super) struct Dots {
     pub(super) title: String,
     /// Unit of all values.
-    pub(super) unit: &'static str,
+    pub(super) unit: String,
     /// From top to bottom; values that are not positive are left out of the drawing.
     pub(super) marks: Vec<Mark>,
 }

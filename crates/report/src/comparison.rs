@@ -4,11 +4,24 @@ use picollect_telemetry::Boundary;
 use picollect_telemetry::Source;
 use std::collections::BTreeMap;
 
+use super::charts::{Dots, Mark};
+use super::figures::Figures;
 use super::numbers::{DASH, duration, moment, percent, ratio, si, si_with_uncertainty};
-use super::one_run::{name, shell};
-use super::page::{Block, Cell, Page, Section, Table, Tone};
+use super::one_run::{how_known, name, shell};
+use super::page::{Block, Cell, Page, Section, Table, Tone, printable};
 use super::sections::{hosts, mean_power, methodology, result_line, status};
 use super::{Run, RunResult};
+
+/// What the two are called.
+pub(super) const NAMES: [&str; 2] = ["A", "B"];
+
+/// The figures of both, a row for each; what is said of them goes into the notes.
+pub(super) fn figures(first: &Run, second: &Run, of: fn(&[Run]) -> Figures) -> Figures {
+    let mut figures = of(&[first.clone(), second.clone()]);
+    figures.caption = format!("{} and {}", first.id, second.id);
+    figures.notes.extend(cautions(first, second).into_iter().map(|cell| cell.text));
+    figures
+}
 
 /// The page that each format writes.
 pub(super) fn page(first: &Run, second: &Run) -> Page {
@@ -18,7 +31,14 @@ pub(super) fn page(first: &Run, second: &Run) -> Page {
     };
     let sections = [
         Section::new("Runs", vec![Block::facts([("A", about(first)), ("B", about(second))])]),
-        Section::new("Figures", vec![figures(first, second), Block::Sentences(cautions(first, second))]),
+        Section::new(
+            "Figures",
+            vec![
+                side_by_side(first, second),
+                Block::Sentences(cautions(first, second)),
+                Block::Dots(efficiencies(first, second)),
+            ],
+        ),
         Section::new("Provenance", provenance(first, second)),
     ];
     Page {
@@ -52,7 +72,26 @@ impl Row {
     }
 }
 
-fn figures(first: &Run, second: &Run) -> Block {
+/// The efficiencies with their uncertainty, where both count the same.
+fn efficiencies(first: &Run, second: &Run) -> Dots {
+    let runs = NAMES.into_iter().zip([first, second]);
+    let mark = |(letter, run): (&str, &Run)| {
+        let result = run.result.as_ref()?;
+        Some(Mark {
+            name: printable(&format!("{letter}: {}, {}", run.id, how_known(run))),
+            value: result.rate_per_w?,
+            uncertainty: uncertainty(result),
+            own: true,
+        })
+    };
+    let marks: Vec<Mark> = runs.filter_map(mark).collect();
+    let unit = first.result.as_ref().map(|result| result.unit_per_w.clone()).unwrap_or_default();
+    // One alone compares with nothing.
+    let both = marks.len() == 2 && same_unit([first, second]);
+    Dots { title: "Efficiency".to_owned(), unit, marks: if both { marks } else { Vec::new() } }
+}
+
+fn side_by_side(first: &Run, second: &Run) -> Block {
     let both = [first, second];
     let of_result =
         |value: fn(&RunResult) -> Option<f64>| both.map(|run| run.result.as_ref().and_then(value));

@@ -12,8 +12,10 @@ use picollect_evaluate::methodology::Verdict;
 use picollect_settings::time::rfc3339;
 
 mod table;
+mod wide;
 
 use table::{Figure, Rows, Subject};
+pub(super) use wide::{side_by_side, wide};
 
 /// The whole report; lines end in CR LF.
 pub(super) fn csv(report: &Report) -> String {

@@ -98,6 +98,8 @@ fn block(block: &Block, id: &str) -> Markup {
             Block::Lines(chart) => (charts::curves(chart)),
             Block::Ribbon(ribbon) => (charts::states(ribbon)),
             Block::Dots(chart) => (charts::bars(chart)),
+            Block::HeatMap(map) => (charts::heat_map(map)),
+            Block::OverNodes(chart) => (charts::over_nodes(chart)),
         }
     }
 }
@@ -192,16 +194,20 @@ mod tests {
     fn text_and_lines_stand_out_from_the_page_in_every_theme() {
         for number in 0..3 {
             let theme = theme(number);
-            let text = ["--ink", "--soft", "--link", "--good", "--caution", "--bad"];
-            let lines = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
+            let text = ["--ink", "--soft", "--link", "--good", "--gold", "--hot"];
+            let lines = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7", "--edge"];
             for (names, least) in [(&text[..], 4.5), (&lines[..], 3.0)] {
                 for name in names {
-                    let found = contrast(theme[name], theme["--paper"]);
+                    let found = contrast(theme[name], theme["--plate"]);
                     assert!(found >= least, "{name} in theme {number}: {found:.2}");
                 }
             }
-            for name in ["--voltage", "--hard", "--soft-limit", "--cap", "--other"] {
-                assert!(contrast(theme[name], 0) >= 4.5, "the letter on {name}");
+            for name in ["--mask-ink", "--mask-soft"] {
+                assert!(contrast(theme[name], theme["--mask"]) >= 4.5, "{name} in theme {number}");
+            }
+            for name in ["--volt-fill", "--hot-fill", "--gold-fill", "--cap-fill", "--soft"] {
+                let found = contrast(theme[name], theme["--fill-ink"]);
+                assert!(found >= 4.5, "the letter on {name} in theme {number}: {found:.2}");
             }
         }
     }

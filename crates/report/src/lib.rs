@@ -19,12 +19,17 @@ mod charts;
 mod comparison;
 mod csv;
 pub mod fail_on;
+mod figures;
 mod html;
 mod json;
+mod latex;
 mod markdown;
+mod node_figures;
 pub mod numbers;
 mod one_run;
 mod page;
+mod run_figures;
+mod scaling;
 mod schema;
 mod sections;
 mod text;
@@ -35,6 +40,7 @@ use serde::{Deserialize, Serialize};
 pub use picollect_terminal::Screen;
 
 pub use one_run::{run_page, runs_table, verdict_of_run};
+pub use scaling::Scaled;
 pub use schema::*;
 
 /// How an answer is written.
@@ -52,6 +58,8 @@ pub enum Format {
     Markdown,
     /// For a spreadsheet
     Csv,
+    /// Tables for a paper, with booktabs
+    Latex,
 }
 
 impl Format {
@@ -63,6 +71,7 @@ impl Format {
             Self::Html => "text/html; charset=utf-8",
             Self::Markdown => "text/markdown; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8",
+            Self::Latex => "application/x-latex; charset=utf-8",
         }
     }
 }
@@ -75,22 +84,61 @@ pub fn written(report: &Report, format: Format, screen: Screen) -> Result<String
         Format::Html => html::html(report),
         Format::Markdown => markdown::markdown(report),
         Format::Csv => csv::csv(report),
+        Format::Latex => {
+            latex::tables(&[node_figures::table(&report.nodes), run_figures::brief(&report.runs)])
+        }
     })
 }
 
-/// Two runs beside each other; `None` in a format that does not have that. Only [`Format::Json`] can fail.
+/// Two runs beside each other. Only [`Format::Json`] can fail.
 pub fn compared(
     first: &Run,
     second: &Run,
     format: Format,
     screen: Screen,
-) -> Result<Option<String>, serde_json::Error> {
-    let page = comparison::page(first, second);
+) -> Result<String, serde_json::Error> {
+    let page = || comparison::page(first, second);
     Ok(match format {
-        Format::Text => Some(text::write(&page, screen)),
-        Format::Markdown => Some(markdown::write(&page)),
-        Format::Html => Some(html::write(&page)),
-        Format::Json => Some(serde_json::to_string_pretty(&[first, second])? + "\n"),
-        Format::Csv => None,
+        Format::Text => text::write(&page(), screen),
+        Format::Markdown => markdown::write(&page()),
+        Format::Html => html::write(&page()),
+        Format::Json => serde_json::to_string_pretty(&[first, second])? + "\n",
+        Format::Csv => {
+            csv::side_by_side(&comparison::figures(first, second, run_figures::all), comparison::NAMES)
+        }
+        Format::Latex => {
+            latex::side_by_side(&comparison::figures(first, second, run_figures::of_two), comparison::NAMES)
+        }
+    })
+}
+
+/// Runs, a row for each, and sentences on what of the store is none. Only [`Format::Json`] can fail, and it has the
+/// runs alone, as CSV has.
+pub fn runs_written(
+    runs: &[Run],
+    left_out: &[String],
+    format: Format,
+    screen: Screen,
+) -> Result<String, serde_json::Error> {
+    Ok(match format {
+        Format::Text => left_out.iter().fold(runs_table(runs, screen), |text, why| text + why + "\n"),
+        Format::Markdown => markdown::write(&one_run::runs_page(runs, left_out)),
+        Format::Html => html::write(&one_run::runs_page(runs, left_out)),
+        Format::Json => serde_json::to_string_pretty(runs)? + "\n",
+        Format::Csv => csv::wide(&run_figures::all(runs)),
+        Format::Latex => latex::tables(&[run_figures::brief(runs)]),
+    })
+}
+
+/// Everything of one run. Only [`Format::Json`] can fail.
+pub fn run_written(run: &Run, format: Format, screen: Screen) -> Result<String, serde_json::Error> {
+    let one = std::slice::from_ref(run);
+    Ok(match format {
+        Format::Text => run_page(run, screen),
+        Format::Markdown => markdown::write(&one_run::page(run)),
+        Format::Html => html::write(&one_run::page(run)),
+        Format::Json => serde_json::to_string_pretty(run)? + "\n",
+        Format::Csv => csv::wide(&run_figures::all(one)),
+        Format::Latex => latex::tables(&[run_figures::brief(one)]),
     })
 }

@@ -39,7 +39,8 @@ fn section(section: &Section) -> String {
             }
             Block::Table(rows) => text += &table(rows),
             // The tables hold what the pictures show.
-            Block::Lines(_) | Block::Ribbon(_) | Block::Dots(_) => {}
+            Block::Lines(_) | Block::Ribbon(_) | Block::Dots(_) | Block::OverNodes(_) | Block::HeatMap(_) => {
+            }
         }
     }
     text

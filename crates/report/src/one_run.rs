@@ -1,7 +1,8 @@
 //! A run by itself: what is said at its end, everything about it, and a list of runs.
 
+use super::charts::{Dots, Mark};
 use super::numbers::{DASH, count, duration, moment, si};
-use super::page::{Block, Cell, Page, Section, Table, Tone};
+use super::page::{Block, Cell, Page, Section, Table, Tone, printable};
 use super::sections::{
     about_run, efficiency, hosts, mean_power, methodology, result_line, status, throttled,
 };
@@ -44,17 +45,21 @@ fn idle(run: &Run) -> Cell {
 
 /// Everything of a run, including what one has to know to do it again; for a terminal.
 pub fn run_page(run: &Run, screen: Screen) -> String {
+    text::write(&page(run), screen)
+}
+
+/// The same, before any format.
+pub(super) fn page(run: &Run) -> Page {
     let sections = [
         Section::new("Run", about_run(run)),
         Section::new("Command", vec![Block::Facts(command(run))]),
         Section::new("Provenance", vec![Block::Facts(provenance(run))]),
     ];
-    let page = Page {
+    Page {
         title: format!("picollect run {}", run.id),
         about: name(run).to_owned(),
         sections: sections.into_iter().flatten().collect(),
-    };
-    text::write(&page, screen)
+    }
 }
 
 fn command(run: &Run) -> Vec<(String, Cell)> {
@@ -92,6 +97,64 @@ pub(super) fn shell(command: &[String]) -> String {
 /// The runs, a row for each; where a row has no room, two lines for each. An id can be copied: it is never broken
 /// over lines.
 pub fn runs_table(runs: &[Run], screen: Screen) -> String {
+    let table = table(runs);
+    let blocks = match &table {
+        Block::Table(rows) if !text::fits(rows, screen.width()) => in_two_lines(rows),
+        _ => vec![table],
+    };
+    let page = Page {
+        title: "picollect runs".to_owned(),
+        sections: Section::new("Runs", blocks).into_iter().collect(),
+        ..Page::default()
+    };
+    text::write(&page, screen)
+}
+
+/// The runs, a row for each, with a picture of their efficiencies, and sentences on what of the store is none.
+pub(super) fn runs_page(runs: &[Run], left_out: &[String]) -> Page {
+    let left_out = Block::Sentences(left_out.iter().map(Cell::from).collect());
+    let mut blocks = vec![table(runs), left_out];
+    blocks.extend(efficiencies(runs).into_iter().map(Block::Dots));
+    Page {
+        title: "picollect runs".to_owned(),
+        about: String::new(),
+        sections: Section::new("Runs", blocks).into_iter().collect(),
+    }
+}
+
+/// A drawing for each unit: what counts different things does not compare.
+fn efficiencies(runs: &[Run]) -> Vec<Dots> {
+    let mut found: Vec<Dots> = Vec::new();
+    for run in runs {
+        let Some((result, value)) = run.result.as_ref().and_then(|result| Some((result, result.rate_per_w?)))
+        else {
+            continue;
+        };
+        let mark = Mark {
+            name: printable(&format!("{}, {}", run.id, how_known(run))),
+            value,
+            uncertainty: result.uncertainty.map(|relative| relative * value),
+            own: true,
+        };
+        match found.iter_mut().find(|chart| chart.unit == result.unit_per_w) {
+            Some(chart) => chart.marks.push(mark),
+            None => found.push(Dots {
+                title: format!("Efficiency in {}", result.unit_per_w),
+                unit: result.unit_per_w.clone(),
+                marks: vec![mark],
+            }),
+        }
+    }
+    found
+}
+
+/// How the figures of a run are known: its power's source, and whether its work was simulated.
+pub(super) fn how_known(run: &Run) -> String {
+    let source = run.energy.source.map_or("unknown", Source::as_str);
+    if run.simulated { format!("{source}, simulated work") } else { source.to_owned() }
+}
+
+fn table(runs: &[Run]) -> Block {
     let row = |run: &Run| {
         let result = run.result.as_ref();
         let rate = result.map_or_else(|| DASH.to_owned(), |result| si(result.rate, &result.unit));
@@ -108,17 +171,7 @@ pub fn runs_table(runs: &[Run], screen: Screen) -> String {
         ]
     };
     let columns = ["id", "name", "started (UTC)", ">length", "status", ">rate", ">by power"];
-    let table = Table::block(count(runs.len(), "run"), &columns, runs.iter().map(row).collect());
-    let blocks = match &table {
-        Block::Table(rows) if !text::fits(rows, screen.width()) => in_two_lines(rows),
-        _ => vec![table],
-    };
-    let page = Page {
-        title: "picollect runs".to_owned(),
-        sections: Section::new("Runs", blocks).into_iter().collect(),
-        ..Page::default()
-    };
-    text::write(&page, screen)
+    Table::block(count(runs.len(), "run"), &columns, runs.iter().map(row).collect())
 }
 
 /// Each row of a table as its first cell, which names it, and below it all others.

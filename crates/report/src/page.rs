@@ -1,6 +1,8 @@
 //! What a report says, in an order and in words, before any format: a page of sections. Text, Markdown
 //! and HTML write the same page, so that they cannot say different things.
 
+use super::charts::heat_map::HeatMap;
+use super::charts::over_nodes::OverNodes;
 use super::charts::{Dots, Lines, Ribbon};
 use super::numbers::DASH;
 
@@ -46,6 +48,10 @@ pub(super) enum Block {
     Ribbon(Ribbon),
     /// Values side by side; only where there are pictures.
     Dots(Dots),
+    /// Values of many nodes over time; only where there are pictures.
+    HeatMap(HeatMap),
+    /// Values over the number of nodes; only where there are pictures.
+    OverNodes(OverNodes),
 }
 
 impl Block {
@@ -58,6 +64,8 @@ impl Block {
             Self::Lines(chart) => chart.is_empty(),
             Self::Ribbon(ribbon) => ribbon.rows.is_empty(),
             Self::Dots(chart) => chart.marks.is_empty(),
+            Self::OverNodes(chart) => chart.is_empty(),
+            Self::HeatMap(map) => map.is_empty(),
         }
     }
 

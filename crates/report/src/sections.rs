@@ -1,5 +1,6 @@
 //! The report as a page: which sections there are, in which order, and what they say.
 
+mod differing;
 mod energy;
 mod money;
 mod nodes;

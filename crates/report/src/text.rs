@@ -57,7 +57,7 @@ fn section(section: &Section, paint: Paint) -> String {
             Block::Facts(list) => facts(list, paint),
             Block::Table(rows) => table(rows, paint),
             Block::Ribbon(rows) => ribbon::rows(rows, paint),
-            Block::Lines(_) | Block::Dots(_) => continue,
+            Block::Lines(_) | Block::Dots(_) | Block::OverNodes(_) | Block::HeatMap(_) => continue,
         };
         text += gap;
         text += &written;

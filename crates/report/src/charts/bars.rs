@@ -37,7 +37,7 @@ pub(in super::super) fn drawing(chart: &Dots) -> Markup {
 fn figure(chart: &Dots, marks: &[&Mark], axis: &Across) -> Markup {
     let height = marks.len() as f64 * ROW;
     let told: Vec<_> =
-        marks.iter().map(|mark| format!("{}: {}", mark.name, si(Some(mark.value), chart.unit))).collect();
+        marks.iter().map(|mark| format!("{}: {}", mark.name, si(Some(mark.value), &chart.unit))).collect();
     html! {
         figure {
             figcaption { (chart.title) @if axis.logarithmic { " (logarithmic axis)" } }
@@ -49,12 +49,14 @@ fn figure(chart: &Dots, marks: &[&Mark], axis: &Across) -> Markup {
                     text class="mark middle" x=(at(axis.x(mark))) y=(height + 28.0) { (label(mark)) }
                 }
                 @for (index, mark) in marks.iter().enumerate() {
-                    (row(mark, chart.unit, axis, index as f64 * ROW))
+                    (row(mark, &chart.unit, axis, index as f64 * ROW))
                 }
             }
-            ul class="legend" {
-                li { span class="key own" {} "run of this window" }
-                @if marks.iter().any(|mark| !mark.own) { li { span class="key published" {} "published" } }
+            @if marks.iter().any(|mark| !mark.own) {
+                ul class="legend" {
+                    li { span class="key own" {} "run of this window" }
+                    li { span class="key published" {} "published" }
+                }
             }
         }
     }
@@ -114,7 +116,7 @@ impl Across {
 }
 
 /// `500 M`: the unit stands with each value.
-fn label(mark: f64) -> String {
+pub(super) fn label(mark: f64) -> String {
     let text = si(Some(mark), "");
     let (number, prefix) = text.split_once(JOINT).unwrap_or((&text, ""));
     let number = number.parse().map_or_else(

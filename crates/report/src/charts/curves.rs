@@ -10,7 +10,7 @@ const TOP: f64 = 30.0;
 const BOTTOM: f64 = 240.0;
 const HEIGHT: f64 = 280.0;
 /// Lines in one drawing; more cannot be told apart, so that the next one takes them.
-const MOST_LINES: usize = 7;
+pub(in super::super) const MOST_LINES: usize = 7;
 
 /// The drawings of all lines, nodes on equal axes, each with its legend.
 pub(in super::super) fn drawings(chart: &Lines) -> Markup {
@@ -26,8 +26,9 @@ pub(in super::super) fn drawings(chart: &Lines) -> Markup {
 fn group(chart: &Lines, lines: &[&Line]) -> Markup {
     let Some(axis) = axis(chart, lines) else { return html! {} };
     let title = match lines.first() {
-        Some(line) if line.outer => format!("{} {}", chart.title, line.name),
-        _ => format!("{} by node", chart.title),
+        Some(line) if line.outer && lines.len() == 1 => format!("{} {}", chart.title, line.name),
+        Some(line) if line.outer => format!("{} of the whole cluster", chart.title),
+        _ => format!("{} {}", chart.title, chart.whose),
     };
     let groups: Vec<_> = lines.chunks(MOST_LINES).collect();
     html! {
@@ -107,7 +108,7 @@ fn drawing(chart: &Lines, title: &str, lines: &[&Line], axis: Axis) -> Markup {
 
 /// Colour and dashes by the place in the drawing.
 fn style(index: usize, line: &Line) -> String {
-    if line.outer { "curve outer".to_owned() } else { format!("curve s{index}") }
+    if line.outer && index == 0 { "curve outer".to_owned() } else { format!("curve s{index}") }
 }
 
 /// A line that breaks wherever a value is not known. A value alone is a point.

@@ -1,9 +1,11 @@
 //! Energy by boundary and by source, and power over time.
 
+use super::super::charts::heat_map::{HeatMap, HeatRow};
 use super::super::charts::{Line, Lines};
 use super::super::numbers::{count, percent, si, si_with_uncertainty};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
-use super::super::{Cluster, EnergyFigure, Report};
+use super::super::{Cluster, EnergyFigure, Node, NodeTimeline, Report, Timeline};
+use super::differing::{Shown, are_many, shown};
 use super::window_ms;
 use picollect_telemetry::Boundary;
 use picollect_telemetry::Source;
@@ -16,6 +18,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
         blocks.push(by_source(cluster));
     }
     blocks.push(Block::Lines(power(report)));
+    blocks.push(Block::HeatMap(heat_map(report)));
     Section::new("Energy", blocks)
 }
 
@@ -93,17 +96,21 @@ fn toned_source(source: Source) -> Cell {
 
 fn power(report: &Report) -> Lines {
     let timeline = &report.timeline;
-    let mut lines: Vec<_> = timeline
-        .nodes
-        .iter()
-        .map(|node| Line { name: printable(&node.host), values: node.watts.clone(), outer: false })
-        .collect();
+    let line =
+        |node: &NodeTimeline| Line { name: printable(&node.host), values: node.watts.clone(), outer: false };
+    let Shown { nodes, whose } = shown(report);
+    let mut lines = Vec::new();
     if !timeline.outer_w.is_empty() {
         let name = format!("at the {}", Boundary::Wall);
         lines.push(Line { name, values: timeline.outer_w.clone(), outer: true });
     }
+    if are_many(report) {
+        lines.extend(total(report));
+    }
+    lines.extend(nodes.into_iter().map(line));
     Lines {
         title: "Power over time".to_owned(),
+        whose,
         unit: "W",
         from_zero: true,
         window_ms: window_ms(report).unwrap_or_default(),
@@ -111,5 +118,40 @@ fn power(report: &Report) -> Lines {
         step_s: timeline.step_s,
         curves: lines,
         limits: Vec::new(),
+    }
+}
+
+/// The sum of all nodes that have a figure at the boundary that most of them have; a step in which one of them has no
+/// value has no sum.
+fn total(report: &Report) -> Option<Line> {
+    let boundaries = || report.nodes.iter().filter_map(|node| node.energy.boundary);
+    let of = |boundary: Boundary| boundaries().filter(|other| *other == boundary).count();
+    let boundary = boundaries().max_by_key(|boundary| (of(*boundary), *boundary))?;
+    let summed: Vec<&Node> =
+        report.nodes.iter().filter(|node| node.energy.boundary == Some(boundary)).collect();
+    let curves: Vec<&NodeTimeline> = summed
+        .iter()
+        .filter_map(|node| report.timeline.nodes.iter().find(|curve| curve.host == node.host))
+        .filter(|curve| curve.watts.iter().any(Option::is_some))
+        .collect();
+    let steps = curves.iter().map(|curve| curve.watts.len()).max()?;
+    let at = |step: usize| curves.iter().map(|curve| curve.watts.get(step).copied().flatten()).sum();
+    let weakest = summed.iter().filter_map(|node| node.energy.source).max()?;
+    let name =
+        format!("sum of {} of {}, {weakest}, {boundary}", curves.len(), count(report.nodes.len(), "node"));
+    Some(Line { name, values: (0..steps).map(at).collect(), outer: true })
+}
+
+fn heat_map(report: &Report) -> HeatMap {
+    let Timeline { start_ms, step_s, nodes, .. } = &report.timeline;
+    let row = |node: &NodeTimeline| HeatRow { name: printable(&node.host), values: node.watts.clone() };
+    HeatMap {
+        title: "Power of each node over time".to_owned(),
+        unit: "W",
+        greatest: false,
+        window_ms: window_ms(report).unwrap_or_default(),
+        start_ms: *start_ms,
+        step_s: *step_s,
+        rows: if are_many(report) { nodes.iter().map(row).collect() } else { Vec::new() },
     }
 }

@@ -94,7 +94,7 @@ fn dots(report: &Report) -> Dots {
     let marks = if marks.len() > 1 { marks } else { Vec::new() };
     Dots {
         title: "Energy efficiency of the runs and of published machines".to_owned(),
-        unit: FLOPS_PER_W,
+        unit: FLOPS_PER_W.to_owned(),
         marks,
     }
 }

@@ -1,14 +1,19 @@
 //! When each node was throttled, why, what it cost and what to do.
 
+use super::super::charts::heat_map::{HeatMap, HeatRow};
 use super::super::charts::{Line, Lines, Ribbon, RibbonRow, ThrottledRange, step_start_ms};
 use super::super::numbers::{clock, count, decimals, percent, si, spans_days};
 use super::super::page::{Block, Cell, Section, Table, Tone, printable};
 use super::super::{Episode, Node, NodeTimeline, Report, Timeline};
+use super::differing::{Shown, are_many, shown};
 use super::window_ms;
 use picollect_settings::time::parse_rfc3339;
 
 /// Episodes shown; a bad supply makes hundreds. JSON and CSV have them all.
 const MAX_SHOWN: usize = 40;
+
+/// More nodes in the same state are counted and not named.
+const MAX_NAMED: usize = 16;
 
 pub(super) fn section(report: &Report) -> Option<Section> {
     let nodes = &report.nodes;
@@ -16,6 +21,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     let blocks = vec![
         facts,
         Block::Lines(temperature(report)),
+        Block::HeatMap(heat_map(report)),
         Block::Ribbon(ribbon(report)),
         episodes(nodes, spans_days(&report.window)),
         Block::Sentences(together(nodes).into_iter().collect()),
@@ -30,7 +36,7 @@ fn states(nodes: &[Node]) -> Vec<(String, Cell)> {
     let of = |wanted: fn(&Option<Vec<Episode>>) -> bool| {
         let hosts: Vec<_> =
             nodes.iter().filter(|node| wanted(&node.episodes)).map(|node| node.host.as_str()).collect();
-        hosts.join(", ")
+        if hosts.len() > MAX_NAMED { count(hosts.len(), "node") } else { hosts.join(", ") }
     };
     let throttled = of(|episodes| episodes.as_ref().is_some_and(|list| !list.is_empty()));
     let none = of(|episodes| episodes.as_ref().is_some_and(Vec::is_empty));
@@ -96,7 +102,8 @@ fn advice(report: &Report) -> Block {
 }
 
 fn temperature(report: &Report) -> Lines {
-    let Timeline { start_ms, step_s, nodes, .. } = &report.timeline;
+    let Timeline { start_ms, step_s, .. } = &report.timeline;
+    let Shown { nodes, whose } = shown(report);
     let line =
         |node: &NodeTimeline| Line { name: printable(&node.host), values: node.temp_c.clone(), outer: false };
     let mut limits: Vec<f64> = report.nodes.iter().filter_map(|node| node.thermal.limit_c).collect();
@@ -104,13 +111,28 @@ fn temperature(report: &Report) -> Lines {
     limits.dedup();
     Lines {
         title: "Temperature over time".to_owned(),
+        whose,
         unit: "°C",
         from_zero: false,
         window_ms: window_ms(report).unwrap_or_default(),
         start_ms: *start_ms,
         step_s: *step_s,
-        curves: nodes.iter().map(line).collect(),
+        curves: nodes.into_iter().map(line).collect(),
         limits,
+    }
+}
+
+fn heat_map(report: &Report) -> HeatMap {
+    let Timeline { start_ms, step_s, nodes, .. } = &report.timeline;
+    let row = |node: &NodeTimeline| HeatRow { name: printable(&node.host), values: node.temp_c.clone() };
+    HeatMap {
+        title: "Temperature of each node over time".to_owned(),
+        unit: "°C",
+        greatest: true,
+        window_ms: window_ms(report).unwrap_or_default(),
+        start_ms: *start_ms,
+        step_s: *step_s,
+        rows: if are_many(report) { nodes.iter().map(row).collect() } else { Vec::new() },
     }
 }
 
@@ -122,7 +144,10 @@ fn ribbon(report: &Report) -> Ribbon {
         throttled: node.episodes.iter().flatten().filter_map(stretch).collect(),
         silent: silent(&report.timeline, &node.host),
     };
-    let rows: Vec<_> = report.nodes.iter().map(row).collect();
+    // Of many nodes, only those that were throttled have a row; the facts above name the number of the others.
+    let has_row =
+        |node: &&Node| !are_many(report) || node.episodes.as_ref().is_some_and(|list| !list.is_empty());
+    let rows: Vec<_> = report.nodes.iter().filter(has_row).map(row).collect();
     // Where nothing was ever flagged, the facts above the ribbon say all there is.
     let flagged = rows.iter().any(|row| !row.throttled.is_empty());
     Ribbon { start_ms, end_ms, rows: if flagged { rows } else { Vec::new() } }
