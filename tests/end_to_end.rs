@@ -12,6 +12,7 @@ mod demo;
 mod emulated_pi;
 mod engines;
 mod evaluation;
+mod guide;
 mod health;
 mod imports;
 mod influxdb2;

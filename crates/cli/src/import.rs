@@ -158,7 +158,7 @@ fn import_log(options: &ImportOptions, log: &Path) -> Result<(), Failure> {
         check_name(&meter).map_err(|why| anyhow!("{why}; give a shorter --name"))?;
         Ok(tags(&meter, options.cluster.as_deref().unwrap_or_default()))
     };
-    let (store, _) = options.store.open()?;
+    let store = options.store.open_or_make()?;
     let how =
         Import { options: &known, sum: options.sum, skip_bad_lines: options.skip_bad_lines, tags: &tags_of };
     let imported = import(store.as_ref(), log, &how)?;
@@ -221,7 +221,7 @@ fn import_run(options: &ImportOptions, output: &Path) -> Result<(), Failure> {
         labels: run::labels(&options.labels).map_err(usage)?,
     };
     let found = run::read_saved(&saved).map_err(usage)?;
-    let (store, _) = options.store.open()?;
+    let store = options.store.open_or_make()?;
     runs::record(store.as_ref(), &found)?;
     let unplaced =
         found.results.iter().filter(|result| result.rate.is_some() && result.core.is_none()).count();

@@ -72,7 +72,8 @@ impl StoreSpec {
         {
             let name = directory.display();
             let absent = anyhow!(
-                "there is no data directory `{name}`; start `picollect up`, or give --data DIR or --store URL"
+                "there is no data directory `{name}`; `picollect up` and `picollect import` make one, \
+                 or give --data DIR or --store URL"
             );
             return Err(Failure::Runtime(absent));
         }
