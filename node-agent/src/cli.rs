@@ -29,7 +29,8 @@ use crate::run::{self, Agent};
 use picollect_board::attr::Root;
 use picollect_board::clock::Clock;
 use picollect_board::identity::Board;
-use picollect_metering::power_model;
+use picollect_board::identity::cores;
+use picollect_metering::power_model::{self, PowerModel};
 
 #[derive(Parser)]
 #[command(
@@ -244,6 +245,7 @@ fn check(options: &Options, target: &TargetOptions, out: &mut dyn io::Write) -> 
     writeln!(out, "root      {}", settings.root.display())?;
     writeln!(out, "simulated {}", settings.simulate.is_some())?;
     check_meters(&settings, out)?;
+    let mut findings = check_model(&settings, out)?;
     if let Some(lcd) = &settings.lcd {
         writeln!(out, "lcd       {}", lcd.described())?;
     }
@@ -253,7 +255,6 @@ fn check(options: &Options, target: &TargetOptions, out: &mut dyn io::Write) -> 
     writeln!(out, "spool     {spool}")?;
     writeln!(out, "delivery  {:?}", settings.delivery)?;
     let mut stores = Vec::new();
-    let mut findings = 0;
     for target in &settings.targets {
         let asked = target.token.read().and_then(|_| Client::new(target.clone())?.hello());
         match asked {
@@ -306,6 +307,24 @@ fn check_meters(settings: &Settings, out: &mut dyn io::Write) -> io::Result<()> 
         writeln!(out, "warning   {warning}")?;
     }
     Ok(())
+}
+
+/// What stands in where no meter measures, and how many findings that is: a model of another board is one.
+fn check_model(settings: &Settings, out: &mut dyn io::Write) -> io::Result<usize> {
+    let root = Root::new(&settings.root);
+    let (board, configured) = (Board::read(&root), settings.power_model.as_ref());
+    if let Some(why) = configured.and_then(|model| model.is_of_another(&board)) {
+        writeln!(out, "model     {why}")?;
+        return Ok(1);
+    }
+    match PowerModel::choose(configured, &board, cores(&root)) {
+        Some(model) => writeln!(out, "model     {model}")?,
+        None => writeln!(
+            out,
+            "model     none: no figure of this board is known, without a meter its power is unknown"
+        )?,
+    }
+    Ok(0)
 }
 
 /// A node has one figure: of several meters that claim to be it, one would speak by chance.

@@ -2,6 +2,7 @@
 
 pub mod lcd;
 mod pins;
+mod power_model;
 pub mod sensors;
 
 use std::fs;
@@ -20,7 +21,7 @@ use crate::client::{Bucket, Proxy, Target, Token, checked_url};
 use crate::gpio::PinSettings;
 use crate::simulated::Scenario;
 use crate::spool;
-use picollect_metering::power_model::UsualPower;
+use picollect_metering::power_model::ConfiguredModel;
 use picollect_sensors::ambient::AmbientSensor;
 
 /// Sampling more often than this costs more than it shows.
@@ -40,7 +41,8 @@ struct File {
     delivery: Delivery,
     collector: Vec<CollectorSection>,
     spool: SpoolSection,
-    power_model: Option<PowerModelSection>,
+    #[serde(deserialize_with = "power_model::section")]
+    power_model: Option<ConfiguredModel>,
     ambient: AmbientSection,
     gpio: PinSettings,
     sensors: SensorSettings,
@@ -80,14 +82,6 @@ struct SpoolSection {
     max_kib: Option<u64>,
     #[serde(deserialize_with = "duration::optional")]
     max_age: Option<Duration>,
-}
-
-/// Figures of the user's own for a board without a meter.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PowerModelSection {
-    idle_w: f64,
-    busy_w: f64,
 }
 
 /// The thermometer of the air around the node.
@@ -172,8 +166,8 @@ pub struct Settings {
     pub targets: Vec<Target>,
     /// Where to keep what cannot be delivered.
     pub spool: SpoolSettings,
-    /// The user's own figures for the power model.
-    pub power_model: Option<UsualPower>,
+    /// The user's own power model: figures, or one that was learnt.
+    pub power_model: Option<ConfiguredModel>,
     /// The thermometer of the air around the node, if there is one.
     pub ambient: Option<AmbientSensor>,
     /// What hangs on the board's pins.
@@ -227,7 +221,7 @@ pub fn settings(options: &Options, on_line: &TargetOptions) -> Result<Settings, 
             max_bytes: file.spool.max_kib.map_or(spool::DEFAULT_MAX_BYTES, |kib| kib.saturating_mul(1024)),
             max_age: file.spool.max_age.unwrap_or(spool::DEFAULT_MAX_AGE),
         },
-        power_model: file.power_model.map(checked_watts).transpose().map_err(usage)?,
+        power_model: file.power_model,
         ambient,
         gpio,
         sensors: file.sensors,
@@ -295,14 +289,6 @@ fn check_interval(interval: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn checked_watts(PowerModelSection { idle_w, busy_w }: PowerModelSection) -> anyhow::Result<UsualPower> {
-    ensure!(
-        idle_w >= 0.0 && busy_w >= idle_w && busy_w.is_finite(),
-        "[power_model] wants 0 <= idle_w <= busy_w"
-    );
-    Ok(UsualPower { idle_w, busy_w })
-}
-
 fn checked_ambient(text: &str) -> anyhow::Result<AmbientSensor> {
     text.parse().map_err(|why: String| anyhow!(why))
 }
@@ -364,7 +350,7 @@ mod tests {
         assert_eq!(error("interval = \"1ms\""), "the interval 1ms is not between 100ms and 1h");
         assert_eq!(
             error("[power_model]\nidle_w = 5.0\nbusy_w = 1.0"),
-            "[power_model] wants 0 <= idle_w <= busy_w"
+            "agent.toml:1:1: [power_model] wants 0 <= idle_w <= busy_w"
         );
         assert!(error("[[collector]]\nurl = \"head:8650\"").contains("is not http://HOST:PORT"));
         assert!(error("[ambient]\nsensor = \"dht22\"").contains("`dht22` is not `w1`, `lm75`"));

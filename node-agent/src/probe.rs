@@ -14,8 +14,10 @@ use picollect_board::attr::Root;
 use picollect_board::clock::Clock;
 use picollect_board::container::Container;
 use picollect_board::i2c;
+use picollect_board::identity::{self, Board};
 use picollect_metering::bus::BusMeters;
 use picollect_metering::meter::{MeterName, MeterValue, PowerMeter};
+use picollect_metering::power_model::{ConfiguredModel, PowerModel};
 use picollect_metering::settings::MeterSettings;
 use picollect_sensors::tick::{Sensor, Tick};
 
@@ -303,6 +305,27 @@ fn advice(reasons: &[NoData], reads_others: bool, remedy: &'static str) -> &'sta
         "the value is beyond what it can show"
     } else {
         "it went away, or is switched off; the rest is read"
+    }
+}
+
+/// What stands in where no meter measures.
+pub(crate) fn power_model(configured: Option<&ConfiguredModel>, root: &Root) -> Finding {
+    let board = Board::read(root);
+    let another = configured.and_then(|model| model.is_of_another(&board));
+    let model = PowerModel::choose(configured, &board, identity::cores(root));
+    let learn = "learn one on such a board that has a meter: `picollect agent model learn NODE`";
+    let state = match (&another, &model) {
+        (Some(why), _) => State::Missing(why.clone()),
+        (None, Some(_)) => State::Ok,
+        (None, None) => State::NothingFound,
+    };
+    Finding {
+        sensor: "power model".to_owned(),
+        configured: configured.is_some(),
+        value: model.map(|model| model.to_string()).unwrap_or_default(),
+        cost_us: 0.0,
+        remedy: (state != State::Ok).then(|| learn.to_owned()),
+        state,
     }
 }
 

@@ -44,7 +44,7 @@ use picollect_board::identity::{self, Board, digest};
 use picollect_metering::bus::{self, BusMeters};
 use picollect_metering::meter::{PowerMeter, may_measure};
 use picollect_metering::metered::Metered;
-use picollect_metering::power_model::{self, PowerModel, UsualPower};
+use picollect_metering::power_model::{self, ConfiguredModel, PowerModel};
 use picollect_metering::settings::MeterSettings;
 use picollect_metering::stop::Stop;
 use picollect_sensors::ambient::{Ambient, AmbientSensor};
@@ -116,7 +116,7 @@ impl Sources {
 pub struct Agent {
     name: String,
     sources: Sources,
-    power_model: Option<UsualPower>,
+    power_model: Option<ConfiguredModel>,
     clock: Clock,
     sampler: Sampler,
     gpio: Option<Gpio>,
@@ -145,7 +145,7 @@ impl Agent {
         let mut agent = Self {
             name,
             sources,
-            power_model: settings.power_model,
+            power_model: settings.power_model.clone(),
             clock,
             sampler,
             gpio: None,
@@ -180,7 +180,11 @@ impl Agent {
         let own = |meter: &&MeterSettings| meter.node.is_none() && meter.boundary != Boundary::Rail;
         let measured = self.sources.meters.iter().any(|meter| own(&meter))
             || meters.iter_mut().any(|meter| whole(meter) && may_measure(&mut **meter));
-        let model = PowerModel::choose(self.power_model, board, identity::cores(&self.sources.root));
+        let configured = self.power_model.as_ref();
+        if let Some(why) = configured.and_then(|model| model.is_of_another(board)) {
+            tracing::error!("{why}");
+        }
+        let model = PowerModel::choose(configured, board, identity::cores(&self.sources.root));
         if let Some(lcd) = &self.sources.lcd {
             self.panel = self.attach(lcd, presses, &mut buses)?;
         }
@@ -305,11 +309,8 @@ impl Agent {
             tracing::info!(meter = meter.name.meter, source = %meter.name.source, "power");
         }
         if self.sampler.meters.is_empty() {
-            let model = self.sampler.model.as_ref().map(|model| model.name.meter.as_str());
-            tracing::info!(
-                model = model.unwrap_or("none"),
-                "no power meter found; power is estimated or unknown"
-            );
+            let model = self.sampler.model.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+            tracing::info!(model, "no power meter found; power is estimated or unknown");
         }
     }
 }
@@ -352,6 +353,7 @@ pub(crate) fn probe(settings: &Settings) -> (String, Vec<Finding>) {
         findings.extend(probe::bus(bus, &clock));
     }
     findings.extend(Container::around(&sources.root).map(|found| probe::container(&found)));
+    findings.push(probe::power_model(settings.power_model.as_ref(), &sources.root));
     findings.extend(probe::candidates(&sources.root, &sources.meters, sources.lcd.as_ref()));
     (name, findings)
 }

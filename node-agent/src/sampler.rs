@@ -17,7 +17,7 @@ use picollect_metering::accuracy::Accuracy;
 use picollect_metering::energy::{EnergyPoint, PowerRange};
 use picollect_metering::meter::MeterName;
 use picollect_metering::metered::Metered;
-use picollect_metering::power_model::PowerModel;
+use picollect_metering::power_model::{Load, PowerModel};
 use picollect_sensors::status::Status;
 use picollect_sensors::tick::{Sensor, Tick};
 
@@ -134,9 +134,12 @@ impl Sampler {
             sensor.sample(&mut tick, &self.clock, self.interval);
         }
         if let Some(model) = self.model.as_mut().filter(|_| now >= model_due) {
-            let point = model.tick(now, tick.status.busy);
+            let point = model.tick(now, load(&tick.status));
             primary.consider(&model.name, point, &mut tick.status);
             power(&mut tick, &model.name, point);
+            if accuracy_is_due {
+                accuracy(&mut tick, &model.name, &model.accuracy);
+            }
         }
         self.samples += 1;
         self.agent(&mut tick, delivery);
@@ -177,6 +180,12 @@ impl Primary {
             status.estimated = name.source == Source::Estimated;
         }
     }
+}
+
+/// What the power model goes by.
+fn load(status: &Status) -> Load {
+    let Status { busy, clock_hz, clock_is_measured, .. } = *status;
+    Load { busy, clock_hz, clock_is_measured }
 }
 
 /// What is known of a meter's errors; if nothing is, nothing is said.

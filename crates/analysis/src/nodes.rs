@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 
 use picollect_evaluate::Window;
+use picollect_evaluate::accuracy::Accuracy;
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, CLUSTER, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    NODE_RETIRED, REQUESTED_HZ, SIMULATED, THROTTLED, WATTS,
+    BUSY, CLUSTER, GAIN_ERROR, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA,
+    NODE_INFO, NODE_RETIRED, OFFSET_W, REQUESTED_HZ, SIMULATED, THROTTLED, WATTS,
 };
 use picollect_telemetry::exposition::{self, Page};
 use picollect_telemetry::foreign::printable;
@@ -22,6 +23,8 @@ const FORGET_MS: i64 = 30 * 24 * 3600 * 1000;
 /// The interval of a node that does not say its own: Telegraf's default.
 pub const FOREIGN_INTERVAL_S: f64 = 10.0;
 const FOREIGN_INTERVAL_MS: i64 = 10_000;
+/// A meter says once a minute how exact it is.
+const FACTS_BACK_MS: i64 = 10 * 60 * 1000;
 /// Boards that speak as one have taken turns within so many of their intervals,
 const TURNS_INTERVALS: f64 = 6.0;
 /// and this time more, Unix milliseconds.
@@ -54,6 +57,9 @@ pub struct Node {
     pub watts: Option<f64>,
     /// How the power came to be.
     pub source: Option<Source>,
+    /// How far the power may be off, W, as far as its meter or model says.
+    #[serde(default)]
+    pub watts_error: Option<f64>,
     /// Processor clock: the real one where it is known, else the requested one.
     pub clock_hz: Option<f64>,
     /// Highest clock that it may run at: what somebody set, else what the processor can.
@@ -105,6 +111,7 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         cluster: tag(CLUSTER),
         model: tag("model"),
         temp_c: temperature_now(store, &host, now_ms, fresh_ms)?.filter(|_| alone),
+        watts_error: power.as_ref().map(|found| watts_error(store, found, now_ms)).transpose()?.flatten(),
         watts: power.map(|(_, watts)| watts),
         source,
         clock_hz: number(&MEASURED_HZ)?.or(requested_hz(store, &host, now_ms, fresh_ms)?),
@@ -141,6 +148,26 @@ fn primary(
     let index = primary_meter(each.iter().map(|(key, _)| key))
         .or_else(|| each.iter().position(|(key, _)| says_nothing(key)));
     Ok(index.map(|index| each.swap_remove(index)).map(|(key, sample)| (key, sample.value)))
+}
+
+/// What the meter last said of itself, which it does once a minute, at the power that it shows.
+fn watts_error(
+    store: &dyn Store,
+    (meter, watts): &(SeriesKey, f64),
+    now_ms: i64,
+) -> Result<Option<f64>, StoreError> {
+    let moment = Window { start_ms: now_ms, end_ms: now_ms };
+    let said = |metric: &Metric| -> Result<Option<f64>, StoreError> {
+        let key = SeriesKey {
+            measurement: metric.measurement.to_owned(),
+            field: metric.field.to_owned(),
+            tags: meter.tags.clone(),
+        };
+        let samples = picollect_query::numbers(store, &key, moment, FACTS_BACK_MS)?;
+        Ok(samples.iter().rfind(|sample| sample.t_ms <= now_ms).map(|sample| sample.value))
+    };
+    let known = said(&GAIN_ERROR)?.zip(said(&OFFSET_W)?);
+    Ok(known.map(|(gain, offset_w)| Accuracy { gain, offset_w }.error_w(*watts)))
 }
 
 fn temperature_now(
@@ -246,7 +273,10 @@ pub fn line(node: &Node, now_ms: i64) -> String {
         figure(node.watts, 2),
         format!("{}{flag}", figure(node.clock_hz.map(|hz| hz / 1e9), 2)),
         figure(node.busy_ratio.map(|busy| busy * 100.0), 0),
-        node.source.map_or(unknown, |source| source.to_string()),
+        node.source.map_or(unknown, |source| match node.watts_error {
+            Some(error) => format!("{source} ±{error:.2}"),
+            None => source.to_string(),
+        }),
     )
 }
 

@@ -140,7 +140,7 @@ fn clock(reader: &mut Reader<'_>, max_hz: &mut Option<f64>, tick: &mut Tick<'_>)
         Ok(hz) => hz,
         Err(why) => return tick.no_data(&tags, &MEASURED_HZ, why),
     };
-    tick.status.clock_hz = Some(hz);
+    (tick.status.clock_hz, tick.status.clock_is_measured) = (Some(hz), true);
     *max_hz = max_hz.or_else(|| reader.read("the highest clock in Hz", highest, &bounds::CLOCK_HZ).ok());
     match *max_hz {
         Some(max) => tick.point(&tags, &[(&MEASURED_HZ, hz.into()), (&MAX_HZ, max.into())]),

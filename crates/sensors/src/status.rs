@@ -13,6 +13,8 @@ pub struct Status {
     pub cores: Option<f64>,
     /// The processor's clock: the real one where it is known, else the requested one.
     pub clock_hz: Option<f64>,
+    /// Whether that is the real one.
+    pub clock_is_measured: bool,
     /// Mean power since the tick before, watts.
     pub watts: Option<f64>,
     /// Whether the power comes from a model.
@@ -33,7 +35,9 @@ impl Status {
         self.temp_c = self.temp_c.or(other.temp_c);
         self.busy = self.busy.or(other.busy);
         self.cores = self.cores.or(other.cores);
-        self.clock_hz = self.clock_hz.or(other.clock_hz);
+        if self.clock_hz.is_none() {
+            (self.clock_hz, self.clock_is_measured) = (other.clock_hz, other.clock_is_measured);
+        }
         self.throttled = self.throttled.or(other.throttled);
         self.under_voltage = self.under_voltage.or(other.under_voltage);
         self.supply_volts = self.supply_volts.or(other.supply_volts);

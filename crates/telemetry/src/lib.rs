@@ -21,6 +21,7 @@
 pub mod catalogue;
 pub mod exposition;
 pub mod foreign;
+pub mod learnt_power;
 pub mod line;
 mod no_data;
 mod origin;

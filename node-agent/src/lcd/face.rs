@@ -267,6 +267,7 @@ mod tests {
         busy: Some(0.5),
         cores: Some(4.0),
         clock_hz: Some(1.5e9),
+        clock_is_measured: true,
         watts: Some(5.1),
         estimated: false,
         throttled: Some(false),

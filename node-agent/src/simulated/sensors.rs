@@ -73,6 +73,7 @@ impl Sensor for SimulatedSensors {
             busy: Some(board.busy()),
             cores: Some(CORES as f64),
             clock_hz: Some(board.clock_hz),
+            clock_is_measured: true,
             throttled: Some(board.throttled),
             under_voltage: Some(false),
             ..tick.status
