@@ -40,6 +40,7 @@ pub mod cluster;
 pub mod cost;
 pub mod efficiency;
 pub mod energy;
+pub mod learnt_power;
 pub mod methodology;
 pub mod numbers;
 pub mod power;

@@ -105,7 +105,7 @@ impl LearntPower {
     }
 
     /// The clocks around this one, and how far it is from the lower to the upper one, 0 to 1.
-    pub fn neighbours(&self, clock_hz: f64) -> (&AtClock, &AtClock, f64) {
+    fn neighbours(&self, clock_hz: f64) -> (&AtClock, &AtClock, f64) {
         let above = self.0.partition_point(|at| at.clock_hz < clock_hz).min(self.0.len() - 1);
         let below = above.saturating_sub(1);
         let (below, above) = (&self.0[below], &self.0[above]);
