@@ -19,5 +19,14 @@ pub(crate) enum Command {
     Collector(Box<picollect_cli::Command>),
     /// The node agent, the same as the small binary picollect-agent
     #[command(subcommand)]
+    Agent(AgentCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AgentCommand {
+    #[command(flatten)]
     Agent(Box<picollect_agent::cli::Command>),
+    /// Power models of boards without a meter
+    #[command(subcommand)]
+    Model(Box<picollect_cli::ModelCommand>),
 }

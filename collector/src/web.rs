@@ -29,6 +29,7 @@ use crate::metered::Metered;
 use crate::tokens::codes::CodeError;
 use crate::tokens::{Grant, JoinError, Scope, Tokens, listed};
 use picollect_analysis::alerts::AlertsRequest;
+use picollect_analysis::power_model::ModelRequest;
 use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, Written, answered};
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_analysis::scaling::ScalingRequest;
@@ -54,6 +55,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/api/v1/summary", get(summary_now))
         .route("/metrics", get(scraped::metrics))
         .route(AlertsRequest::PATH, get(answer::<AlertsRequest>))
+        .route(ModelRequest::PATH, get(answer::<ModelRequest>))
         .route(NodesRequest::PATH, get(answer::<NodesRequest>))
         .route(ReportRequest::PATH, get(answer::<ReportRequest>))
         .route(RunRequest::PATH, get(answer::<RunRequest>))

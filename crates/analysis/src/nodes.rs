@@ -150,24 +150,32 @@ fn primary(
     Ok(index.map(|index| each.swap_remove(index)).map(|(key, sample)| (key, sample.value)))
 }
 
-/// What the meter last said of itself, which it does once a minute, at the power that it shows.
+/// How far the meter of a power may be off, W, as it last said, which it does once a minute.
 fn watts_error(
     store: &dyn Store,
     (meter, watts): &(SeriesKey, f64),
     now_ms: i64,
 ) -> Result<Option<f64>, StoreError> {
+    let said = meter_accuracy(store, meter, now_ms, FACTS_BACK_MS)?;
+    Ok(said.map(|accuracy| accuracy.error_w(*watts)))
+}
+
+/// What a meter last said of its errors, not longer ago than `back_ms`; `None` if it says nothing.
+pub(crate) fn meter_accuracy(
+    store: &dyn Store,
+    meter: &SeriesKey,
+    now_ms: i64,
+    back_ms: i64,
+) -> Result<Option<Accuracy>, StoreError> {
     let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let said = |metric: &Metric| -> Result<Option<f64>, StoreError> {
-        let key = SeriesKey {
-            measurement: metric.measurement.to_owned(),
-            field: metric.field.to_owned(),
-            tags: meter.tags.clone(),
-        };
-        let samples = picollect_query::numbers(store, &key, moment, FACTS_BACK_MS)?;
+        let (measurement, field) = (metric.measurement.to_owned(), metric.field.to_owned());
+        let key = SeriesKey { measurement, field, tags: meter.tags.clone() };
+        let samples = picollect_query::numbers(store, &key, moment, back_ms)?;
         Ok(samples.iter().rfind(|sample| sample.t_ms <= now_ms).map(|sample| sample.value))
     };
     let known = said(&GAIN_ERROR)?.zip(said(&OFFSET_W)?);
-    Ok(known.map(|(gain, offset_w)| Accuracy { gain, offset_w }.error_w(*watts)))
+    Ok(known.map(|(gain, offset_w)| Accuracy { gain, offset_w }))
 }
 
 fn temperature_now(

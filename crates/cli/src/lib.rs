@@ -9,6 +9,7 @@ mod export;
 mod health;
 mod import;
 mod live;
+mod model;
 mod rename;
 mod retire;
 mod samples;
@@ -51,6 +52,7 @@ use import::ImportOptions;
 use scaling::ScalingOptions;
 use submission::SubmissionOptions;
 
+pub use model::ModelCommand;
 pub use samples::SamplesCommand;
 pub use serving::{ServeOptions, TlsOptions};
 use serving::{Serving, serve};

@@ -223,10 +223,9 @@ impl PowerModel {
 impl fmt::Display for PowerModel {
     /// What it is, in a line for `check` and `probe`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, estimated: ", self.name.meter)?;
         match &self.law {
             Law::Line(UsualPower { idle_w, busy_w }) => {
-                write!(f, "{idle_w}{} W idle, {busy_w}{} W busy", self.error(*idle_w), self.error(*busy_w))
+                write!(f, "{idle_w}{} W idle, {busy_w}{} W busy", self.error(*idle_w), self.error(*busy_w))?;
             }
             Law::Learnt(learnt, kind) => {
                 let (lowest, highest) = learnt.clock_range_hz();
@@ -240,9 +239,10 @@ impl fmt::Display for PowerModel {
                     self.error(last.watts[1]),
                     lowest / 1e6,
                     highest / 1e6
-                )
+                )?;
             }
         }
+        write!(f, "; estimated by {}", self.name.meter)
     }
 }
 
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(model.name.source, Source::Estimated);
         assert_eq!(
             model.to_string(),
-            "model-configured, estimated: 2 (error unknown) W idle, 6 (error unknown) W busy"
+            "2 (error unknown) W idle, 6 (error unknown) W busy; estimated by model-configured"
         );
     }
 
@@ -362,8 +362,8 @@ mod tests {
         assert_eq!((again.joules, again.metered_s), (half_way.joules + 6.5, 3.0), "the gap is no energy");
         assert_eq!(
             model.to_string(),
-            "model-learnt, estimated: 2.00 ± 0.10 to 6.50 ± 0.33 W at 600 to 1500 MHz (measured clock), unknown \
-             beyond"
+            "2.00 ± 0.10 to 6.50 ± 0.33 W at 600 to 1500 MHz (measured clock), unknown beyond; estimated by \
+             model-learnt"
         );
     }
 
