@@ -160,7 +160,9 @@ fn what_cannot_be_learnt_is_a_reason() {
     assert_eq!(of(&|at| at.t_ms % 3_600_000 < 60_000), NoFit::NoClock);
     assert!(matches!(of(&|at| at.busy < 0.2), NoFit::SteadyLoad { range } if range < 0.25));
     let mut backwards = day;
-    backwards.iter_mut().for_each(|at| at.watts = 10.0 - at.watts);
+    for at in &mut backwards {
+        at.watts = 10.0 - at.watts;
+    }
     assert!(matches!(learn(&[backwards]), Err(NoFit::NotPhysical { .. })));
 }
 

@@ -29,22 +29,22 @@ impl NormalEquations {
     /// The unknowns that leave the least squares; one that no equation tells is 0.
     pub(super) fn solve(mut self) -> Vec<f64> {
         let greatest = self.sums.iter().flatten().fold(0.0, |most: f64, sum| most.max(sum.abs()));
-        let mut used = vec![None; self.count];
         let mut free: Vec<usize> = (0..self.count).collect();
+        let mut used = Vec::with_capacity(self.count);
         for column in 0..self.count {
-            let pivot =
-                free.iter().copied().max_by(|a, b| self.at(*a, column).total_cmp(&self.at(*b, column)));
-            let Some(pivot) = pivot.filter(|row| self.at(*row, column) > SINGULAR * greatest) else {
-                continue;
-            };
-            free.retain(|row| *row != pivot);
-            used[column] = Some(pivot);
-            self.eliminate(pivot, column);
+            let largest = |a: &usize, b: &usize| self.at(*a, column).total_cmp(&self.at(*b, column));
+            let pivot = free.iter().copied().max_by(largest);
+            let pivot = pivot.filter(|row| self.at(*row, column) > SINGULAR * greatest);
+            if let Some(pivot) = pivot {
+                free.retain(|row| *row != pivot);
+                self.eliminate(pivot, column);
+            }
+            used.push(pivot);
         }
-        let unknown = |(column, row): (usize, &Option<usize>)| {
+        let unknown = |(column, row): (usize, Option<usize>)| {
             row.map_or(0.0, |row| self.sums[row][self.count] / self.sums[row][column])
         };
-        used.iter().enumerate().map(unknown).collect()
+        used.into_iter().enumerate().map(unknown).collect()
     }
 
     fn at(&self, row: usize, column: usize) -> f64 {
