@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Which of our crates each of our crates may depend on. Cargo holds the directions: what is not named here cannot be
 /// imported.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
     // What agent and collector share.
     ("picollect-telemetry", &[]),
     ("picollect-terminal", &[]),
@@ -98,16 +98,34 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         ],
     ),
     ("picollect-bench", &["picollect-evaluate", "picollect-settings"]),
+    // Who may do what: the collector asks it of programs, the page of browsers, the command line changes it.
+    ("picollect-tokens", &["picollect-settings", "picollect-telemetry"]),
+    (
+        "picollect-page",
+        &[
+            "picollect-analysis",
+            "picollect-config",
+            "picollect-evaluate",
+            "picollect-lcd",
+            "picollect-query",
+            "picollect-settings",
+            "picollect-store",
+            "picollect-telemetry",
+            "picollect-tokens",
+        ],
+    ),
     (
         "picollect-collector",
         &[
             "picollect-analysis",
             "picollect-config",
             "picollect-evaluate",
+            "picollect-page",
             "picollect-query",
             "picollect-settings",
             "picollect-store",
             "picollect-telemetry",
+            "picollect-tokens",
         ],
     ),
     (
@@ -144,8 +162,8 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
     ("rcgen", &["picollect-collector"]),
     ("ring", &["picollect-settings"]),
     ("snap", &["picollect-store"]),
-    ("tokio", &["picollect-cli", "picollect-collector", "picollect-store", "reqwest"]),
-    ("axum", &["picollect-collector"]),
+    ("tokio", &["picollect-cli", "picollect-collector", "picollect-page", "picollect-store", "reqwest"]),
+    ("axum", &["picollect-collector", "picollect-page"]),
     ("rusqlite", &["picollect-store"]),
     (
         "ureq",
@@ -159,7 +177,7 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
         ],
     ),
     ("faer", &["picollect-bench"]),
-    ("maud", &["picollect-report"]),
+    ("maud", &["picollect-page", "picollect-report"]),
     ("linux-embedded-hal", &["picollect-board"]),
     ("rppal", &["picollect-agent", "picollect-board", "picollect-emulated-pi"]),
     ("hd44780-driver", &["picollect-lcd"]),
@@ -170,18 +188,20 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
 ];
 
 /// The collector's crates: none grows into the one huge room that the collector once was.
-const COLLECTOR_SIDE: [&str; 11] = [
+const COLLECTOR_SIDE: [&str; 13] = [
     "picollect-analysis",
     "picollect-bench",
     "picollect-cli",
     "picollect-client",
     "picollect-collector",
     "picollect-config",
+    "picollect-page",
     "picollect-query",
     "picollect-report",
     "picollect-run",
     "picollect-samples",
     "picollect-store",
+    "picollect-tokens",
 ];
 /// The most lines of sources of one of them, tests within them included.
 const MAX_CRATE_LINES: usize = 9000;

@@ -40,8 +40,8 @@ pub mod recording_rules;
 pub mod retention;
 pub mod server;
 mod shared;
-pub mod tokens;
 pub mod wall;
 pub mod web;
 
+pub use picollect_tokens as tokens;
 pub use shared::Collector;

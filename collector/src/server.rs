@@ -46,6 +46,8 @@ pub struct Options {
     pub store: Option<StoreSpec>,
     /// Meters at the wall to ask meanwhile, and what reports have to know.
     pub config: Config,
+    /// Whether the page is open to everybody who can reach it; for what listens on loopback alone.
+    pub open_page: bool,
 }
 
 /// Where https' certificate comes from.
@@ -66,13 +68,13 @@ pub enum Tls {
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A collector that runs in this process.
-#[derive(Debug)]
 pub struct Server {
     /// Where it listens, with the port that was chosen if it was asked for any.
     pub address: SocketAddr,
     /// `http` or `https`, as its address begins.
     pub scheme: &'static str,
     handle: Handle<SocketAddr>,
+    collector: Arc<Collector>,
     task: JoinHandle<std::io::Result<()>>,
     retention: Option<JoinHandle<()>>,
     polling: Polling,
@@ -90,6 +92,7 @@ impl Server {
 
     /// Stops taking connections, finishes the requests under way and gives the directory up.
     pub async fn stop(self) -> anyhow::Result<()> {
+        self.collector.door.close();
         self.handle.graceful_shutdown(Some(GRACE));
         self.retention.inspect(JoinHandle::abort);
         drop(self.beating);
@@ -133,9 +136,11 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         }
         None => None,
     };
+    collector.door.https = tls.is_some();
+    collector.door.open = options.open_page && address.ip().is_loopback();
     let collector = Arc::new(collector);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let app = router(Arc::clone(&collector)).into_make_service();
+    let app = router(Arc::clone(&collector)).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let (task_handle, places) = (handle.clone(), places(&collector));
     let task = if let Some(tls) = tls {
@@ -146,6 +151,8 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         let server = axum_server::from_tcp(listener)?.handle(task_handle);
         tokio::spawn(bounded(server, places).serve(app))
     };
+    let said = format!("{scheme}://{address}\n");
+    files::replace(&data.join(ADDRESS), said.as_bytes()).context("cannot write down where it listens")?;
     let retained = collector.store.maintenance().map(|_| Arc::clone(&collector.store));
     let retention = retained.map(|store| retention::start(store, options.retention));
     let polling =
@@ -157,6 +164,7 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         address,
         scheme,
         handle,
+        collector: Arc::clone(&collector),
         task,
         retention,
         polling,
@@ -166,6 +174,15 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
         _lock: lock,
     };
     Ok((server, collector))
+}
+
+/// Where the collector that serves this data directory listens, or the last one that did; for `picollect login`.
+const ADDRESS: &str = "address";
+
+/// What the collector of a data directory last listened on: `http://127.0.0.1:8650`. Fails if none ever did.
+pub fn address_of(data: &Path) -> std::io::Result<String> {
+    let said = files::read_plain(&data.join(ADDRESS))?;
+    Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
 /// As many places for connections as are configured, open files allow and their buffers have memory for.

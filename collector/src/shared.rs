@@ -5,6 +5,7 @@ use std::sync::Arc;
 use picollect_analysis::request::{RequestError, Sources};
 use picollect_analysis::summary::Summaries;
 use picollect_config::Config;
+use picollect_page::{Door, Site};
 use picollect_settings::time::now_ms;
 use picollect_store::{Store, StoreError, cached};
 use picollect_telemetry::summary::Summary;
@@ -30,6 +31,8 @@ pub struct Collector {
     pub config: Config,
     /// PEM: who signed the collector's certificate, where it made that itself.
     pub authority: Option<String>,
+    /// Whom the page lets in.
+    pub door: Door,
     /// What of the alerting fails.
     pub alerting: Parts,
     /// Who has to live as long as this.
@@ -56,12 +59,14 @@ impl Collector {
         let memory = Memory::new(config.limits.memory_mib(), config.query.max_memory_mib.saturating_mul(2));
         config.query.max_memory_mib = memory.one_query() / 2 / 1024 / 1024;
         let summaries = Summaries::default();
+        let door = Door::called(config.page.hosts.clone());
         Ok(Self {
             store,
             ingest,
             tokens,
             config,
             authority: None,
+            door,
             alerting: Parts::default(),
             living: Living::default(),
             summaries,
@@ -76,5 +81,27 @@ impl Collector {
     pub fn summary(&self) -> Result<Summary, RequestError> {
         let config = &self.config;
         cached(self.store.as_ref(), |store| self.summaries.at(&Sources { store, config, now_ms: now_ms() }))
+    }
+}
+
+impl Site for Collector {
+    fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    fn summary(&self) -> Result<Summary, RequestError> {
+        self.summary()
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
     }
 }

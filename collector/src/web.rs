@@ -48,7 +48,8 @@ const RETRY_AFTER_S: u64 = 1;
 
 /// Every path of the collector, and the answer to any other.
 pub fn router(collector: Arc<Collector>) -> Router {
-    Router::new()
+    let shared = Arc::clone(&collector);
+    let others = Router::new()
         .route("/api/v2/write", post(write::write))
         .route("/api/v1/join", post(join).layer(DefaultBodyLimit::max(MAX_JOIN_BYTES)))
         .route("/api/v1/join/authority", get(introduction))
@@ -66,7 +67,8 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .fallback(write::no_such_path)
         .method_not_allowed_fallback(write::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&collector), introduce))
-        .with_state(collector)
+        .with_state(collector);
+    picollect_page::around(shared, others)
 }
 
 /// Every answer tells the collector's time, its store and its version of the protocol: an agent without a
@@ -135,6 +137,10 @@ impl IntoResponse for Refusal {
         }
         let mut response = (self.status, Json(body)).into_response();
         self.say_when_to_come_back(&mut response);
+        if self.status == StatusCode::UNAUTHORIZED {
+            let asks = HeaderValue::from_static("Bearer realm=\"picollect\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, asks);
+        }
         response
     }
 }

@@ -45,7 +45,7 @@ fn run_line(id: &str, start_ms: i64, end_ms: i64, at_ms: i64) -> String {
     format!("run,name=n,run={id} end_ms=1,document=\"{document}\" {at_ms}\n")
 }
 
-const OF_VERSION_0_1: &str = include_str!("../../collector/src/tokens/of-version-0.1.json");
+const OF_VERSION_0_1: &str = include_str!("../../crates/tokens/src/of-version-0.1.json");
 
 #[test]
 fn an_upgrade_takes_runs_from_bound_tokens_and_leaves_them_to_unbound_ones_and_the_log_says_so() {

@@ -2,6 +2,7 @@
 //! (agent processes too), a built-in load, and the report at the end.
 
 use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use picollect_collector::server::{self, told_to_stop};
 use picollect_config::Config;
 use picollect_config::store_spec::StoreSpec;
 use picollect_query::{AROUND_MS, numbers, series_of, whole};
+use picollect_settings::output::complain;
 use picollect_settings::time::{millis, now_ms};
 use picollect_store::{SeriesKey, Store, StoreError};
 
@@ -48,20 +50,33 @@ pub(crate) struct Options {
     pub keep: Option<PathBuf>,
     /// Where samples lie; `None` is with the data.
     pub store: Option<StoreSpec>,
+    /// Whether nodes and page stay after the report, until a signal.
+    pub stay: bool,
 }
 
-/// Runs the demo and gives its report; a signal ends it early, with the report so far.
-pub(crate) async fn demo(options: &Options) -> anyhow::Result<Report> {
+/// Runs the demo and shows its report; a signal ends it early, with the report so far. Its page is open to everybody on
+/// this machine.
+pub(crate) async fn demo(
+    options: &Options,
+    show: impl FnOnce(&Report) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
-    let serving = server::Options { store: options.store.clone(), ..server::Options::default() };
+    let store = options.store.clone();
+    let serving = server::Options { store, open_page: true, ..server::Options::default() };
     let mut site = Site::start(data, "127.0.0.1:0", &serving).await?;
+    if options.stay || io::stderr().is_terminal() {
+        complain(format_args!("its page in the browser: {}/", site.url()));
+    }
     let window = run_cluster(&mut site, options, temporary.path()).await?;
     let (store, config) = (site.store(), Config::default());
     let sources = Sources { store: store.as_ref(), config: &config, now_ms: window.end_ms };
-    let report = report::build(&sources, window)?;
-    site.stop().await?;
-    Ok(report)
+    show(&report::build(&sources, window)?)?;
+    if options.stay {
+        complain(format_args!("the page stays at {}/ until Ctrl-C", site.url()));
+        told_to_stop().await?;
+    }
+    site.stop().await
 }
 
 /// From the start of the agents to the last sample of each; gives that window.
@@ -86,7 +101,10 @@ async fn run_cluster(site: &mut Site, options: &Options, scratch: &Path) -> anyh
     if busy.is_some_and(|busy| busy.end_ms >= planned.end_ms) {
         sleep_until(start_ms + millis(options.length), stop.as_mut()).await?;
     }
-    site.stop_agents().await?;
+    // The page of nodes that stay shows them at work.
+    if !options.stay {
+        site.stop_agents().await?;
+    }
     view.abort();
     if let Some(busy) = busy {
         record_simulated(site, busy)?;

@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod health;
 mod import;
+mod invitation;
 mod live;
 mod model;
 mod rename;
@@ -49,6 +50,7 @@ use backup::BackupOptions;
 use export::ExportOptions;
 use health::HealthOptions;
 use import::ImportOptions;
+pub use invitation::LoginOptions;
 use scaling::ScalingOptions;
 use submission::SubmissionOptions;
 
@@ -155,6 +157,11 @@ pub enum Command {
         after_help = "Example:\n  picollect bench\n  mpirun --hostfile nodes --map-by ppr:1:node --bind-to none picollect bench"
     )]
     Bench(BenchOptions),
+    /// Make a link that logs a browser in, once and within 15 minutes
+    #[command(after_help = "Example:\n  sudo -u picollect picollect login --data /var/lib/picollect\n\n\
+                            The browser then may read for 30 days. `picollect token list` shows it as a token,\n\
+                            and `picollect token revoke` ends it.")]
+    Login(LoginOptions),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -214,6 +221,9 @@ pub struct DemoOptions {
     /// Keep the data in this directory
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Leave the nodes at work and the page in the browser open after the report, until Ctrl-C
+    #[arg(long)]
+    stay: bool,
     /// Keep the samples there: influxdb2+http(s)://HOST:PORT?org=…&bucket=… or prometheus+http(s)://HOST:PORT
     #[arg(long, value_name = "URL", env = "PICOLLECT_STORE")]
     store: Option<Location>,
@@ -360,6 +370,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Bench(options) => bench::bench(&options),
         Command::Samples(command) => samples::execute(&command),
+        Command::Login(options) => invitation::login(&options),
         Command::Token(command) => token::execute(command),
         Command::Export(options) => export::execute(&options),
         Command::Import(options) => import::execute(&options),
@@ -381,7 +392,7 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 const SHORTEST_DEMO: Duration = Duration::from_secs(5);
 
 fn run_demo(options: DemoOptions) -> Result<(), Failure> {
-    let DemoOptions { length, interval, format, keep, store } = options;
+    let DemoOptions { length, interval, format, keep, store, stay } = options;
     if length < SHORTEST_DEMO {
         return Err(usage(anyhow!("--for {} is too short; 5s at least", humantime::format_duration(length))));
     }
@@ -393,8 +404,12 @@ fn run_demo(options: DemoOptions) -> Result<(), Failure> {
         }
         None => None,
     };
-    let report = runtime()?.block_on(demo::demo(&demo::Options { length, interval, keep, store }))?;
-    print(&report::written(&report, format, Screen::of_stdout())?.into())
+    let show = |report: &report::Report| {
+        let text = report::written(report, format, Screen::of_stdout())?;
+        say(&text).context("cannot write to standard output")
+    };
+    let options = demo::Options { length, interval, keep, store, stay };
+    Ok(runtime()?.block_on(demo::demo(&options, show))?)
 }
 
 fn runs(

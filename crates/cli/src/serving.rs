@@ -1,5 +1,6 @@
 //! How a collector serves: what flags, variables and the file say of it, and the check of that.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -8,6 +9,7 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::say;
 
 use crate::check::{self, Effective};
+use crate::invitation;
 use picollect_collector::server;
 use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_config::{Config, DEFAULT_LISTEN, Keep, Origin, Retention, Setting, lay_over};
@@ -71,7 +73,11 @@ impl Serving {
             .or_else(|| config.listen.clone())
             .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
         let retention = options.retention_with(&config);
-        Ok(Self { data, listen, server: server::Options { retention, tls, store: Some(spec), config } })
+        Ok(Self {
+            data,
+            listen,
+            server: server::Options { retention, tls, store: Some(spec), config, open_page: false },
+        })
     }
 }
 
@@ -104,7 +110,13 @@ impl TlsOptions {
 /// Serves until told to stop.
 pub(super) async fn serve(serving: &Serving) -> anyhow::Result<()> {
     let (server, collector) = server::start(&serving.data, &serving.listen, &serving.server).await?;
-    say(&format!("listening on {}\n", server.url()))?;
+    let mut text = format!("listening on {}\n", server.url());
+    // Nobody would see a link in a service's log, and the log would keep it.
+    if io::stdout().is_terminal() {
+        let url = invitation::reachable(server.scheme, server.address);
+        text += &invitation::invite(&collector.tokens, &url)?;
+    }
+    say(&text)?;
     if !collector.tokens.any()? {
         tracing::warn!("there are no tokens yet, so nobody can push; see `picollect token create --help`");
     }

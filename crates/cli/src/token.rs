@@ -1,6 +1,7 @@
 //! `picollect token`: who may do what.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -73,8 +74,13 @@ pub struct Place {
 }
 
 impl Place {
-    fn tokens(&self) -> Result<Tokens, Failure> {
-        let data = self.data.path()?;
+    /// The data directory.
+    pub(crate) fn directory(&self) -> Result<PathBuf, Failure> {
+        Ok(self.data.path()?)
+    }
+
+    pub(crate) fn tokens(&self) -> Result<Tokens, Failure> {
+        let data = self.directory()?;
         let config = self.config.read(&data)?;
         Ok(config.tokens.map_or_else(|| Tokens::of(&data), Tokens::at))
     }

@@ -1,7 +1,7 @@
 //! `picollect up`: collector and agent of this machine together. `picollect demo` is the same with
 //! simulated nodes, a load and an end: it is built on [`Site`] too.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use picollect_settings::files;
 use picollect_settings::output::say;
 use picollect_store::Store;
 
-use crate::live;
+use crate::{invitation, live};
 
 /// An agent that was told to stop flushes for five seconds at most; then it is no longer waited for.
 const STOP_TIME: Duration = Duration::from_secs(8);
@@ -134,6 +134,10 @@ pub(crate) async fn up(data: &Path, listen: &str, options: &server::Options) -> 
             site.collector.tokens.code()?,
             data.display()
         );
+    }
+    if io::stdout().is_terminal() {
+        let url = invitation::reachable(site.server.scheme, site.server.address);
+        text += &invitation::invite(&site.collector.tokens, &url)?;
     }
     say(&text)?;
     site.start_agent("this machine", &[])?;

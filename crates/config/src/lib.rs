@@ -21,6 +21,7 @@ mod cost;
 pub mod data_dir;
 mod hardware;
 mod limits;
+mod page;
 mod query;
 mod retention;
 mod site;
@@ -41,6 +42,7 @@ pub use alerts::{Address, AlertsConfig, Email, Heartbeat, Ntfy, Security, Webhoo
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use limits::Limits;
+pub use page::PageConfig;
 pub use query::QueryConfig;
 pub use retention::{Keep, Retention};
 pub use site::{Interconnect, Measured, Supply};
@@ -93,6 +95,8 @@ pub struct Config {
     pub query: QueryConfig,
     /// What the process, a host and a token may take.
     pub limits: Limits,
+    /// The page in the browser.
+    pub page: PageConfig,
     /// Whom to tell what is wrong.
     pub alerts: AlertsConfig,
     /// The file that this was read from; `None` means that there is none.

@@ -24,6 +24,7 @@ mod hex;
 pub mod introduction;
 pub mod log;
 pub mod output;
+pub mod seal;
 pub mod secret;
 pub mod time;
 pub mod trust;

@@ -4,6 +4,7 @@
 //! stays as it is, so that the file can be read by collectors of both versions that share it.
 
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 
 use super::scope::{Grant, Scope};
 
@@ -20,6 +21,9 @@ pub(super) struct Entry {
     pub(super) node: Option<String>,
     pub(super) sha256: String,
     pub(super) created: String,
+    /// When it ends by itself, Unix milliseconds: what stands for a browser that came by a one-time link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until_ms: Option<i64>,
 }
 
 impl Entry {
@@ -31,7 +35,17 @@ impl Entry {
         created: String,
     ) -> Self {
         let (scopes, node) = (scopes.to_vec(), node.map(ToOwned::to_owned));
-        Self { name: name.to_owned(), scope: None, scopes, node, sha256, created }
+        Self { name: name.to_owned(), scope: None, scopes, node, sha256, created, until_ms: None }
+    }
+
+    /// Whether this is what is kept of it. How long it takes says nothing about the right one.
+    pub(super) fn has(&self, sha256: &str) -> bool {
+        bool::from(self.sha256.as_bytes().ct_eq(sha256.as_bytes()))
+    }
+
+    /// Whether it has ended by itself.
+    pub(super) fn is_over(&self, now_ms: i64) -> bool {
+        self.until_ms.is_some_and(|until_ms| until_ms < now_ms)
     }
 
     /// Whether an older version made it.

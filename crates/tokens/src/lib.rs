@@ -1,11 +1,26 @@
 //! Tokens: made once, shown once, kept as a hash in the data directory.
 //!
 //! The file is read again whenever it has changed, so a token made or revoked while the collector runs is so at once.
-//! With a one-time code ([`codes`]) a node gets a token that is bound to it. What a token opens are its [`Scope`]s.
+//! With a one-time code ([`codes`]) a node gets a token that is bound to it. What a token opens are its [`Scope`]s. A
+//! browser has a [`Session`] that stands for a token.
+//!
+//! ```
+//! use picollect_tokens::{Scope, Tokens};
+//!
+//! let directory = tempfile::tempdir()?;
+//! let tokens = Tokens::of(directory.path());
+//! let token = tokens.create("tablet", &[Scope::Read], None)?;
+//! let session = tokens.log_in(&token, 0)?.expect("it may read");
+//! assert!(tokens.session(&session.cookie, 0)?.is_some());
+//! tokens.revoke("tablet")?;
+//! assert!(tokens.session(&session.cookie, 0)?.is_none());
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 pub mod codes;
 mod entry;
 mod scope;
+mod session;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,11 +31,11 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use picollect_settings::{files, hex};
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 use self::codes::{CodeError, Codes};
 use self::entry::Entry;
 pub use self::scope::{Grant, Scope, listed};
+pub use self::session::{LoginError, SESSION_MS, Session};
 use picollect_settings::time;
 
 const FILE: &str = "tokens.json";
@@ -68,6 +83,8 @@ pub struct Tokens {
     /// The entries, and which version of the file they were read from.
     read: Mutex<(Option<Version>, Vec<Entry>)>,
     codes: Codes,
+    /// The codes of links that log a browser in.
+    logins: Codes,
     /// One change after the other: each reads the file and replaces it. Other processes are kept out by a file's lock.
     changing: Mutex<()>,
 }
@@ -80,8 +97,9 @@ impl Tokens {
 
     /// The tokens of this file, read when first asked for; the codes lie beside it.
     pub fn at(path: PathBuf) -> Self {
-        let codes = Codes::of(path.parent().unwrap_or(Path::new(".")));
-        Self { path, read: Mutex::new((None, Vec::new())), codes, changing: Mutex::new(()) }
+        let beside = path.parent().unwrap_or(Path::new("."));
+        let (codes, logins) = (Codes::of(beside), Codes::of_logins(beside));
+        Self { path, read: Mutex::new((None, Vec::new())), codes, logins, changing: Mutex::new(()) }
     }
 
     /// What a collector does with them when it starts: it takes the codes of an older version out of other users'
@@ -146,7 +164,7 @@ impl Tokens {
             created: entry.created.clone(),
             is_older: entry.is_older(),
         };
-        Ok(self.entries()?.iter().map(listed).collect())
+        Ok(self.entries_at(time::now_ms())?.iter().map(listed).collect())
     }
 
     /// Ends the token of this name, at once and also for a collector that runs. Fails if there is none.
@@ -228,8 +246,14 @@ impl Tokens {
     /// read.
     pub fn grant(&self, token: &str) -> anyhow::Result<Option<Grant>> {
         let hash = hash(token);
-        let same = |entry: &&Entry| bool::from(entry.sha256.as_bytes().ct_eq(hash.as_bytes()));
-        Ok(self.entries()?.iter().find(same).map(Entry::grant))
+        Ok(self.entries_at(time::now_ms())?.iter().find(|entry| entry.has(&hash)).map(Entry::grant))
+    }
+
+    /// Those that have not ended by themselves at a moment, Unix milliseconds.
+    fn entries_at(&self, now_ms: i64) -> anyhow::Result<Vec<Entry>> {
+        let mut entries = self.entries()?;
+        entries.retain(|entry| !entry.is_over(now_ms));
+        Ok(entries)
     }
 
     fn entries(&self) -> anyhow::Result<Vec<Entry>> {
@@ -395,7 +419,7 @@ mod tests {
 
     /// What a version without scopes left: `picollect token create` and `picollect-agent join` of 0.1.0 wrote it. Its
     /// tokens are `pc_` and their name.
-    const OF_VERSION_0_1: &str = include_str!("tokens/of-version-0.1.json");
+    const OF_VERSION_0_1: &str = include_str!("of-version-0.1.json");
 
     #[test]
     fn after_an_upgrade_bound_tokens_record_no_runs_and_unbound_ones_still_do() {

@@ -1,4 +1,4 @@
-//! One-time codes, with which a node gets a token of its own.
+//! One-time codes, with which a node gets a token of its own or a browser a session.
 //!
 //! A code is a file named by its hash, so that using it up is one step of the file system: of two that come
 //! at once, from whichever process, one wins. Its text is kept nowhere.
@@ -50,8 +50,14 @@ pub(super) struct Codes {
 }
 
 impl Codes {
+    /// With which nodes join.
     pub(super) fn of(data: &Path) -> Self {
         Self { directory: data.join("codes"), wrong: Mutex::default() }
+    }
+
+    /// With which browsers log in.
+    pub(super) fn of_logins(data: &Path) -> Self {
+        Self { directory: data.join("logins"), wrong: Mutex::default() }
     }
 
     /// Takes the directory out of other users' sight: its names are enough to pass for the collector. Fails if it is
