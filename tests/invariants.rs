@@ -154,7 +154,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
 ];
 
 /// Foreign crates that only some of ours may use.
-const ONLY_IN: [(&str, &[&str]); 20] = [
+const ONLY_IN: [(&str, &[&str]); 22] = [
     ("influxdb2", &["picollect-store"]),
     ("reqwest", &["picollect-store"]),
     ("lettre", &["picollect-collector", "picollect-config"]),
@@ -181,6 +181,8 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
     ("linux-embedded-hal", &["picollect-board"]),
     ("rppal", &["picollect-agent", "picollect-board", "picollect-emulated-pi"]),
     ("hd44780-driver", &["picollect-lcd"]),
+    ("ssd1306", &["picollect-lcd"]),
+    ("embedded-graphics", &["picollect-lcd"]),
     ("promql-parser", &["picollect-promql"]),
     ("jiff", &["picollect-agent", "picollect-evaluate"]),
     ("pco", &["picollect-store-format"]),

@@ -55,7 +55,7 @@ impl Cause {
     }
 
     /// What to look at, in at most 20 characters.
-    fn remedy(self) -> &'static str {
+    pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::NodeDown => "see power, network",
             Self::UnderVoltage => "see supply and cable",

@@ -21,6 +21,7 @@ use crate::backpack::PinMap;
 use crate::driver::recorder::{Initialising, initialising, record};
 use crate::driver::squeeze::Port;
 use crate::driver::{FIRST_WAIT, HOME, ORDINARY, POWER_ON, Piece, SECOND_WAIT};
+use crate::screen::{FIRST_RETRY, LAST_RETRY};
 use crate::{Backlight, Frame, Size};
 use contents::{Contents, Target};
 
@@ -28,10 +29,6 @@ use contents::{Contents, Target};
 pub const HEAL_PERIOD: Duration = Duration::from_secs(10);
 /// How often the expander's port is read while there is nothing to write; before a write, it is read anyway.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
-/// How long to wait after the first fault, and after every further one at most: with the time that a panel needs
-/// after power-on and the painting, it is back within 3 s.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(2);
 
 /// Where a panel is and how it is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

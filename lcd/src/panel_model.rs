@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use controller::{Controller, TYPICAL_HZ};
 pub use driven::DrivenPanel;
-pub use simulated_bus::{BusUse, SimulatedBus, SimulatedFault};
+pub use simulated_bus::{BusUse, SimulatedBus, SimulatedFault, Slave};
 
 use crate::backpack::{Levels, PinMap};
 use crate::{Backlight, Frame, Size};
@@ -24,7 +24,7 @@ use crate::{Backlight, Frame, Size};
 /// The datasheet waits this long after the supply has reached 2.7 V, and less after 4.5 V.
 const POWER_ON: Duration = Duration::from_millis(40);
 /// Bits that a byte takes on the bus: eight and the acknowledge.
-const BITS_PER_BYTE: u32 = 9;
+pub(crate) const BITS_PER_BYTE: u32 = 9;
 /// D3 to D0 are not connected on a backpack; the controller pulls them high itself.
 const OPEN_LINES: u8 = 0x0f;
 /// How many violations are kept; a test that made more has seen enough.
@@ -265,8 +265,38 @@ impl Panel {
     }
 }
 
+impl Slave for Panel {
+    fn write_part(&mut self, bytes: &[u8]) {
+        self.write_part(bytes);
+    }
+
+    fn end(&mut self) {
+        self.end();
+    }
+
+    fn read(&mut self) -> u8 {
+        self.read()
+    }
+
+    fn pass_bits(&mut self, bits: u32) {
+        self.pass_bits(bits);
+    }
+
+    fn power_cycle(&mut self) {
+        self.power_cycle();
+    }
+
+    fn now(&self) -> Duration {
+        self.now()
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.wait(time);
+    }
+}
+
 /// What stands in a memory without power: xorshift64, the same in every run.
-fn next_noise(state: &mut u64) -> u8 {
+pub(crate) fn next_noise(state: &mut u64) -> u8 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

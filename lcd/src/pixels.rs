@@ -1,6 +1,7 @@
 //! A frame as the dots of the panel: five by eight for each character, and between two characters a gap as
 //! wide as a dot, which no character can darken.
 
+use crate::oled::{self, Picture};
 use crate::rom_a00::{HEIGHT, WIDTH};
 use crate::{Backlight, Frame};
 
@@ -35,6 +36,16 @@ impl Pixels {
         Self { width, dots: places.map(|(x, y)| dot(frame, x, y)).collect() }
     }
 
+    /// The dots of a glass as they shine: one that is lit counts as dark, so that a picture has three colours only. A
+    /// glass that is off has none.
+    pub fn of_glass(picture: &Picture) -> Self {
+        let light = picture.light;
+        let shines = |x: usize, y: usize| light.on && picture.is_set(x, y) != light.inverted;
+        let dot = |x, y| if shines(x, y) { Dot::Dark } else { Dot::Clear };
+        let places = (0..picture.size().height()).flat_map(|y| (0..oled::WIDTH).map(move |x| (x, y)));
+        Self { width: oled::WIDTH, dots: places.map(|(x, y)| dot(x, y)).collect() }
+    }
+
     /// Places in a row.
     pub fn width(&self) -> usize {
         self.width
@@ -62,14 +73,51 @@ fn dot(frame: &Frame, x: usize, y: usize) -> Dot {
 pub fn half_blocks(frame: &Frame) -> String {
     let pixels = Pixels::of(frame);
     let rows: Vec<&[Dot]> = pixels.rows().collect();
-    let [left_top, across, right_top, down, left_bottom, right_bottom] = match frame.backlight() {
-        Backlight::On => ['┏', '━', '┓', '┃', '┗', '┛'],
-        Backlight::Dim => ['┌', '─', '┐', '│', '└', '┘'],
-        Backlight::Off => ['┌', '┄', '┐', '┆', '└', '┘'],
-    };
+    let [left_top, across, right_top, down, left_bottom, right_bottom] = border(frame.backlight());
     let edge = String::from(across).repeat(pixels.width() + 2);
     let lines = rows.chunks(2).map(|pair| format!("{down} {} {down}\n", line(pair)));
     format!("{left_top}{edge}{right_top}\n{}{left_bottom}{edge}{right_bottom}\n", lines.collect::<String>())
+}
+
+/// A glass in a terminal: eight dots for each character, with a border, 68 characters wide. The border tells the light
+/// as that of [`half_blocks`] does.
+pub fn braille(picture: &Picture) -> String {
+    /// Columns and rows of dots in a character.
+    const CELL: (usize, usize) = (2, 4);
+    let pixels = Pixels::of_glass(picture);
+    let rows: Vec<&[Dot]> = pixels.rows().collect();
+    let backlight = match picture.light {
+        light if !light.on => Backlight::Off,
+        light if light.contrast < oled::Light::USUAL.contrast => Backlight::Dim,
+        _ => Backlight::On,
+    };
+    let [left_top, across, right_top, down, left_bottom, right_bottom] = border(backlight);
+    let edge = String::from(across).repeat(pixels.width() / CELL.0 + 2);
+    let cell = |band: &[&[Dot]], x: usize| {
+        let places = BRAILLE
+            .iter()
+            .enumerate()
+            .flat_map(|(y, bits)| bits.iter().enumerate().map(move |(dx, bit)| (y, dx, bit)));
+        let lit = places.filter(|(y, dx, _)| band[*y][x + dx] == Dot::Dark);
+        char::from_u32(BLANK_BRAILLE + lit.map(|(_, _, bit)| 1u32 << bit).sum::<u32>()).unwrap_or(' ')
+    };
+    let line =
+        |band: &[&[Dot]]| (0..pixels.width()).step_by(CELL.0).map(|x| cell(band, x)).collect::<String>();
+    let lines = rows.chunks_exact(CELL.1).map(|band| format!("{down} {} {down}\n", line(band)));
+    format!("{left_top}{edge}{right_top}\n{}{left_bottom}{edge}{right_bottom}\n", lines.collect::<String>())
+}
+
+/// Unicode's braille: which bit of the code is which dot, row by row.
+const BRAILLE: [[u8; 2]; 4] = [[0, 3], [1, 4], [2, 5], [6, 7]];
+const BLANK_BRAILLE: u32 = 0x2800;
+
+/// Corners and edges that tell the light.
+fn border(light: Backlight) -> [char; 6] {
+    match light {
+        Backlight::On => ['┏', '━', '┓', '┃', '┗', '┛'],
+        Backlight::Dim => ['┌', '─', '┐', '│', '└', '┘'],
+        Backlight::Off => ['┌', '┄', '┐', '┆', '└', '┘'],
+    }
 }
 
 /// A line of a terminal shows two rows of dots.
@@ -106,6 +154,25 @@ mod tests {
 ┗━━━━━━━━━━━━━┛
 ";
         assert_eq!(half_blocks(&frame), want);
+    }
+
+    #[test]
+    fn a_glass_has_eight_dots_in_a_character_and_the_border_tells_its_light() {
+        let mut picture = Picture::blank(oled::OledSize::Flat);
+        picture.set(0, 0, true);
+        picture.set(3, 3, true);
+        let rows = |picture: &Picture| {
+            braille(picture).lines().map(|line| line.chars().take(4).collect()).collect::<Vec<String>>()
+        };
+        assert_eq!(rows(&picture)[..2], ["┏━━━", "┃ ⠁⢀"]);
+        assert_eq!(
+            (braille(&picture).lines().count(), braille(&picture).lines().next().unwrap().chars().count()),
+            (10, 68)
+        );
+        picture.light = oled::Light { inverted: true, ..oled::Light::of(0.1) };
+        assert_eq!(rows(&picture)[..2], ["┌───", "│ ⣾⡿"]);
+        picture.light = oled::Light::of(0.0);
+        assert_eq!(rows(&picture)[..2], ["┌┄┄┄", "┆ ⠀⠀"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
+use crate::oled::Picture;
 use crate::pixels::{Dot, Pixels};
 use crate::{Backlight, Frame};
 
@@ -37,17 +38,28 @@ fn palette(light: Backlight) -> [u8; 9] {
     }
 }
 
+/// The same of a glass: an unlit dot is just seen.
+const GLASS_COLOURS: [u8; 9] = [0x05, 0x08, 0x07, 0x0D, 0x14, 0x13, 0xD6, 0xEE, 0xFF];
+
 /// The bytes of a PNG file that shows the panel: 412 × 100 pixels for 16×2 characters, 508 × 172 for 20×4.
 /// An error can come from the compressor only.
 pub fn encode(frame: &Frame) -> io::Result<Vec<u8>> {
-    let pixels = Pixels::of(frame);
+    encode_pixels(&Pixels::of(frame), palette(frame.backlight()))
+}
+
+/// The same for a glass: 544 × 288 pixels for 128×64 dots, 544 × 160 for 128×32.
+pub fn encode_glass(picture: &Picture) -> io::Result<Vec<u8>> {
+    encode_pixels(&Pixels::of_glass(picture), GLASS_COLOURS)
+}
+
+fn encode_pixels(pixels: &Pixels, palette: [u8; 9]) -> io::Result<Vec<u8>> {
     let width = (pixels.width() + 2 * BORDER) * PITCH;
     let height = (pixels.rows().len() + 2 * BORDER) * PITCH;
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     chunk(&mut file, *b"IHDR", &header(width, height)?);
-    chunk(&mut file, *b"PLTE", &palette(frame.backlight()));
+    chunk(&mut file, *b"PLTE", &palette);
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
-    for line in lines(&pixels) {
+    for line in lines(pixels) {
         // The first byte of a line names its filter: none.
         packed.write_all(&[0])?;
         packed.write_all(&pack(&line))?;

@@ -2,4 +2,6 @@
 
 mod figures;
 mod golden;
+mod oled_figures;
+mod oled_golden;
 mod properties;

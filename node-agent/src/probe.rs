@@ -9,7 +9,7 @@ use picollect_telemetry::line::{LineWriter, Point, Precision, decode};
 use picollect_telemetry::{NoData, Reading, Value};
 use serde::Serialize;
 
-use crate::config::lcd::{LcdSettings, is_backpack};
+use crate::config::lcd::{LcdSettings, OLED_ADDRESSES, is_backpack};
 use picollect_board::attr::Root;
 use picollect_board::clock::Clock;
 use picollect_board::container::Container;
@@ -218,7 +218,7 @@ pub(crate) fn candidates(
     configured: &[MeterSettings],
     panel: Option<&LcdSettings>,
 ) -> Vec<Finding> {
-    let own = panel.and_then(LcdSettings::on_bus).map(|(bus, wiring)| (bus, wiring.address));
+    let own = panel.and_then(LcdSettings::address);
     let mut found = Vec::new();
     for number in i2c::buses(root) {
         let mut open = match i2c::open(root, number) {
@@ -248,9 +248,6 @@ pub(crate) fn candidates(
     found
 }
 
-/// Where small OLEDs answer, among the backpacks' addresses.
-const OLEDS: [u8; 2] = [0x3c, 0x3d];
-
 /// What an owner can do with what answers there, or with what a driver of the kernel has there.
 fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
     if owned && is_backpack(address) {
@@ -259,9 +256,10 @@ fn how_to_use(bus: u8, address: u8, owned: bool) -> String {
     if owned {
         return "a driver of the kernel has it: if it is a power meter, its values are in hwmon".to_owned();
     }
-    if OLEDS.contains(&address) {
+    if OLED_ADDRESSES.contains(&address) {
         return format!(
-            "an OLED usually answers here; if it is a character panel: `picollect-agent lcd test {address:#x} --bus {bus}`"
+            "an OLED usually answers here: `picollect-agent lcd test {address:#x} --driver ssd1306 --bus {bus}` (sh1106 at 1.3 inch), \
+             then [lcd] driver = \"ssd1306\", bus = {bus}, address = {address:#x}; if it is a character panel, --driver hd44780"
         );
     }
     if is_backpack(address) {
@@ -414,6 +412,8 @@ mod tests {
         assert!(how_to_use(1, 0x27, false).contains("lcd test 0x27 --bus 1"));
         assert!(how_to_use(3, 0x3f, false).contains("[lcd] bus = 3, address = 0x3f"));
         assert!(how_to_use(1, 0x3c, false).contains("an OLED usually answers here"));
+        assert!(how_to_use(1, 0x3d, false).contains("lcd test 0x3d --driver ssd1306 --bus 1"));
+        assert!(how_to_use(1, 0x3c, false).contains("[lcd] driver = \"ssd1306\", bus = 1, address = 0x3c"));
         assert!(how_to_use(1, 0x40, false).contains("[[meter]]"));
         assert!(how_to_use(1, 0x27, true).contains("device = '/dev/lcd'"));
         assert!(how_to_use(1, 0x40, true).contains("hwmon"));

@@ -41,7 +41,7 @@ use picollect_board::clock::Clock;
 use picollect_board::container::Container;
 use picollect_board::i2c;
 use picollect_board::identity::{self, Board, digest};
-use picollect_metering::bus::{self, BusMeters};
+use picollect_metering::bus::{self, BusMeters, Guest};
 use picollect_metering::meter::{PowerMeter, may_measure};
 use picollect_metering::metered::Metered;
 use picollect_metering::power_model::{self, ConfiguredModel, PowerModel};
@@ -203,15 +203,22 @@ impl Agent {
     ) -> Result<Option<JoinHandle<()>>, Failure> {
         let root = &self.sources.root;
         let dimmer = lcd.backlight_pwm.map(|channel| Dimmer::new(root, channel));
-        let frames = Frames::new(self.face(lcd), presses, self.wall_time(), dimmer);
+        let (face, wall) = (self.face(lcd), self.wall_time());
+        let mut guest = |number, guest: Box<dyn Guest>| {
+            bus::attach(buses, number, guest, || self.sources.opening(number));
+        };
         match &lcd.connection {
             &Connection::Bus(number, wiring) => {
-                bus::attach(buses, number, Box::new(Panel::new(wiring, frames)), || {
-                    self.sources.opening(number)
-                });
+                let frames = Frames::new(face, presses, wall, dimmer);
+                guest(number, Box::new(Panel::new(wiring, frames)));
+                Ok(None)
+            }
+            &Connection::Oled(number, wiring) => {
+                guest(number, Box::new(Panel::oled(wiring, Frames::of_dots(face, presses, wall))));
                 Ok(None)
             }
             Connection::Device(path) => {
+                let frames = Frames::new(face, presses, wall, dimmer);
                 let panel = DevicePanel::new(root, path, lcd.size, frames);
                 let started = panel.start(self.clock.clone(), self.stop_meters.clone());
                 Ok(Some(started.context("cannot start the panel's thread")?))

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use picollect_agent::config::lcd::LcdSettings;
+use picollect_agent::config::lcd::{Connection, LcdSettings, oled_wiring};
 use picollect_agent::lcd::PanelFeed;
 use picollect_agent::lcd::face::{Face, Node};
 use picollect_agent::lcd::frames::Frames;
@@ -11,8 +11,11 @@ use picollect_agent::lcd::panel::Panel;
 use picollect_board::attr::Root;
 use picollect_i2c_model::i2c_bus::{Faults, SimulatedBus};
 use picollect_i2c_model::ina219_model::{Ina219Model, Supply};
+use picollect_lcd::oled::display::OledWiring;
+use picollect_lcd::oled::model::OledModel;
+use picollect_lcd::oled::{Controller, OledSize};
 use picollect_lcd::panel_model;
-use picollect_metering::bus::{BusMeters, Open, attach, group};
+use picollect_metering::bus::{BusMeters, Guest, Open, attach, group};
 use picollect_metering::energy::Integrator;
 use picollect_metering::settings::MeterSettings;
 use picollect_sensors::status::Status;
@@ -43,12 +46,19 @@ fn new_panel(settings: &LcdSettings) -> panel_model::Panel {
     panel_model::Panel::new(wiring.size, wiring.pins, wiring.bus_hz).with_oscillator_hz(190_000)
 }
 
+fn new_oled(wiring: OledWiring) -> OledModel {
+    OledModel::new(wiring.controller, wiring.size, wiring.bus_hz)
+}
+
 impl Bench {
     fn new(text: &str) -> Self {
         let file: File = picollect_settings::parse(text, "agent.toml").unwrap();
         let bus = SimulatedBus::default();
         bus.plug_chip(METER, Ina219Model::new(Box::new(power), 0.1, bus.time.now()));
-        bus.plug_panel(PANEL, new_panel(&file.lcd));
+        match file.lcd.connection {
+            Connection::Oled(_, wiring) => bus.plug_oled(wiring.address, new_oled(wiring)),
+            _ => bus.plug_panel(PANEL, new_panel(&file.lcd)),
+        }
         let open = || -> Open {
             let bus = bus.clone();
             Box::new(move || Ok(Box::new(bus.clone())))
@@ -59,9 +69,13 @@ impl Bench {
         let node = Node { name, cluster, simulated: false, interval: SECOND, root };
         let face = Face::new(node, file.lcd.clone(), feed.clone());
         let mut threads = group(&file.meter, None, |_| open());
-        let frames = Frames::new(face, None, Box::new(|| None), None);
-        let (number, wiring) = file.lcd.on_bus().unwrap();
-        attach(&mut threads, number, Box::new(Panel::new(wiring, frames)), open);
+        let guest: Box<dyn Guest> = if let Connection::Oled(_, wiring) = file.lcd.connection {
+            Box::new(Panel::oled(wiring, Frames::of_dots(face, None, Box::new(|| None))))
+        } else {
+            let (_, wiring) = file.lcd.on_bus().unwrap();
+            Box::new(Panel::new(wiring, Frames::new(face, None, Box::new(|| None), None)))
+        };
+        attach(&mut threads, 1, guest, open);
         assert_eq!(threads.len(), 1, "one thread owns the bus");
         let thread = threads.remove(0);
         let meter = thread.meters().into_iter().map(|(_, meter)| meter).next();
@@ -137,6 +151,46 @@ fn the_meter_misses_no_conversion_while_pages_change_every_second() {
         assert_eq!(missed(&bench), before);
         assert!(bench.metered_s() > 601.0 - 3.0 * CONVERSION.as_secs_f64(), "only the first is not bridged");
         assert_eq!(bench.bus.with_panel(panel_model::Panel::violations).unwrap(), []);
+    }
+}
+
+#[test]
+fn the_meter_misses_no_conversion_while_an_oled_turns_its_pages_every_second() {
+    for driver in ["ssd1306", "sh1106"] {
+        for size in ["128x64", "128x32"] {
+            let oled = format!("driver = \"{driver}\"\naddress = 0x3c\nsize = \"{size}\"\nrotate = \"1s\"\n");
+            let mut bench =
+                Bench::new(&format!("[[meter]]\nchip = \"ina219\"\naddress = 0x40\n\n[lcd]\n{oled}"));
+            bench.run(SECOND);
+            let missed =
+                |bench: &Bench| bench.bus.with_chip(METER, |chip| chip.missed_conversions()).unwrap();
+            let before = missed(&bench);
+            bench.run(100 * SECOND);
+            assert_eq!(missed(&bench), before, "{driver} {size}");
+            assert!(bench.metered_s() > 101.0 - 3.0 * CONVERSION.as_secs_f64());
+            let (on, lit, broken) =
+                bench.bus.with_oled(|oled| (oled.is_on(), oled.seen().lit(), oled.broken())).unwrap();
+            assert!(on && lit > 200, "{driver} {size}: {lit} dots");
+            assert_eq!(broken, []);
+        }
+    }
+}
+
+#[test]
+fn an_oled_that_was_pulled_is_back_within_three_seconds_and_costs_the_meter_nothing() {
+    let text = "[[meter]]\nchip = \"ina219\"\naddress = 0x40\n\n[lcd]\ndriver = \"sh1106\"\naddress = 0x3c\n";
+    let mut bench = Bench::new(text);
+    let wiring = oled_wiring(0x3c, Controller::Sh1106, OledSize::Tall).unwrap();
+    for away_ms in [30, 700, 20_000] {
+        bench.run(5 * SECOND);
+        bench.bus.unplug_oled();
+        let before = bench.metered_s();
+        bench.run(Duration::from_millis(away_ms));
+        bench.bus.plug_oled(0x3c, new_oled(wiring));
+        bench.run(3 * SECOND);
+        assert!(bench.bus.with_oled(|oled| oled.is_on()).unwrap(), "after {away_ms} ms");
+        let passed = Duration::from_millis(away_ms) + 3 * SECOND;
+        assert!(bench.metered_s() - before > passed.as_secs_f64() - 0.15, "after {away_ms} ms");
     }
 }
 

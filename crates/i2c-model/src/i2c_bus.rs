@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use embedded_hal::i2c::{self, I2c, Operation};
-use picollect_lcd::panel_model::Panel;
+use picollect_lcd::oled::model::OledModel;
+use picollect_lcd::panel_model::{Panel, Slave};
 
 use super::ina219_model::{Ina219Model, Trace};
 use super::ina228_model::Ina228Model;
@@ -56,6 +57,7 @@ struct Wires {
     chips: Vec<(u8, Ina219Model)>,
     precise_chips: Vec<(u8, Ina228Model)>,
     panel: Option<(u8, Panel)>,
+    oled: Option<(u8, OledModel)>,
     /// The next write to the panel breaks off after so many bytes.
     breaks_after: Option<usize>,
     owned_by_kernel: Vec<u8>,
@@ -86,6 +88,7 @@ impl SimulatedBus {
             chips: Vec::new(),
             precise_chips: Vec::new(),
             panel: None,
+            oled: None,
             breaks_after: None,
             owned_by_kernel: Vec::new(),
             faults: Faults::default(),
@@ -127,12 +130,33 @@ impl SimulatedBus {
         self.wires().panel = Some((address, panel));
     }
 
+    /// Plugs in an OLED that gets its power now.
+    pub fn plug_oled(&self, address: u8, mut oled: OledModel) {
+        catch_up(&mut oled, self.time.now());
+        oled.power_cycle();
+        self.wires().oled = Some((address, oled));
+    }
+
+    /// Takes the OLED off the bus.
+    pub fn unplug_oled(&self) {
+        self.wires().oled = None;
+    }
+
+    /// The OLED as it is now.
+    pub fn with_oled<T>(&self, look: impl FnOnce(&mut OledModel) -> T) -> Option<T> {
+        let now = self.time.now();
+        let mut wires = self.wires();
+        let (_, oled) = wires.oled.as_mut()?;
+        catch_up(oled, now);
+        Some(look(oled))
+    }
+
     /// Takes the panel off the bus.
     pub fn unplug_panel(&self) {
         self.wires().panel = None;
     }
 
-    /// The next write to the panel that is longer than this breaks off after so many bytes.
+    /// The next write to the panel or the OLED that is longer than this breaks off after so many bytes.
     pub fn break_panel_write(&self, after: usize) {
         self.wires().breaks_after = Some(after);
     }
@@ -187,7 +211,7 @@ impl SimulatedBus {
     }
 }
 
-fn catch_up(panel: &mut Panel, now: Duration) {
+fn catch_up(panel: &mut impl Slave, now: Duration) {
     panel.wait(now.saturating_sub(panel.now()));
 }
 
@@ -234,18 +258,38 @@ impl Wires {
         })
     }
 
-    /// A transfer with the panel, which counts the time of its bits itself.
-    fn serve_panel(&mut self, time: &VirtualTime, operations: &mut [Operation<'_>]) -> Result<(), BusError> {
-        let Some((_, panel)) = &mut self.panel else { return Err(BusError::new(EREMOTEIO)) };
+    /// A transfer with the panel or the OLED at this address, `None` if neither has it.
+    fn serve_screen(
+        &mut self,
+        time: &VirtualTime,
+        address: u8,
+        operations: &mut [Operation<'_>],
+    ) -> Option<Result<(), BusError>> {
+        let breaks_after = &mut self.breaks_after;
+        if let Some((_, panel)) = self.panel.as_mut().filter(|(of, _)| *of == address) {
+            return Some(Self::serve(panel, breaks_after, time, operations));
+        }
+        let (_, oled) = self.oled.as_mut().filter(|(of, _)| *of == address)?;
+        Some(Self::serve(oled, breaks_after, time, operations))
+    }
+
+    /// A transfer with what counts the time of its bits itself.
+    fn serve(
+        panel: &mut impl Slave,
+        breaks_after: &mut Option<usize>,
+        time: &VirtualTime,
+        operations: &mut [Operation<'_>],
+    ) -> Result<(), BusError> {
         catch_up(panel, time.now());
         let mut done = Ok(());
         for operation in operations {
             match operation {
                 Operation::Write(bytes) => {
-                    let broken = self.breaks_after.filter(|after| after < &bytes.len());
-                    panel.write(&bytes[..broken.unwrap_or(bytes.len())]);
+                    let broken = breaks_after.filter(|after| after < &bytes.len());
+                    panel.write_part(&bytes[..broken.unwrap_or(bytes.len())]);
+                    panel.end();
                     if broken.is_some() {
-                        self.breaks_after = None;
+                        *breaks_after = None;
                         done = Err(BusError::new(EIO));
                         break;
                     }
@@ -280,8 +324,10 @@ impl I2c for SimulatedBus {
         let lost = wires.random.f64() < faults.remote_io;
         let brown_out = wires.random.f64() < faults.brown_out;
         self.time.pass(faults.delay);
-        if wires.panel.as_ref().is_some_and(|(of, _)| *of == address) && !lost {
-            return wires.serve_panel(&self.time, operations);
+        if !lost {
+            if let Some(done) = wires.serve_screen(&self.time, address, operations) {
+                return done;
+            }
         }
         let Some(chip) = wires.chip(address).filter(|_| !lost) else {
             self.time.pass(BYTE_TIME);

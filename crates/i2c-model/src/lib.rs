@@ -1,4 +1,4 @@
-//! An I2C bus in virtual time, with an INA219 or INA228 at its registers and a panel on it, and faults on order. Tests
+//! An I2C bus in virtual time, with an INA219 or INA228 at its registers, a panel or an OLED on it, and faults on order. Tests
 //! and the bench of the emulated Pi speak to it as to the kernel's; it is in no program that is shipped.
 //!
 //! ```

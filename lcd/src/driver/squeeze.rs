@@ -8,13 +8,8 @@ use std::time::Duration;
 
 use super::{Instruction, Nibble, ORDINARY, Piece};
 use crate::backpack::{Levels, PinMap};
+use crate::screen::{BITS_PER_BYTE, FRAMING_BITS, LONGEST_HOLD};
 
-/// Bits of a byte on the bus: eight and the acknowledge.
-const BITS_PER_BYTE: u128 = 9;
-/// Start and stop, a bit's time each.
-const FRAMING_BITS: u128 = 2;
-/// The longest time for which the panel may keep the bus: the power meter on it has to be read meanwhile.
-const LONGEST_HOLD: Duration = Duration::from_millis(5);
 /// An instruction with a change of RS; on a bus so slow that this takes longer than [`LONGEST_HOLD`], it still has
 /// to go through.
 const SHORTEST_TRANSACTION: usize = 5;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 
 use super::{BITS_PER_BYTE, Panel};
-use crate::display::Display;
+use crate::screen::Screen;
 
 /// What the bus has carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,11 +22,35 @@ pub struct BusUse {
     pub longest: Duration,
 }
 
+/// What hangs on a bus and takes its time from the bits on it.
+pub trait Slave {
+    /// The beginning of a write transaction: address and bytes, as far as they got.
+    fn write_part(&mut self, bytes: &[u8]);
+
+    /// Its end.
+    fn end(&mut self);
+
+    /// A whole read transaction of one byte.
+    fn read(&mut self) -> u8;
+
+    /// So many bits pass that are of no transaction with it, or of a broken one.
+    fn pass_bits(&mut self, bits: u32);
+
+    /// Power is lost and comes back.
+    fn power_cycle(&mut self);
+
+    /// The time since it was made.
+    fn now(&self) -> Duration;
+
+    /// Lets time pass without anything on the bus.
+    fn wait(&mut self, time: Duration);
+}
+
 /// A bus to which one panel is, or was, connected.
 #[derive(Debug, Clone)]
-pub struct SimulatedBus {
+pub struct SimulatedBus<P = Panel> {
     /// The panel; it is there even while it is not connected.
-    pub panel: Panel,
+    pub panel: P,
     address: u8,
     connected: bool,
     fails_after: Option<usize>,
@@ -43,9 +67,9 @@ impl Error for SimulatedFault {
     }
 }
 
-impl SimulatedBus {
+impl<P: Slave> SimulatedBus<P> {
     /// A panel at this address.
-    pub fn new(panel: Panel, address: u8) -> Self {
+    pub fn new(panel: P, address: u8) -> Self {
         Self { panel, address, connected: true, fails_after: None, used: BusUse::default() }
     }
 
@@ -75,7 +99,7 @@ impl SimulatedBus {
     }
 
     /// Lets a display have the bus for this long, with nothing else on it; how many of its steps failed.
-    pub fn serve(&mut self, display: &mut Display, time: Duration) -> usize {
+    pub fn serve(&mut self, display: &mut impl Screen, time: Duration) -> usize {
         let until = self.panel.now() + time;
         let mut failed = 0;
         while self.panel.now() < until {
@@ -127,11 +151,11 @@ impl SimulatedBus {
     }
 }
 
-impl ErrorType for SimulatedBus {
+impl<P> ErrorType for SimulatedBus<P> {
     type Error = SimulatedFault;
 }
 
-impl I2c for SimulatedBus {
+impl<P: Slave> I2c for SimulatedBus<P> {
     fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), Self::Error> {
         let start = self.panel.now();
         self.used.transactions += 1;

@@ -3,17 +3,20 @@
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
-use picollect_lcd::{pixels, png};
+use picollect_lcd::display::Display;
+use picollect_lcd::oled::display::OledDisplay;
+use picollect_lcd::{oled, pixels, png};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::say;
 
 use super::BETWEEN_READINGS;
 use crate::client::{Client, Target};
-use crate::config::lcd::{LcdSettings, NamedPins, PanelSize, wiring};
+use crate::config::lcd::{Driver, LcdSettings, NamedPins, OLED_ADDRESSES, PanelSize, oled_wiring, wiring};
 use crate::config::{Options, TargetOptions, settings};
 use crate::lcd::{PanelFeed, trial};
 use crate::push::SUMMARY_PERIOD;
@@ -31,7 +34,8 @@ const USUAL_ADDRESS: u8 = 0x27;
 #[command(
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
-    after_help = "Examples:\n  picollect-agent lcd test 0x27 --size 20x4\n  picollect-agent lcd --preview\n  \
+    after_help = "Examples:\n  picollect-agent lcd test 0x27 --size 20x4\n  picollect-agent lcd test 0x3c --driver ssd1306\n  \
+                  picollect-agent lcd --preview\n  \
                   picollect-agent lcd --preview --png panel.png"
 )]
 pub struct Lcd {
@@ -58,15 +62,18 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Test {
-    /// Address of the backpack, such as 0x27
+    /// Address of the backpack, such as 0x27, or of the OLED, 0x3c or 0x3d
     #[arg(value_parser = address)]
     address: u8,
     /// Number of the I2C bus
     #[arg(long, default_value_t = 1)]
     bus: u8,
-    /// Columns and rows
-    #[arg(long, value_enum, default_value_t)]
-    size: PanelSize,
+    /// What drives the panel [default: hd44780, but at 0x3c and 0x3d it has to be said]
+    #[arg(long, value_enum)]
+    driver: Option<Driver>,
+    /// Columns and rows, or dots [default: 16x2, of an OLED 128x64]
+    #[arg(long, value_enum)]
+    size: Option<PanelSize>,
     /// How the backpack is wired
     #[arg(long, value_enum, default_value_t)]
     pins: NamedPins,
@@ -90,19 +97,47 @@ pub(super) fn execute(lcd: Lcd) -> Result<(), Failure> {
 }
 
 fn try_panel(named: &Test) -> Result<(), Failure> {
-    let Test { address, bus, size, pins, root } = named;
-    let wiring = wiring(*address, size.size(), pins.map()).map_err(|why| usage(anyhow!(why)))?;
-    let mut open = i2c::open(&Root::new(root), *bus)
-        .map_err(|error| anyhow!("cannot open I2C bus {bus}: {error}; {}", error.remedy()))?;
+    let Test { address, bus, driver, size, pins, root } = named;
+    let refused = |why: String| usage(anyhow!(why));
+    let driver = match driver {
+        // What a character panel is sent an OLED takes for commands, and may stay dark until it is unplugged.
+        None if OLED_ADDRESSES.contains(address) => {
+            return Err(refused(format!(
+                "at {address:#04x} an OLED may answer or a backpack: say which by --driver ssd1306, sh1106 or hd44780"
+            )));
+        }
+        driver => driver.unwrap_or_default(),
+    };
+    let open = || {
+        i2c::open(&Root::new(root), *bus)
+            .map_err(|error| anyhow!("cannot open I2C bus {bus}: {error}; {}", error.remedy()))
+    };
     let clock = Clock::start();
-    let text = trial::run(open.as_mut(), wiring, &|| clock.now(), &std::thread::sleep);
-    let text = text.context("the test failed")?;
-    Ok(say(&format!(
-        "The panel at {address:#04x} should show this now:\n{}Nothing to read: turn the screw for the contrast. \
-         Wrong signs: try --pins mjkdz, or give `pins` pin by pin. A row too few or too many: --size.\n",
-        text.to_terminal()
-    ))?)
+    let (picture, advice) = if let Some(controller) = driver.controller() {
+        let wiring = oled_wiring(*address, controller, PanelSize::dots(*size).map_err(refused)?);
+        let wiring = wiring.map_err(refused)?;
+        let (panel, picture) = (OledDisplay::new(wiring), oled::trial(wiring));
+        let done =
+            trial::run(open()?.as_mut(), *address, (panel, &picture), &|| clock.now(), &|time| sleep(time));
+        done.context("the test failed")?;
+        (pixels::braille(&picture), OLED_ADVICE)
+    } else {
+        let size = PanelSize::characters(*size).map_err(refused)?;
+        let wiring = wiring(*address, size, pins.map()).map_err(refused)?;
+        let (panel, text) = (Display::new(wiring), trial::text(wiring));
+        let done =
+            trial::run(open()?.as_mut(), *address, (panel, &text), &|| clock.now(), &|time| sleep(time));
+        done.context("the test failed")?;
+        (text.to_terminal(), CHARACTERS_ADVICE)
+    };
+    Ok(say(&format!("The panel at {address:#04x} should show this now:\n{picture}{advice}\n"))?)
 }
+
+/// What to look at if a panel shows something else.
+const CHARACTERS_ADVICE: &str = "Nothing to read: turn the screw for the contrast. Wrong signs: try --pins mjkdz, or give \
+    `pins` pin by pin. A row too few or too many: --size.";
+const OLED_ADVICE: &str = "Nothing, or dots like snow at the edges, or the frame two columns aside: --driver sh1106 or ssd1306, \
+    the other one. Only every other row, or half of it: --size.";
 
 /// In a terminal until it is interrupted; else once.
 fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
@@ -120,12 +155,20 @@ fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
         agent.sample(Counts::default());
         cluster.ask(agent.now());
         if let Some(path) = picture {
-            let bytes =
-                png::encode(&face.frame(agent.now(), wall_ms())).context("cannot draw the picture")?;
+            let bytes = if lcd.glass().is_some() {
+                png::encode_glass(&face.picture(agent.now(), wall_ms()))
+            } else {
+                png::encode(&face.frame(agent.now(), wall_ms()))
+            };
+            let bytes = bytes.context("cannot draw the picture")?;
             let written = fs::write(path, bytes);
             return Ok(written.with_context(|| format!("cannot write `{}`", path.display()))?);
         }
-        let pages: String = face.all_pages(agent.now(), wall_ms()).iter().map(pixels::half_blocks).collect();
+        let pages: String = if lcd.glass().is_some() {
+            face.all_pictures(agent.now(), wall_ms()).iter().map(pixels::braille).collect()
+        } else {
+            face.all_pages(agent.now(), wall_ms()).iter().map(pixels::half_blocks).collect()
+        };
         // Up to where the last picture began, and clear from there.
         let back = if drawn_lines > 0 { format!("\x1b[{drawn_lines}A\x1b[J") } else { String::new() };
         drawn_lines = pages.lines().count();
@@ -133,7 +176,7 @@ fn preview(options: &Options, picture: Option<&Path>) -> Result<(), Failure> {
         if !io::stdout().is_terminal() {
             return Ok(());
         }
-        std::thread::sleep(settings.interval);
+        sleep(settings.interval);
     }
 }
 

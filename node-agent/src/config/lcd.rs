@@ -1,4 +1,4 @@
-//! `[lcd]`: the character panel on one of this node's I2C buses.
+//! `[lcd]`: the panel on one of this node's I2C buses, of characters or of dots.
 
 mod connection;
 mod light;
@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use picollect_lcd::Size;
 use picollect_lcd::display::Wiring;
+use picollect_lcd::oled::OledSize;
 use picollect_lcd::page::Page;
 use picollect_lcd::rotation::Settings as Use;
 use picollect_lcd::template::Template;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-pub use self::connection::{Connection, NamedPins, is_backpack, wiring};
+pub use self::connection::{Connection, Driver, NamedPins, OLED_ADDRESSES, is_backpack, oled_wiring, wiring};
 pub use self::light::PwmChannel;
 
 /// A page that stays longer might as well stay for ever, which is `0s`.
@@ -26,7 +27,7 @@ const MAX_PAGES: usize = 16;
 pub struct LcdSettings {
     /// On a bus of its own wiring, or behind the kernel's driver.
     pub connection: Connection,
-    /// Columns and rows.
+    /// Columns and rows; of an OLED those of its small letters, for which templates are written.
     pub size: Size,
     /// What dims its light, if anything can.
     pub backlight_pwm: Option<PwmChannel>,
@@ -48,7 +49,24 @@ impl LcdSettings {
     pub fn on_bus(&self) -> Option<(u8, Wiring)> {
         match self.connection {
             Connection::Bus(number, wiring) => Some((number, wiring)),
+            Connection::Oled(..) | Connection::Device(_) => None,
+        }
+    }
+
+    /// Number of the bus and address that the agent writes to, whichever panel is there.
+    pub fn address(&self) -> Option<(u8, u8)> {
+        match self.connection {
+            Connection::Bus(number, wiring) => Some((number, wiring.address)),
+            Connection::Oled(number, wiring) => Some((number, wiring.address)),
             Connection::Device(_) => None,
+        }
+    }
+
+    /// Its glass, if it is an OLED.
+    pub fn glass(&self) -> Option<OledSize> {
+        match self.connection {
+            Connection::Oled(_, wiring) => Some(wiring.size),
+            Connection::Bus(..) | Connection::Device(_) => None,
         }
     }
 
@@ -56,15 +74,12 @@ impl LcdSettings {
     pub fn described(&self) -> String {
         let pages: Vec<_> = self.pages.iter().map(|page| name_of(*page)).collect();
         let Size { columns, rows } = self.size;
+        let size = self.glass().map_or_else(|| format!("{columns}x{rows}"), |glass| glass.name().to_owned());
         let place = self.connection.described();
         let light =
             self.backlight_pwm.map(|pwm| format!(", light on pwmchip{} channel {}", pwm.chip, pwm.channel));
         let light = light.unwrap_or_default();
-        format!(
-            "{columns}x{rows} {place}{light}, {} templates, pages {}",
-            self.templates.len(),
-            pages.join(", ")
-        )
+        format!("{size} {place}{light}, {} templates, pages {}", self.templates.len(), pages.join(", "))
     }
 }
 
@@ -72,11 +87,12 @@ impl LcdSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LcdTable {
+    #[serde(default)]
+    driver: Driver,
     device: Option<PathBuf>,
     bus: Option<u8>,
     address: Option<u8>,
-    #[serde(default)]
-    size: PanelSize,
+    size: Option<PanelSize>,
     pins: Option<connection::Wires>,
     bus_hz: Option<u32>,
     pages: Option<Vec<String>>,
@@ -92,11 +108,10 @@ fn name_of(page: Page) -> &'static str {
     Page::NAMES.iter().find(|(_, known)| *known == page).map_or("(template)", |(name, _)| name)
 }
 
-/// The two sizes that pages are drawn for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+/// The sizes that pages are drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 pub enum PanelSize {
     /// 16 columns, 2 rows
-    #[default]
     #[serde(rename = "16x2")]
     #[value(name = "16x2")]
     Small,
@@ -104,14 +119,36 @@ pub enum PanelSize {
     #[serde(rename = "20x4")]
     #[value(name = "20x4")]
     Large,
+    /// An OLED of 128 by 64 dots
+    #[serde(rename = "128x64")]
+    #[value(name = "128x64")]
+    Tall,
+    /// An OLED of 128 by 32 dots
+    #[serde(rename = "128x32")]
+    #[value(name = "128x32")]
+    Flat,
 }
 
 impl PanelSize {
-    /// Columns and rows, in characters.
-    pub fn size(self) -> Size {
-        match self {
-            Self::Small => Size::SMALL,
-            Self::Large => Size::LARGE,
+    /// In characters; refused for dots.
+    pub fn characters(size: Option<Self>) -> Result<Size, String> {
+        match size {
+            None | Some(Self::Small) => Ok(Size::SMALL),
+            Some(Self::Large) => Ok(Size::LARGE),
+            Some(Self::Tall | Self::Flat) => {
+                Err("this size is an OLED's: it wants driver = \"ssd1306\" or \"sh1106\"".to_owned())
+            }
+        }
+    }
+
+    /// In dots; refused for characters.
+    pub fn dots(size: Option<Self>) -> Result<OledSize, String> {
+        match size {
+            None | Some(Self::Tall) => Ok(OledSize::Tall),
+            Some(Self::Flat) => Ok(OledSize::Flat),
+            Some(Self::Small | Self::Large) => {
+                Err("this size is of characters: an OLED has \"128x64\" or \"128x32\"".to_owned())
+            }
         }
     }
 }
@@ -123,10 +160,19 @@ impl<'de> Deserialize<'de> for LcdSettings {
 }
 
 fn checked(table: LcdTable) -> Result<LcdSettings, String> {
-    let LcdTable { device, bus, address, pins, bus_hz, brightness, dim_hours, backlight_pwm, .. } = table;
-    let size = table.size.size();
-    let connection = connection::Keys { device, bus, address, pins, bus_hz }.checked(size)?;
-    let (brightness, dim, backlight_pwm) = light::Keys { brightness, dim_hours, backlight_pwm }.checked()?;
+    let LcdTable { driver, device, bus, address, pins, bus_hz, brightness, dim_hours, backlight_pwm, .. } =
+        table;
+    let keys = connection::Keys { device, bus, address, pins, bus_hz };
+    let (connection, size) = if let Some(controller) = driver.controller() {
+        let glass = PanelSize::dots(table.size)?;
+        (keys.of_oled(controller, glass)?, glass.letters())
+    } else {
+        let size = PanelSize::characters(table.size)?;
+        (keys.checked(size)?, size)
+    };
+    let dims_itself = matches!(connection, Connection::Oled(..));
+    let light = light::Keys { brightness, dim_hours, backlight_pwm, dims_itself };
+    let (brightness, dim, backlight_pwm) = light.checked()?;
     let names: Vec<&str> = table.templates.keys().map(String::as_str).collect();
     let pages = match &table.pages {
         Some(pages) => pages.iter().map(|name| page(name, &names)).collect::<Result<_, _>>()?,
@@ -225,6 +271,34 @@ mod tests {
         for path in ["lcd", "/", "/dev/../etc/passwd", ""] {
             assert!(read(&format!("device = \"{path}\"")).unwrap_err().contains("is no path from /"));
         }
+    }
+
+    #[test]
+    fn an_oled_is_named_by_its_driver_and_dims_itself() {
+        let lcd = read("driver = \"sh1106\"\naddress = 0x3c\nbrightness = 40\n[lcd.templates]\nmine = [\"{name} {temp:>5}°C\", \"\", \"\", \"\", \"{kwh}\"]").unwrap();
+        assert_eq!((lcd.address(), lcd.glass(), lcd.on_bus()), (Some((1, 0x3c)), Some(OledSize::Tall), None));
+        assert!(
+            lcd.described().starts_with("128x64 sh1106 at 0x3c of bus 1, 100000 Hz, 1 templates"),
+            "{}",
+            lcd.described()
+        );
+        assert_eq!((lcd.usage.brightness, lcd.size.columns, lcd.size.rows), (0.4, 20, 8));
+        let flat = read("driver = \"ssd1306\"\naddress = 0x3d\nsize = \"128x32\"\nbus_hz = 400000").unwrap();
+        assert_eq!((flat.glass(), flat.address()), (Some(OledSize::Flat), Some((1, 0x3d))));
+    }
+
+    #[test]
+    fn what_does_not_go_with_an_oled_is_refused() {
+        let error = |text: &str| read(&format!("driver = \"ssd1306\"\n{text}")).unwrap_err();
+        assert!(error("").contains("`address` is missing: that of the OLED, 0x3c or 0x3d"));
+        assert!(error("address = 0x27").contains("an OLED answers at 0x3c or 0x3d, not at 0x27"));
+        assert!(error("address = 0x3c\nsize = \"20x4\"").contains("an OLED has \"128x64\" or \"128x32\""));
+        assert!(error("address = 0x3c\npins = \"usual\"").contains("`pins` is a key of character panels"));
+        assert!(error("address = 0x3c\nbus_hz = 10000").contains("too slow for an OLED: 20000 or more"));
+        let pwm = error("address = 0x3c\nbacklight_pwm = { chip = 0, channel = 0 }");
+        assert!(pwm.contains("an OLED has no light behind it"), "{pwm}");
+        let characters = read("address = 0x27\nsize = \"128x64\"").unwrap_err();
+        assert!(characters.contains("it wants driver = \"ssd1306\" or \"sh1106\""), "{characters}");
     }
 
     #[test]

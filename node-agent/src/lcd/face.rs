@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
-use picollect_lcd::Frame;
 use picollect_lcd::alarms::{self, Alarm, Cause};
+use picollect_lcd::oled::pages::Curves;
+use picollect_lcd::oled::{self, Light, OledSize, Picture};
 use picollect_lcd::page::{Page, draw};
 use picollect_lcd::pages::{self, CaseFacts, Facts, NetworkFacts, NodeFacts};
-use picollect_lcd::rotation::{Content, Rotation};
+use picollect_lcd::rotation::{Content, Due, Rotation};
 use picollect_lcd::summary::{self, has_something_to_say};
+use picollect_lcd::{Backlight, Frame};
 use picollect_telemetry::summary::Summary;
 
 use super::addresses::Addresses;
@@ -58,8 +60,50 @@ pub struct Face {
     local: LocalTime,
     /// Whether there is anything to say on the page of the case.
     case_is_known: bool,
+    curves: Curves,
+    shift: Shift,
     alarmed: bool,
     brightness: f64,
+}
+
+/// What is due at a moment.
+struct Look<'a> {
+    content: Option<Content<'a>>,
+    facts: &'a Facts,
+    settings: &'a LcdSettings,
+    curves: &'a Curves,
+    backlight: Backlight,
+    brightness: f64,
+    shift: i32,
+}
+
+/// How far the picture of an OLED stands from its place: a column more with each new page, to and fro.
+#[derive(Debug, Default)]
+struct Shift {
+    step: usize,
+    /// What was shown last and since when it stands there; alarms count as one.
+    shown: Option<(Option<Page>, Duration)>,
+}
+
+impl Shift {
+    const COLUMNS: [i32; 8] = [0, 1, 2, 1, 0, -1, -2, -1];
+    /// A page that stays moves after so long.
+    const LONGEST: Duration = Duration::from_secs(600);
+
+    fn of(&mut self, content: Option<Content<'_>>, now: Duration) -> i32 {
+        let page = match content {
+            Some(Content::Page(page)) => Some(page),
+            Some(Content::Alarm(_)) | None => None,
+        };
+        let stays = |(shown, since): (Option<Page>, Duration)| {
+            shown == page && now.saturating_sub(since) < Self::LONGEST
+        };
+        if !self.shown.is_some_and(stays) {
+            self.step += usize::from(self.shown.is_some());
+            self.shown = Some((page, now));
+        }
+        Self::COLUMNS[self.step % Self::COLUMNS.len()]
+    }
 }
 
 /// What the node has had since the start: what is missing later is lost.
@@ -76,7 +120,21 @@ impl Face {
         let local = LocalTime::new(&node.root);
         let (seen, alarmed, brightness) = (Seen::default(), false, 1.0);
         let (addresses, case_is_known) = (None, false);
-        Self { node, settings, feed, rotation, seen, addresses, local, case_is_known, alarmed, brightness }
+        let (curves, shift) = (Curves::default(), Shift::default());
+        Self {
+            node,
+            settings,
+            feed,
+            rotation,
+            seen,
+            addresses,
+            local,
+            case_is_known,
+            curves,
+            shift,
+            alarmed,
+            brightness,
+        }
     }
 
     /// The button was pressed: acknowledges the alarms, or turns the page.
@@ -97,31 +155,74 @@ impl Face {
 
     /// The frame for this moment; `wall_ms` is the Unix time in milliseconds, if it is known.
     pub fn frame(&mut self, now: Duration, wall_ms: Option<i64>) -> Frame {
+        self.look(now, wall_ms, |look| {
+            let LcdSettings { size, templates, .. } = look.settings;
+            let mut frame = match look.content {
+                Some(Content::Alarm(turn)) => alarms::draw(turn, *size),
+                Some(Content::Page(page)) => draw(page, look.facts, templates, *size),
+                None => pages::node(&look.facts.node, *size),
+            };
+            frame.set_backlight(look.backlight);
+            frame
+        })
+    }
+
+    /// The same in dots, for an OLED. An alarm blinks by inverting the glass; each new page stands a column further, so
+    /// that no dot is lit for years.
+    pub fn picture(&mut self, now: Duration, wall_ms: Option<i64>) -> Picture {
+        self.look(now, wall_ms, |look| {
+            let LcdSettings { templates, .. } = look.settings;
+            let size = look.settings.glass().unwrap_or(OledSize::Tall);
+            let page = |page| oled::pages::draw(page, look.facts, look.curves, templates, size, look.shift);
+            let (mut picture, light) = match look.content {
+                Some(Content::Alarm(turn)) => {
+                    let inverted = look.backlight == Backlight::On;
+                    (oled::alarm(turn, size, look.shift), Light { inverted, ..Light::USUAL })
+                }
+                Some(Content::Page(due)) => (page(due), Light::of(look.brightness)),
+                None => (page(Page::Node), Light::of(look.brightness)),
+            };
+            picture.light = light;
+            picture
+        })
+    }
+
+    /// What is due at this moment, given to who draws it.
+    fn look<T>(&mut self, now: Duration, wall_ms: Option<i64>, draw: impl FnOnce(&Look<'_>) -> T) -> T {
         let latest = self.feed.latest();
         let status = self.status(&latest, now);
         let alarms = self.alarms(&latest, status, now);
         self.rotation.raise(&alarms, millis(now));
         let facts = self.facts(&latest, status, now, wall_ms);
         let pages = self.pages(&latest, now);
-        let size = self.settings.size;
         let due = self.rotation.due(&pages, millis(now), facts.case.minute);
         self.alarmed = matches!(due.content, Some(Content::Alarm(_)));
         self.brightness = due.brightness;
-        let mut frame = match due.content {
-            Some(Content::Alarm(turn)) => alarms::draw(turn, size),
-            Some(Content::Page(page)) => draw(page, &facts, &self.settings.templates, size),
-            None => pages::node(&facts.node, size),
-        };
-        frame.set_backlight(due.backlight);
-        frame
+        let shift = self.shift.of(due.content, now);
+        let Due { content, backlight, brightness } = due;
+        let (facts, settings, curves) = (&facts, &self.settings, &self.curves);
+        draw(&Look { content, facts, settings, curves, backlight, brightness, shift })
     }
 
     /// Each page, drawn with the facts of this moment, in the configured order.
     pub fn all_pages(&mut self, now: Duration, wall_ms: Option<i64>) -> Vec<Frame> {
+        let (pages, facts) = self.all(now, wall_ms);
+        let LcdSettings { templates, size, .. } = &self.settings;
+        pages.into_iter().map(|page| draw(page, &facts, templates, *size)).collect()
+    }
+
+    /// The same in dots.
+    pub fn all_pictures(&mut self, now: Duration, wall_ms: Option<i64>) -> Vec<Picture> {
+        let (pages, facts) = self.all(now, wall_ms);
+        let (templates, size) = (&self.settings.templates, self.settings.glass().unwrap_or(OledSize::Tall));
+        let draw = |page| oled::pages::draw(page, &facts, &self.curves, templates, size, 0);
+        pages.into_iter().map(draw).collect()
+    }
+
+    fn all(&mut self, now: Duration, wall_ms: Option<i64>) -> (Vec<Page>, Facts) {
         let latest = self.feed.latest();
         let facts = self.facts(&latest, self.status(&latest, now), now, wall_ms);
-        let LcdSettings { templates, size, .. } = &self.settings;
-        self.pages(&latest, now).into_iter().map(|page| draw(page, &facts, templates, *size)).collect()
+        (self.pages(&latest, now), facts)
     }
 
     /// The pages that have something to say.
@@ -165,9 +266,11 @@ impl Face {
         };
         self.case_is_known = case.is_known();
         let mut facts = Facts { node, network, case, ..Facts::default() };
+        self.curves.node.push(millis(now), facts.node.watts);
         if let Some(summary) = fresh_summary(latest, now) {
             summary::fill(&mut facts, summary, Some(&self.node.cluster), wall_ms);
         }
+        self.curves.cluster.push(millis(now), facts.cluster.watts.value);
         facts
     }
 
@@ -244,7 +347,6 @@ fn millis(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use picollect_lcd::Backlight;
     use picollect_lcd::rotation::DimHours;
 
     fn face(feed: &PanelFeed) -> Face {
@@ -392,6 +494,34 @@ mod tests {
         feed.sampled(at(0), &Status { ambient_c: Some(27.44), supply_volts: Some(5.07), ..WELL });
         let page = face.all_pages(at(0), Some(75_840_000)).remove(2);
         assert_eq!([page.row(0), page.row(1)], ["case     🌡27.4°C", "21:04      5.07V"]);
+    }
+
+    fn on_oled(feed: &PanelFeed) -> Face {
+        let text = "driver = \"ssd1306\"\naddress = 0x3c\nrotate = \"1s\"\nbrightness = 50";
+        face_with(feed, picollect_settings::parse(text, "t").unwrap(), &Root::new("/nowhere"))
+    }
+
+    #[test]
+    fn an_oled_is_its_own_light_and_an_alarm_blinks_by_inverting_it() {
+        let feed = PanelFeed::default();
+        let mut face = on_oled(&feed);
+        feed.sampled(at(0), &WELL);
+        assert_eq!(face.picture(at(0), None).light, Light { on: true, contrast: 64, inverted: false });
+        feed.sampled(at(1_000), &HOT);
+        let lights = [1_000, 1_800].map(|ms| face.picture(at(ms), None).light);
+        assert_eq!(lights, [true, false].map(|inverted| Light { inverted, ..Light::USUAL }));
+    }
+
+    #[test]
+    fn each_new_page_of_an_oled_stands_a_column_further_to_and_fro_and_one_that_stays_moves_too() {
+        let mut shift = Shift::default();
+        let pages = [Page::Node, Page::Network].into_iter().cycle();
+        let columns: Vec<_> =
+            (0..9).zip(pages).map(|(s, page)| shift.of(Some(Content::Page(page)), at(s))).collect();
+        assert_eq!(columns, [0, 1, 2, 1, 0, -1, -2, -1, 0]);
+        let mut shift = Shift::default();
+        let stays = [0, 599_000, 600_000].map(|ms| shift.of(Some(Content::Page(Page::Node)), at(ms)));
+        assert_eq!(stays, [0, 0, 1]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use picollect_lcd::Frame;
+use picollect_lcd::oled::Picture;
 
 use super::backlight::Dimmer;
 use super::face::Face;
@@ -15,9 +16,13 @@ const BUTTON_PERIOD: Duration = Duration::from_millis(100);
 /// The Unix time in milliseconds, while it is known.
 pub type WallTime = Box<dyn Fn() -> Option<i64> + Send>;
 
-/// What the panel shows over time.
-pub struct Frames {
+/// Draws what is due at a moment of the agent's clock, and of the world's where that is known.
+type Draw<P> = fn(&mut Face, Duration, Option<i64>) -> P;
+
+/// What the panel shows over time, as characters or as dots.
+pub struct Frames<P = Frame> {
     face: Face,
+    draw: Draw<P>,
     presses: Option<Receiver<Press>>,
     wall: WallTime,
     dimmer: Option<Dimmer>,
@@ -27,16 +32,25 @@ pub struct Frames {
 impl Frames {
     /// Of this face, turned by this button; the dimmer is for a light that is wired to a PWM.
     pub fn new(face: Face, presses: Option<Receiver<Press>>, wall: WallTime, dimmer: Option<Dimmer>) -> Self {
-        Self { face, presses, wall, dimmer, due: Duration::ZERO }
+        Self { face, draw: Face::frame, presses, wall, dimmer, due: Duration::ZERO }
     }
+}
 
+impl Frames<Picture> {
+    /// The same for an OLED, which is its own light.
+    pub fn of_dots(face: Face, presses: Option<Receiver<Press>>, wall: WallTime) -> Self {
+        Self { face, draw: Face::picture, presses, wall, dimmer: None, due: Duration::ZERO }
+    }
+}
+
+impl<P> Frames<P> {
     /// When the next one is due.
     pub fn due(&self) -> Duration {
         self.due
     }
 
     /// The frame of this moment, if it is time. Whatever happens, it is time at most a second later.
-    pub fn next(&mut self, now: Duration) -> Option<Frame> {
+    pub fn next(&mut self, now: Duration) -> Option<P> {
         let presses = self.presses.as_ref().map_or(0, |presses| presses.try_iter().count());
         for _ in 0..presses {
             self.face.press(now);
@@ -44,7 +58,7 @@ impl Frames {
         if presses == 0 && now < self.due {
             return None;
         }
-        let frame = self.face.frame(now, (self.wall)());
+        let frame = (self.draw)(&mut self.face, now, (self.wall)());
         if let Some(dimmer) = &mut self.dimmer {
             dimmer.set(self.face.brightness(), now);
         }

@@ -7,6 +7,9 @@
 use std::time::Duration;
 
 use picollect_lcd::display::{Display, Wiring};
+use picollect_lcd::oled::Picture;
+use picollect_lcd::oled::display::{OledDisplay, OledWiring};
+use picollect_lcd::screen::Screen;
 
 use super::frames::Frames;
 use picollect_board::i2c::{AnyBus, BusError, EBUSY};
@@ -20,11 +23,11 @@ const SLOW: Duration = Duration::from_millis(50);
 /// How long to wait before a bus that cannot be opened is tried again.
 const REOPEN: Duration = Duration::from_secs(2);
 
-/// The panel on a bus.
-pub struct Panel {
+/// The panel on a bus, of characters or of dots.
+pub struct Panel<S: Screen = Display> {
     address: u8,
-    display: Display,
-    frames: Frames,
+    display: S,
+    frames: Frames<S::Picture>,
     rests_until: Duration,
     /// What the log was last told: `None` is that all is well.
     complained: Option<BusError>,
@@ -33,13 +36,20 @@ pub struct Panel {
 impl Panel {
     /// A panel that is told nothing yet and shows nothing.
     pub fn new(wiring: Wiring, frames: Frames) -> Self {
-        Self {
-            address: wiring.address,
-            display: Display::new(wiring),
-            frames,
-            rests_until: Duration::ZERO,
-            complained: None,
-        }
+        Self::of(wiring.address, Display::new(wiring), frames)
+    }
+}
+
+impl Panel<OledDisplay> {
+    /// An OLED that is told nothing yet and shows nothing.
+    pub fn oled(wiring: OledWiring, frames: Frames<Picture>) -> Self {
+        Self::of(wiring.address, OledDisplay::new(wiring), frames)
+    }
+}
+
+impl<S: Screen> Panel<S> {
+    fn of(address: u8, display: S, frames: Frames<S::Picture>) -> Self {
+        Self { address, display, frames, rests_until: Duration::ZERO, complained: None }
     }
 
     /// Says so once when it goes wrong, and once when the panel is right again.
@@ -64,7 +74,7 @@ impl Panel {
     }
 }
 
-impl Guest for Panel {
+impl<S: Screen + Send> Guest for Panel<S> {
     fn longest_hold(&self) -> Duration {
         HOLD
     }

@@ -1,8 +1,10 @@
-//! `lcd test`: writes one text to a panel that was named on the command line, and says what to look for.
+//! `lcd test`: writes one text to a panel that was named on the command line, and says what to look for. What an OLED
+//! shows then is [`picollect_lcd::oled::trial`].
 
 use std::time::Duration;
 
-use picollect_lcd::display::{Display, Wiring};
+use picollect_lcd::display::Wiring;
+use picollect_lcd::screen::Screen;
 use picollect_lcd::{Frame, Size};
 
 use picollect_board::i2c::{AnyBus, BusError, EBUSY};
@@ -27,7 +29,9 @@ pub enum TrialError {
         source: BusError,
     },
     /// The expander does not read as it was written.
-    #[error("what answers at {0:#04x} does not keep what is written to it: it may be no panel's backpack")]
+    #[error(
+        "what answers at {0:#04x} does not keep what is written to it: it may be no panel's backpack; an OLED wants --driver ssd1306 or sh1106"
+    )]
     NotKept(u8),
 }
 
@@ -45,16 +49,15 @@ pub fn text(wiring: Wiring) -> Frame {
     frame
 }
 
-/// Brings the text onto the panel.
-pub fn run(
+/// Brings the picture onto the panel at this address.
+pub fn run<S: Screen>(
     bus: &mut AnyBus,
-    wiring: Wiring,
+    address: u8,
+    (mut display, picture): (S, &S::Picture),
     now: &dyn Fn() -> Duration,
     wait: &dyn Fn(Duration),
-) -> Result<Frame, TrialError> {
-    let (address, text) = (wiring.address, text(wiring));
-    let mut display = Display::new(wiring);
-    display.show(&text);
+) -> Result<(), TrialError> {
+    display.show(picture);
     let until = now() + TIME;
     let mut failed = None;
     while now() < until && !display.is_settled() {
@@ -67,7 +70,7 @@ pub fn run(
         wait(display.due().unwrap_or(until).min(until).saturating_sub(now()));
     }
     match failed {
-        _ if display.is_settled() => Ok(text),
+        _ if display.is_settled() => Ok(()),
         Some(source) => Err(TrialError::Bus { address, source }),
         None => Err(TrialError::NotKept(address)),
     }
@@ -80,6 +83,10 @@ mod tests {
     use picollect_board::i2c::EREMOTEIO;
     use picollect_i2c_model::i2c_bus::SimulatedBus;
     use picollect_lcd::backpack::PinMap;
+    use picollect_lcd::display::Display;
+    use picollect_lcd::oled::display::OledDisplay;
+    use picollect_lcd::oled::model::OledModel;
+    use picollect_lcd::oled::{self, Controller, OledSize};
     use picollect_lcd::panel_model::Panel;
 
     fn wiring() -> Wiring {
@@ -87,10 +94,29 @@ mod tests {
     }
 
     fn try_on(bus: &SimulatedBus) -> Result<Frame, TrialError> {
-        let time = bus.time.clone();
-        run(&mut bus.clone(), wiring(), &|| time.now(), &|wait| {
+        let (time, text) = (bus.time.clone(), text(wiring()));
+        let panel = (Display::new(wiring()), &text);
+        run(&mut bus.clone(), 0x27, panel, &|| time.now(), &|wait| {
             time.pass(wait.max(Duration::from_micros(50)));
-        })
+        })?;
+        Ok(text)
+    }
+
+    #[test]
+    fn an_oled_shows_its_picture_and_nobody_else_is_written_to() {
+        for (controller, size) in
+            [(Controller::Ssd1306, OledSize::Flat), (Controller::Sh1106, OledSize::Tall)]
+        {
+            let bus = SimulatedBus::default();
+            bus.plug_oled(0x3c, OledModel::new(controller, size, 100_000));
+            let wiring = lcd::oled_wiring(0x3c, controller, size).unwrap();
+            let (time, picture) = (bus.time.clone(), oled::trial(wiring));
+            let panel = (OledDisplay::new(wiring), &picture);
+            let wait = |wait: Duration| time.pass(wait.max(Duration::from_micros(50)));
+            run(&mut bus.clone(), 0x3c, panel, &|| time.now(), &wait).unwrap();
+            assert!(bus.with_oled(|oled| oled.shows(&picture)).unwrap());
+            assert!(bus.writes().into_iter().all(|address| address == 0x3c));
+        }
     }
 
     #[test]

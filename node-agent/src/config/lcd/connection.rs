@@ -1,10 +1,13 @@
-//! Where the panel is: on an I2C bus, with its backpack's wiring, or behind a driver of the kernel.
+//! Where the panel is and what it is: on an I2C bus, with its backpack's wiring or with the controller of an OLED, or
+//! behind a driver of the kernel.
 
 use std::path::{Component, PathBuf};
 
 use picollect_lcd::Size;
 use picollect_lcd::backpack::{PinMap, Pins};
 use picollect_lcd::display::Wiring;
+use picollect_lcd::oled::display::OledWiring;
+use picollect_lcd::oled::{Controller, OledSize};
 use serde::Deserialize;
 
 /// The bus on a Pi's header.
@@ -14,11 +17,18 @@ const USUAL_BUS_HZ: u32 = 100_000;
 /// Slower, one write would hold the bus for longer than 5 ms; faster, no expander follows.
 const BUS_HZ: std::ops::RangeInclusive<u32> = 10_000..=400_000;
 
+/// An OLED's write has eight bytes before its picture, which take longer than 5 ms on a slower bus.
+const LEAST_OLED_HZ: u32 = 20_000;
+/// Where OLEDs answer: a resistor on the module chooses.
+pub const OLED_ADDRESSES: [u8; 2] = [0x3c, 0x3d];
+
 /// Where the panel is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connection {
     /// On the I2C bus of this number; the agent has the address to itself.
     Bus(u8, Wiring),
+    /// An OLED on the I2C bus of this number.
+    Oled(u8, OledWiring),
     /// The kernel's driver has it: this is its character device, by its path below the root.
     Device(PathBuf),
 }
@@ -35,9 +45,44 @@ impl Connection {
                 };
                 format!("at {address:#04x} of bus {number}, {pins}, {bus_hz} Hz")
             }
+            Self::Oled(number, OledWiring { address, bus_hz, controller, .. }) => {
+                format!("{} at {address:#04x} of bus {number}, {bus_hz} Hz", controller.name())
+            }
             Self::Device(path) => format!("at /{} of the kernel's driver", path.display()),
         }
     }
+}
+
+/// What drives the panel's dots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// A panel of characters behind a PCF8574
+    #[default]
+    Hd44780,
+    /// An OLED, as most of 0.96 inch and less have it
+    Ssd1306,
+    /// An OLED, as most of 1.3 inch have it
+    Sh1106,
+}
+
+impl Driver {
+    /// Of an OLED.
+    pub fn controller(self) -> Option<Controller> {
+        match self {
+            Self::Hd44780 => None,
+            Self::Ssd1306 => Some(Controller::Ssd1306),
+            Self::Sh1106 => Some(Controller::Sh1106),
+        }
+    }
+}
+
+/// An OLED at this address of a bus of the usual speed; refused where none can be.
+pub fn oled_wiring(address: u8, controller: Controller, size: OledSize) -> Result<OledWiring, String> {
+    if OLED_ADDRESSES.contains(&address) {
+        return Ok(OledWiring { address, bus_hz: USUAL_BUS_HZ, controller, size });
+    }
+    Err(format!("an OLED answers at 0x3c or 0x3d, not at {address:#04x}"))
 }
 
 /// Whether a PCF8574 (0x20 to 0x27) or a PCF8574A (0x38 to 0x3f) can have this address.
@@ -109,6 +154,32 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Where an OLED is; refused where a key of another panel stands there.
+    pub(super) fn of_oled(&self, controller: Controller, size: OledSize) -> Result<Connection, String> {
+        let others = [("device", self.device.is_some()), ("pins", self.pins.is_some())];
+        if let Some((key, _)) = others.into_iter().find(|(_, named)| *named) {
+            return Err(format!(
+                "`{key}` is a key of character panels: driver = \"{}\" has none",
+                controller.name()
+            ));
+        }
+        let address = self.address.ok_or("`address` is missing: that of the OLED, 0x3c or 0x3d")?;
+        let bus_hz = self.bus_hz()?;
+        if bus_hz < LEAST_OLED_HZ {
+            return Err(format!("bus_hz = {bus_hz} is too slow for an OLED: {LEAST_OLED_HZ} or more"));
+        }
+        let wiring = OledWiring { bus_hz, ..oled_wiring(address, controller, size)? };
+        Ok(Connection::Oled(self.bus.unwrap_or(USUAL_BUS), wiring))
+    }
+
+    fn bus_hz(&self) -> Result<u32, String> {
+        let bus_hz = self.bus_hz.unwrap_or(USUAL_BUS_HZ);
+        if BUS_HZ.contains(&bus_hz) {
+            return Ok(bus_hz);
+        }
+        Err(format!("bus_hz = {bus_hz} is not between {} and {}", BUS_HZ.start(), BUS_HZ.end()))
+    }
+
     /// Where a panel of this size is; refused where the keys do not go together.
     pub(super) fn checked(self, size: Size) -> Result<Connection, String> {
         let Some(device) = self.device else { return self.on_bus(size) };
@@ -134,11 +205,8 @@ impl Keys {
         let address = self.address.ok_or(
             "`address` is missing: that of the backpack, such as 0x27, or `device` where a driver of the kernel has the panel",
         )?;
+        let bus_hz = self.bus_hz()?;
         let pins = self.pins.map_or(Ok(PinMap::USUAL), |pins| pin_map(&pins))?;
-        let bus_hz = self.bus_hz.unwrap_or(USUAL_BUS_HZ);
-        if !BUS_HZ.contains(&bus_hz) {
-            return Err(format!("bus_hz = {bus_hz} is not between {} and {}", BUS_HZ.start(), BUS_HZ.end()));
-        }
         let wiring = Wiring { bus_hz, ..wiring(address, size, pins)? };
         Ok(Connection::Bus(self.bus.unwrap_or(USUAL_BUS), wiring))
     }

@@ -47,6 +47,8 @@ pub(super) struct Keys {
     pub(super) brightness: Option<u8>,
     pub(super) dim_hours: Option<Dim>,
     pub(super) backlight_pwm: Option<PwmChannel>,
+    /// Whether the panel is its own light: an OLED.
+    pub(super) dims_itself: bool,
 }
 
 /// Brightness by day, 0 to 1, the dimmed hours, and the PWM.
@@ -55,7 +57,12 @@ type Light = (f64, Option<DimHours>, Option<PwmChannel>);
 impl Keys {
     /// Refused where a brightness is wanted that nothing can make.
     pub(super) fn checked(self) -> Result<Light, String> {
-        let Self { brightness, dim_hours, backlight_pwm } = self;
+        let Self { brightness, dim_hours, backlight_pwm, dims_itself } = self;
+        if dims_itself && backlight_pwm.is_some() {
+            return Err(
+                "backlight_pwm: an OLED has no light behind it; `brightness` dims its dots".to_owned()
+            );
+        }
         if let Some(PwmChannel { hz, .. }) = backlight_pwm.filter(|pwm| !PWM_HZ.contains(&pwm.hz)) {
             return Err(format!(
                 "backlight_pwm: hz = {hz} is not between {} and {}",
@@ -68,7 +75,7 @@ impl Keys {
         }
         let share = |key: &str, percent: u8| match percent {
             0 | 100 => Ok(f64::from(percent) / 100.0),
-            1..100 if backlight_pwm.is_some() => Ok(f64::from(percent) / 100.0),
+            1..100 if dims_itself || backlight_pwm.is_some() => Ok(f64::from(percent) / 100.0),
             1..100 => Err(format!(
                 "{key} = {percent} wants backlight_pwm: without it the light can only be off (0) or on (100)"
             )),
