@@ -21,7 +21,7 @@ VOLUMES = {
 MADE_BY_ADMINISTRATORS = {"ClusterRole", "ClusterRoleBinding", "Namespace", "PriorityClass", "PersistentVolume"}
 
 
-def compose(schema, files):
+def against_schema(what, schema, files):
     with open(schema, encoding="utf-8") as text:
         read = json.load(text)
         validator = jsonschema.validators.validator_for(read)(read)
@@ -32,7 +32,7 @@ def compose(schema, files):
             print(f"{file}: {error.json_path}: {error.message}", file=sys.stderr)
         if errors:
             sys.exit(1)
-        print(f"{file}: meets the Compose Specification's schema")
+        print(f"{file}: meets the schema of {what}")
 
 
 def kubernetes(overlay, file, versions):
@@ -109,7 +109,7 @@ def container_violations(container, of_pod):
         yield f"{name} has a port of the machine"
 
 
-if sys.argv[1] == "compose":
-    compose(sys.argv[2], sys.argv[3:])
-else:
+if sys.argv[1] == "kubernetes":
     kubernetes(sys.argv[2], sys.argv[3], sys.argv[4:])
+else:
+    against_schema(sys.argv[1], sys.argv[2], sys.argv[3:])
