@@ -144,6 +144,22 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_between_moments_that_are_far_apart_or_beside_none_is_no_full_load() {
+        let full = |second| moment(second, 1.0, Some(false));
+        let steady = |seconds: std::ops::RangeInclusive<i64>| seconds.map(full).collect::<Vec<_>>();
+        // Nothing is known of the time in which it drew 9 W.
+        let watts = |second| if (100..400).contains(&second) { 9.0 } else { 6.5 };
+        let samples: Vec<_> =
+            (0..=500).map(|second| Sample { t_ms: second * 1000, value: watts(second) }).collect();
+        for moments in [[steady(0..=95), steady(405..=500)].concat(), steady(0..=95), steady(405..=500)] {
+            assert_eq!(FullLoad::of_node(&samples, &moments, 1.0), Some(FullLoad::Own(6.5)));
+        }
+        let gap = [&samples[..90], &samples[410..]].concat();
+        let full = at_full_load(&gap, &steady(0..=500), 3000.0);
+        assert!(full.iter().all(|(_, seconds, _)| *seconds <= 1.0), "{full:?}");
+    }
+
+    #[test]
     fn power_that_the_firmware_cut_is_no_full_load() {
         assert_eq!(of(100, true), FullLoad::Own(6.5));
         assert_eq!(of(600, true), FullLoad::Own(6.5));
