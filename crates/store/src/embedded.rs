@@ -25,6 +25,7 @@ mod segment_table;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod unsynced;
 mod verify;
 mod write_buffer;
 mod write_transaction;
@@ -81,6 +82,7 @@ pub fn open_durable(directory: &Path, durability: Durability) -> Result<Embedded
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         lock(&self.shared.buffer).stop = true;
+        self.shared.unsynced.stop();
         self.shared.changed.notify_all();
         for thread in lock(&self.threads).drain(..) {
             // A thread that panicked has said so.

@@ -76,7 +76,7 @@ impl Shared {
         points: &[Point],
         frame: &mut FrameWriter,
     ) -> Result<Appended, StoreError> {
-        let WriteBuffer { current: Some(current), sealing, series, dirty_since, .. } = buffer else {
+        let WriteBuffer { current: Some(current), sealing, series, .. } = buffer else {
             return Ok(Appended::default());
         };
         let sealing = sealing.as_deref().map(|sealing| &sealing.table);
@@ -85,12 +85,19 @@ impl Shared {
         for point in points {
             adding.point(&mut current.table, point, frame)?;
             if frame.len() >= FULL_FRAME_BYTES {
-                write(current, frame)?;
+                self.write(current, frame)?;
             }
         }
-        write(current, frame)?;
-        dirty_since.get_or_insert_with(Instant::now);
+        self.write(current, frame)?;
         Ok(adding.appended)
+    }
+
+    fn write(&self, current: &mut Current, frame: &mut FrameWriter) -> Result<(), StoreError> {
+        let since = Instant::now();
+        if write(current, frame)? {
+            self.unsynced.wrote(&current.segment.file, since);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Maintenance of a store that has written something. One thread flushes the journal to the disk in time; the other
 //! seals segments, which makes chunks of them, compacts short chunks, and seals what a process that is gone has left
-//! behind. They are two because sealing takes longer than a flush may be late.
+//! behind. They are two because sealing takes longer than a flush may be late, and the first waits for no lock
+//! that is held while somebody works ([`unsynced`](super::unsynced)).
 
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,9 +12,9 @@ use super::segment_reader::{SegmentReader, warn_of};
 use super::shared::{Shared, lock};
 use super::write_buffer::{Current, WriteBuffer};
 use super::write_transaction::SealedGroup;
-use crate::{Durability, StoreError};
+use crate::StoreError;
 
-/// Each thread looks what there is to do at least so often.
+/// Whether there is something to seal is looked for at least so often.
 const LOOKS: Duration = Duration::from_secs(1);
 /// What other processes have left behind is looked for so often.
 const LOOKS_FOR_ORPHANS: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ const TRIES_AGAIN: Duration = Duration::from_secs(10);
 /// Most merges in a transaction, so that others who write need not wait for long.
 const MERGES_AT_ONCE: usize = 200;
 
-/// Starts the threads; they end once `stop` is set in the write buffer.
+/// Starts the threads; they end once `stop` is set in the write buffer, and `unsynced` is stopped.
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     let (flushes, seals) = (Arc::clone(shared), Arc::clone(shared));
     vec![thread::spawn(move || flushes.flush_in_time()), thread::spawn(move || seals.seal_in_time())]
@@ -30,15 +31,11 @@ pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
 
 impl Shared {
     fn flush_in_time(&self) {
-        let looks = match self.durability {
-            Durability::Immediate => LOOKS,
-            Durability::Within(time) => (time / 4).min(LOOKS),
-        };
         loop {
-            let goes_on = |buffer: &mut WriteBuffer| !buffer.stop;
-            let waited = self.changed.wait_timeout_while(lock(&self.buffer), looks, goes_on);
-            let stop = waited.unwrap_or_else(PoisonError::into_inner).0.stop;
-            if let Err(error) = self.flush(stop) {
+            let stop = self.unsynced.wait();
+            if let Err(source) = self.unsynced.flush() {
+                let message = "the journal cannot be brought to the disk".to_owned();
+                let error = StoreError::Engine { message, source: source.into() };
                 tracing::error!("{:#}", anyhow::Error::from(error));
             }
             if stop {
@@ -73,33 +70,6 @@ impl Shared {
         };
         let waited = self.changed.wait_timeout_while(lock(&self.buffer), LOOKS, idle);
         !waited.unwrap_or_else(PoisonError::into_inner).0.stop
-    }
-
-    /// Brings the journal to the disk, if it is time or has to be `now`.
-    fn flush(&self, now: bool) -> Result<(), StoreError> {
-        let mut buffer = lock(&self.buffer);
-        let Some(since) = buffer.dirty_since else { return Ok(()) };
-        let due = match self.durability {
-            Durability::Immediate => false,
-            // By the next look it would be too late.
-            Durability::Within(time) => since.elapsed() + (time / 4).min(LOOKS) * 2 >= time,
-        };
-        if !(now || due) {
-            return Ok(());
-        }
-        buffer.dirty_since = None;
-        let files = buffer.files();
-        drop(buffer);
-        let message = "the journal cannot be brought to the disk".to_owned();
-        let synced = files.iter().try_for_each(|file| file.sync_data());
-        let mut buffer = lock(&self.buffer);
-        buffer.flush_failure = synced.as_ref().err().map(ToString::to_string);
-        if synced.is_err() {
-            // It is not there, so it is tried again.
-            buffer.dirty_since.get_or_insert(since);
-        }
-        drop(buffer);
-        synced.map_err(|source| StoreError::Engine { message, source: source.into() })
     }
 
     fn seal_due(&self, orphans: bool) -> Result<(), StoreError> {
@@ -139,6 +109,7 @@ impl Shared {
         let sealed = write.seal(sealing.segment.number, &sealing.table)?;
         write.commit()?;
         self.journal.remove(sealing.segment.number)?;
+        self.unsynced.forget(&sealing.segment.file);
         lock(&self.buffer).sealing = None;
         self.changed.notify_all();
         drop(sealing);

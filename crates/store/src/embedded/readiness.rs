@@ -94,11 +94,10 @@ impl EmbeddedStore {
         if let Some(why) = lock(&self.append_failure).as_ref() {
             return Some(format!("what came last could not be written: {why}"));
         }
-        let buffer = lock(&self.shared.buffer);
-        if let Some(why) = &buffer.flush_failure {
+        if let Some(why) = self.shared.unsynced.failure() {
             return Some(format!("what was acknowledged cannot be brought to the disk: {why}"));
         }
-        buffer
+        lock(&self.shared.buffer)
             .failure
             .is_some()
             .then(|| "the journal cannot be turned into chunks; the log says why".to_owned())
@@ -182,7 +181,7 @@ mod tests {
     fn what_does_not_reach_the_disk_is_said() {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path()).unwrap();
-        lock(&store.shared.buffer).flush_failure = Some("Input/output error".to_owned());
+        store.shared.unsynced.fail("Input/output error");
         assert!(
             said(&store).ends_with("cannot be brought to the disk: Input/output error"),
             "{}",

@@ -7,6 +7,7 @@ use super::database::Database;
 use super::foreign_segments::ForeignSegments;
 use super::format_1;
 use super::journal::Journal;
+use super::unsynced::Unsynced;
 use super::write_buffer::WriteBuffer;
 use crate::{Durability, StoreError};
 
@@ -21,7 +22,7 @@ pub(super) struct Shared {
     /// a whole sealing, which may take seconds. Appending and reading never take it.
     pub(super) writer: Mutex<Database>,
     /// What is not sealed yet. Every append holds this lock while it writes a frame, and every read while it copies the
-    /// rows that it wants; nobody holds it while the journal is flushed or chunks are written. An append that begins a
+    /// rows that it wants; no flush of the journal needs it, and nobody holds it while chunks are written. An append that begins a
     /// segment brings the journal's directory to the disk under it, and one that begins a segment or meets a new series
     /// takes the locks below while it holds this one.
     pub(super) buffer: Mutex<WriteBuffer>,
@@ -34,6 +35,9 @@ pub(super) struct Shared {
     /// The connection that reads, apart from the one that writes, so that a sealing keeps no reader waiting. It is held
     /// for a whole read transaction, that is, for up to as many series as are read at once.
     pub(super) reader: Mutex<Database>,
+    /// What of the journal has to be brought to the disk. It has a lock of its own, which whoever has any of those above
+    /// may take.
+    pub(super) unsynced: Unsynced,
 }
 
 impl Shared {
@@ -51,6 +55,7 @@ impl Shared {
             changed: Condvar::new(),
             foreign: Mutex::default(),
             reader: Mutex::new(Database::open(directory)?),
+            unsynced: Unsynced::new(durability),
         })
     }
 

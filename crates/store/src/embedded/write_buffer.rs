@@ -1,6 +1,5 @@
 //! The write buffer: what this process has written and not sealed, in memory in the same bytes as in the journal.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,10 +24,6 @@ pub(super) struct WriteBuffer {
     pub(super) sealing: Option<Arc<Sealing>>,
     /// How many series there are, as far as this process knows; counted when it is asked for.
     pub(super) series: Option<usize>,
-    /// Since when something is not on the disk.
-    pub(super) dirty_since: Option<Instant>,
-    /// Why the last flush failed, in the system's words; `None` if it did not.
-    pub(super) flush_failure: Option<String>,
     /// Why sealing does not work.
     pub(super) failure: Option<String>,
     /// The store is being closed.
@@ -97,12 +92,6 @@ impl WriteBuffer {
         sealing.chain(self.current.iter().map(|current| current.segment.number)).collect()
     }
 
-    /// The files of these segments: one that waits to be sealed may hold what is not on the disk yet.
-    pub(super) fn files(&self) -> Vec<Arc<File>> {
-        let sealing = self.sealing.iter().map(|sealing| &sealing.segment.file);
-        sealing.chain(self.current.iter().map(|current| &current.segment.file)).map(Arc::clone).collect()
-    }
-
     /// Its own tables with the numbers of their segments.
     pub(super) fn tables(&self) -> impl Iterator<Item = (u64, &Table)> {
         let sealing = self.sealing.iter().map(|sealing| (sealing.segment.number, &sealing.table));
@@ -110,9 +99,10 @@ impl WriteBuffer {
     }
 }
 
-/// Brings a frame to the journal, and its rows to memory only then.
-pub(super) fn write(current: &mut Current, frame: &mut FrameWriter) -> Result<(), StoreError> {
-    if !frame.is_empty() {
+/// Brings a frame to the journal, and its rows to memory only then; whether there was anything in it.
+pub(super) fn write(current: &mut Current, frame: &mut FrameWriter) -> Result<bool, StoreError> {
+    let any = !frame.is_empty();
+    if any {
         if let Err(error) = current.segment.append(frame) {
             current.table.abandon();
             current.broken = true;
@@ -121,5 +111,5 @@ pub(super) fn write(current: &mut Current, frame: &mut FrameWriter) -> Result<()
         current.table.commit();
     }
     frame.clear();
-    Ok(())
+    Ok(any)
 }
