@@ -117,7 +117,13 @@ fn take_post(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, status: u16) -> s
         let body = String::from_utf8(body).expect("UTF-8");
         taken.lock().expect("no test has failed").push(Taken { head, body });
     }
-    write!(stream, "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    // As ntfy answers; any other receiver may say what it likes.
+    let answer = r#"{"id":"sPs71M8A2T","time":1,"event":"message","topic":"t"}"#;
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{answer}",
+        answer.len()
+    )
 }
 
 /// As AUTH PLAIN (RFC 4616) has them: nothing, the user and the password, each but the first after a zero byte.

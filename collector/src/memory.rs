@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -30,6 +31,11 @@ const TURNS_OF_PAGES: usize = 4;
 const BEGINNING_OF_PAGE: usize = MIB;
 /// Who waits longer for a turn is asked to come back: as long as a query may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A page that finds no memory waits so long for what others give back.
+const PATIENCE_OF_PAGE: Duration = Duration::from_secs(10);
+/// Of what answers have, one part in so many is for pages alone: somebody who looks at the nodes need not wait for two
+/// long queries.
+const PART_OF_PAGES: usize = 8;
 /// Memory is shared out in such pieces.
 const PIECE: usize = 1024;
 
@@ -82,12 +88,13 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Shares out so many mebibytes. A query takes what is configured for it, `wanted_mib`, or half of what answers have
-    /// together.
+    /// Shares out so many mebibytes. A query takes what is configured for it, `wanted_mib`, or its part of what answers
+    /// have together.
     pub(crate) fn new(all_mib: u64, wanted_mib: usize) -> Self {
         let all = usize::try_from(all_mib).unwrap_or(usize::MAX).saturating_mul(MIB);
         let division = Division::of(all);
-        let one_query = wanted_mib.saturating_mul(MIB).min(division.answers / 2);
+        let of_queries = division.answers - division.answers / PART_OF_PAGES;
+        let one_query = wanted_mib.saturating_mul(MIB).min(of_queries / TURNS_OF_QUERIES);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Self {
             division,
@@ -126,7 +133,7 @@ impl Memory {
         let both = async {
             let turn = Arc::clone(turns).acquire_owned().await.ok()?;
             let memory = Arc::clone(&self.answers).acquire_many_owned(pieces(bytes)).await.ok()?;
-            Some(Share { memory, most, turn: Some(turn) })
+            Some(Share { memory, most, patience: self.patience.min(PATIENCE_OF_PAGE), turn: Some(turn) })
         };
         timeout(self.patience, both).await.ok().flatten().ok_or(Busy)
     }
@@ -151,20 +158,30 @@ fn pieces(bytes: usize) -> u32 {
 pub(crate) struct Share {
     memory: OwnedSemaphorePermit,
     most: usize,
+    patience: Duration,
     /// Until the answer is made.
     turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Share {
-    /// Takes so many bytes more, if they are there.
+    /// Takes so many bytes more, and waits a while for them. Blocks: not for where others are served.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes.saturating_add(self.memory.num_permits() * PIECE) > self.most {
             return Err(Full::Always(self.most));
         }
         let all = Arc::clone(self.memory.semaphore());
-        let more = all.try_acquire_many_owned(pieces(bytes)).map_err(|_| Full::Now)?;
+        let more = match all.try_acquire_many_owned(pieces(bytes)) {
+            Ok(more) => more,
+            Err(_) => self.waited_for(bytes).ok_or(Full::Now)?,
+        };
         self.memory.merge(more);
         Ok(())
+    }
+
+    fn waited_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let all = Arc::clone(self.memory.semaphore());
+        let more = timeout(self.patience, all.acquire_many_owned(pieces(bytes)));
+        Handle::current().block_on(more).ok()?.ok()
     }
 
     /// The text of the answer; what it does not need of the share is given back now, the rest when the last byte of it
@@ -174,7 +191,10 @@ impl Share {
         let text = text.into();
         // A text that is longer than expected is there already; what can be had for it keeps others from as much.
         let short = text.capacity().saturating_sub(self.memory.num_permits() * PIECE);
-        let _ = self.grow(short);
+        let all = Arc::clone(self.memory.semaphore());
+        if let Ok(more) = all.try_acquire_many_owned(pieces(short)) {
+            self.memory.merge(more);
+        }
         let needless = self.memory.num_permits().saturating_sub(pieces(text.capacity()) as usize);
         drop(self.memory.split(needless));
         Bytes::from_owner(Held { text, _share: self })
@@ -291,19 +311,44 @@ mod tests {
         assert_eq!(free(), all);
     }
 
+    /// As a thread that makes a page grows it.
+    async fn grown(mut page: Share, bytes: usize) -> (Share, Result<(), Full>) {
+        let growing = tokio::task::spawn_blocking(move || {
+            let grown = page.grow(bytes);
+            (page, grown)
+        });
+        growing.await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_page_grows_and_leaves_room_for_a_query() {
         let memory = at_once(192);
         let most = memory.division.answers - memory.one_query;
-        let mut page = memory.page().await.unwrap();
-        assert_eq!(page.grow(most), Err(Full::Always(most)));
-        assert_eq!(page.grow(most - BEGINNING_OF_PAGE), Ok(()));
+        let (page, too_much) = grown(memory.page().await.unwrap(), most).await;
+        assert_eq!(too_much, Err(Full::Always(most)));
+        let (page, all) = grown(page, most - BEGINNING_OF_PAGE).await;
+        assert_eq!(all, Ok(()));
         let query = memory.query().await.expect("there is room for it");
         assert!(memory.page().await.is_err());
         drop(query);
-        let mut two = [memory.page().await.unwrap(), memory.page().await.unwrap()];
-        let grown = two.each_mut().map(|page| page.grow(most / 2));
-        assert_eq!(grown, [Ok(()), Err(Full::Now)]);
+        let (_one, first) = grown(memory.page().await.unwrap(), most / 2).await;
+        let (_two, second) = grown(memory.page().await.unwrap(), most / 2).await;
+        drop(page);
+        assert_eq!([first, second], [Ok(()), Err(Full::Now)]);
+    }
+
+    #[tokio::test]
+    async fn two_queries_leave_a_part_for_pages_and_a_page_that_needs_more_waits_for_them() {
+        let memory = at_once(256);
+        let (one, two) = (memory.query().await.unwrap(), memory.query().await.unwrap());
+        let mut page = memory.page().await.expect("there is room for it");
+        page.patience = Duration::from_secs(3600);
+        let waits = grown(page, memory.division.answers / 4);
+        tokio::pin!(waits);
+        let waited = timeout(Duration::from_millis(1), &mut waits).await;
+        assert!(waited.is_err(), "two queries have it");
+        drop((one, two));
+        assert_eq!(waits.await.1, Ok(()));
     }
 
     #[test]

@@ -7,7 +7,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use picollect_evaluate::Window;
-use picollect_store::{Appended, Bucket, Capabilities, Selector, SeriesKey, Store, StoreError, StoredSample};
+use picollect_store::{
+    Appended, Bucket, Capabilities, Selector, SeriesKey, SeriesSteps, Store, StoreError, StoredSample,
+};
 use picollect_telemetry::line::Point;
 
 use crate::memory::{Full, Share};
@@ -93,6 +95,12 @@ impl Store for Metered<'_> {
         let all = self.store.read_all(selector, window, around_ms)?;
         self.took(all.iter().map(|(_, samples)| samples.len()).sum())?;
         Ok(all)
+    }
+
+    fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        let read = self.store.read_steps(key, window)?;
+        self.took(read.samples.len() + read.steps.len())?;
+        Ok(read)
     }
 
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {

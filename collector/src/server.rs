@@ -116,7 +116,7 @@ pub async fn start(data: &Path, listen: &str, options: &Options) -> anyhow::Resu
     tokens.begin()?;
     if files::is_open_to_all(data) {
         let name = data.display();
-        tracing::warn!("every user of this machine can read the data directory `{name}`: chmod o= {name}");
+        tracing::warn!("every user of this machine can enter the data directory `{name}`: chmod o= {name}");
     }
     let opened = tokio::task::spawn_blocking(move || Collector::new(spec.open()?, tokens, config));
     let mut collector = opened.await??;

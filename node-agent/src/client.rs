@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use picollect_settings::{secret, trust};
+use picollect_settings::{http, secret, trust};
 use picollect_telemetry::PROTOCOL;
 use picollect_telemetry::foreign::printable;
 use picollect_telemetry::summary::Summary;
@@ -168,20 +168,12 @@ pub struct Client {
 impl Client {
     /// Reads the certificates if the address is `https`; connects to nothing yet.
     pub fn new(target: Target) -> anyhow::Result<Self> {
-        let agent = concat!("picollect-agent/", env!("CARGO_PKG_VERSION"));
-        let mut config = ureq::Agent::config_builder()
+        let config = http::client("picollect-agent", &target.url, target.ca_file.as_deref())?
             .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
             .max_idle_connections(1)
             .proxy(target.proxy.found())
             .input_buffer_size(BUFFER_BYTES)
-            .output_buffer_size(BUFFER_BYTES)
-            .user_agent(agent);
-        if target.url.starts_with("https://") {
-            config = config.tls_config(trust::tls(target.ca_file.as_deref())?);
-        }
+            .output_buffer_size(BUFFER_BYTES);
         let addresses = Addresses::default();
         let http = ureq::Agent::with_parts(config.build(), DefaultConnector::default(), addresses.clone());
         Ok(Self { http, addresses, gzip: Gzip::new(), target })

@@ -8,13 +8,10 @@ use picollect_store::{Selector, Store as _};
 use super::hostile::Keys;
 use crate::process::{Collector, eventually, picollect, stdout};
 
-/// What no request may make a collector take in the quick form, MiB: a board of 1 GiB has other things to do.
+/// What no request may make a collector take, MiB: a board of 1 GiB has other things to do.
 pub(super) const MOST_MIB: u64 = 256;
-/// What `[limits]` promises of it, whatever is asked.
-pub(super) const PROMISED_MIB: u64 = 512;
-
-/// What a board of that size has configured: two queries are under way at once.
-const CONFIGURATION: &str = "[limits]\nmemory_mib = 512\n[query]\nmax_memory_mib = 32\n";
+/// What makes it keep to that.
+const CONFIGURATION: &str = "[limits]\nmemory_mib = 256\n[query]\nmax_memory_mib = 32\n";
 
 pub(super) struct Attacked {
     collector: Collector,

@@ -173,8 +173,8 @@ fn a_run_survives_a_collector_that_is_away() {
         command
     };
     let run = |name: &str| {
-        let arguments = ["run", "--idle", "0s", "--name", name, "--work", "3e9FLOP", "--", "sleep", "1"];
-        picollect_there(&arguments).output().unwrap()
+        let options = ["run", "--idle", "0s", "--retry", "0s", "--name", name, "--work", "3e9FLOP"];
+        picollect_there(&[options.as_slice(), &["--", "sleep", "1"]].concat()).output().unwrap()
     };
     let near = run("near");
     assert!(near.status.success() && String::from_utf8_lossy(&near.stderr).contains("GFLOPS"), "{near:?}");
@@ -184,9 +184,9 @@ fn a_run_survives_a_collector_that_is_away() {
     let said = String::from_utf8_lossy(&away.stderr);
     assert!(away.status.success() && said.contains("is kept in"), "{said}");
     collector.restart();
-    let delivered = picollect_there(&["runs", "--deliver"]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&delivered.stdout), "1 delivered\n");
     let show = picollect_there(&["runs", "show", "last", "--json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&show.stderr);
+    assert_eq!(said, "picollect: a run that waited for the collector is delivered now\n");
     let show: serde_json::Value = serde_json::from_slice(&show.stdout).unwrap();
     assert_eq!((&show["name"], &show["result"]["unit"]), (&"away".into(), &"FLOPS".into()));
     let seconds = number(&show["window"]["seconds"]);
@@ -241,7 +241,8 @@ fn a_run_whose_engine_goes_away_keeps_its_status_and_is_delivered_later() {
     let (gone, there) = (data.path().join("gone"), data.path().to_str().unwrap());
     let engine = engine(&gone);
     let script = format!("touch {}; exit 7", gone.display());
-    let arguments = ["run", "--data", there, "--store", &engine, "--idle", "0s", "--", "sh", "-c", &script];
+    let options = ["run", "--data", there, "--store", &engine, "--idle", "0s", "--retry", "0s"];
+    let arguments = [options.as_slice(), &["--", "sh", "-c", &script]].concat();
     let away = picollect(&arguments).output().unwrap();
     let said = String::from_utf8_lossy(&away.stderr);
     assert_eq!(away.status.code(), Some(7), "{said}");
@@ -306,7 +307,8 @@ fn a_run_that_fills_the_disk_while_the_collector_is_away_still_waits_there() {
     let token = collector.token_file();
     let elsewhere = ["--collector", &collector.url.clone(), "--token-file", token.to_str().unwrap()];
     collector.kill();
-    let options = ["run", "--data", full.path().to_str().unwrap(), "--idle", "0s", "--name", "fills"];
+    let data = ["--data", full.path().to_str().unwrap()];
+    let options = [&["run", "--idle", "0s", "--retry", "0s", "--name", "fills"], data.as_slice()].concat();
     let command = ["--", "sh", "-c", "head -c 4m /dev/zero > fill; exit 6"];
     let run = picollect(&[options.as_slice(), &elsewhere, &command].concat());
     let copy = format!("{{ \"$@\"; status=$?; cp -r runs {}; exit $status; }}", outside.path().display());
@@ -318,6 +320,60 @@ fn a_run_that_fills_the_disk_while_the_collector_is_away_still_waits_there() {
     let delivered = picollect(&[kept.as_slice(), &elsewhere].concat()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&delivered.stdout), "1 delivered\n", "{delivered:?}");
     assert_eq!(last(&collector)["name"], "fills");
+}
+
+/// A command that ends the collector with this number, as a crash does.
+fn kills(collector: &Collector) -> String {
+    format!("kill -9 {}", collector.id())
+}
+
+#[test]
+fn a_collector_that_is_back_in_time_gets_the_run_at_once() {
+    let mut collector = Collector::start();
+    let (token, there) = (collector.token_file(), tempfile::tempdir().unwrap());
+    let (data, url) = (there.path().to_str().unwrap(), collector.url.clone());
+    let elsewhere = ["--collector", &url, "--token-file", token.to_str().unwrap()];
+    let kills = kills(&collector);
+    let options = ["run", "--data", data, "--idle", "0s", "--retry", "10m"];
+    let mut run = picollect(&[options.as_slice(), &elsewhere, &["--", "sh", "-c", &kills]].concat());
+    let mut run = run.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("it is tried again for 10m") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it gave up");
+    }
+    collector.restart();
+    assert!(run.wait().unwrap().success());
+    assert_eq!(last(&collector)["status"], "done");
+}
+
+#[test]
+fn a_run_that_waits_is_delivered_by_the_collector_of_its_data_directory_and_to_no_other() {
+    let (mut collector, other) = (Collector::start(), Collector::start());
+    collector.kill();
+    // An engine that nobody reaches.
+    let engine = ["--store", "prometheus+http://127.0.0.1:9", "--retry", "0s"];
+    let away = run_here(&collector, &engine, &["true"]).output().unwrap();
+    let said = String::from_utf8_lossy(&away.stderr);
+    assert!(away.status.success() && said.contains("is kept in"), "{said}");
+    let token = other.token_file();
+    let elsewhere = ["--collector", &other.url, "--token-file", token.to_str().unwrap()];
+    let asked = [&["runs", "--data", collector.data_text()], elsewhere.as_slice()].concat();
+    assert_eq!(
+        (stdout(&asked).contains("true"), waiting_files(collector.data())),
+        (false, 1),
+        "it is not for this one"
+    );
+    collector.restart();
+    eventually("the collector delivers it", || waiting_files(collector.data()) == 0);
+    assert_eq!(last(&collector)["name"], "true");
+}
+
+/// Runs in a data directory that wait to be delivered.
+fn waiting_files(data: &Path) -> usize {
+    let runs = fs::read_dir(data.join("runs")).unwrap();
+    runs.filter(|run| run.as_ref().unwrap().path().join("waiting.line").exists()).count()
 }
 
 #[test]

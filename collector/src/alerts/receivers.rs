@@ -38,6 +38,9 @@ pub enum NotSent {
     /// It could not be delivered.
     #[error("{0}")]
     Failed(String),
+    /// Somebody else answered, with this.
+    #[error("it answered with {0}: a captive portal, a proxy or another server answers in its place")]
+    Stranger(&'static str),
     /// The receiver said no with this HTTP status.
     #[error("it answered with HTTP status {0}")]
     Status(u16),

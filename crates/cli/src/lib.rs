@@ -19,10 +19,11 @@ mod serving;
 mod submission;
 mod token;
 mod up;
+mod waiting;
 mod workload;
 
 use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -36,7 +37,7 @@ use picollect_analysis::request::Written;
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
 use picollect_bench as bench;
 use picollect_bench::BenchOptions;
-use picollect_client::{Source, SourceOptions};
+use picollect_client::SourceOptions;
 use picollect_collector::alerts;
 use picollect_config::store_spec::{DataOptions, StoreSpec};
 use picollect_config::{Config, ConfigOptions, StoreConfig};
@@ -98,7 +99,7 @@ pub enum Command {
         /// What of them; without it a table of all.
         #[command(subcommand)]
         command: Option<RunsCommand>,
-        /// Deliver what waits for a collector that was away
+        /// Deliver all runs that wait for a collector that was away, also those that were for another one
         #[arg(long)]
         deliver: bool,
         /// Print JSON
@@ -342,7 +343,9 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             Ok(runtime()?.block_on(serve(&Serving::of(&options, Some(tls))?))?)
         }
         Command::Demo(options) => run_demo(options),
-        Command::Report(options) => print(&options.ask.open()?.ask_written(&options.request())?),
+        Command::Report(options) => {
+            print(&waiting::up_to_date(&options.ask)?.ask_written(&options.request())?)
+        }
         Command::Run(options) => {
             picollect_settings::log::start();
             run::run(&options)
@@ -418,10 +421,10 @@ fn runs(
     deliver: bool,
     format: Format,
 ) -> Result<(), Failure> {
-    let source = ask.open()?;
     if deliver {
-        return deliver_runs(&source, &ask.directory()?.join("runs"));
+        return waiting::deliver_all(ask);
     }
+    let source = waiting::up_to_date(ask)?;
     match command {
         None => print(&source.ask_written(&RunsRequest { since_ms: None, format, width: width() })?),
         Some(RunsCommand::Show { id, json, format }) => {
@@ -430,14 +433,6 @@ fn runs(
             print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour, width })?)
         }
     }
-}
-
-/// Delivers the runs that wait; each that still does is a finding.
-fn deliver_runs(source: &Source, runs: &Path) -> Result<(), Failure> {
-    let run::Deliveries { delivered, waiting } = run::deliver_waiting(source, runs);
-    let waits = |(file, why): &(PathBuf, String)| format!("`{}` still waits: {why}", file.display());
-    let findings = waiting.iter().map(waits).collect();
-    print(&Written { text: format!("{delivered} delivered\n"), findings })
 }
 
 /// A line for each receiver; one that does not take the message is a finding.

@@ -10,6 +10,7 @@ use picollect_settings::output::say;
 
 use crate::check::{self, Effective};
 use crate::invitation;
+use crate::waiting::keep_delivering;
 use picollect_collector::server;
 use picollect_config::store_spec::{StoreOptions, StoreSpec};
 use picollect_config::{Config, DEFAULT_LISTEN, Keep, Origin, Retention, Setting, lay_over};
@@ -120,7 +121,9 @@ pub(super) async fn serve(serving: &Serving) -> anyhow::Result<()> {
     if !collector.tokens.any()? {
         tracing::warn!("there are no tokens yet, so nobody can push; see `picollect token create --help`");
     }
+    let delivering = keep_delivering(&collector, &serving.data);
     server::told_to_stop().await?;
+    delivering.abort();
     server.stop().await
 }
 

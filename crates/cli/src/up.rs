@@ -19,6 +19,7 @@ use picollect_settings::files;
 use picollect_settings::output::say;
 use picollect_store::Store;
 
+use crate::waiting::keep_delivering;
 use crate::{invitation, live};
 
 /// An agent that was told to stop flushes for five seconds at most; then it is no longer waited for.
@@ -141,8 +142,10 @@ pub(crate) async fn up(data: &Path, listen: &str, options: &server::Options) -> 
     }
     say(&text)?;
     site.start_agent("this machine", &[])?;
+    let delivering = keep_delivering(&site.collector, data);
     let view = tokio::spawn(live::draw(site.collector(), String::new()));
     server::told_to_stop().await?;
     view.abort();
+    delivering.abort();
     site.stop().await
 }

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
-use picollect_settings::{secret, trust};
+use anyhow::ensure;
+use picollect_settings::{http, secret};
 use ureq::http::Response;
 
 use picollect_analysis::request::{FINDINGS_HEADER, Written};
@@ -67,17 +67,12 @@ impl Client {
     /// read or the address is neither `http://` nor `https://`.
     pub fn new(target: &Target) -> anyhow::Result<Self> {
         let url = target.url.trim_end_matches('/').to_owned();
-        let mut config = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
-        if url.starts_with("https://") {
-            config = config.tls_config(trust::tls(target.ca_file.as_deref())?);
-        } else if !url.starts_with("http://") {
-            bail!("the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT");
-        }
+        ensure!(
+            url.starts_with("https://") || url.starts_with("http://"),
+            "the collector's address `{url}` is not http://HOST:PORT or https://HOST:PORT"
+        );
+        let config =
+            http::client("picollect", &url, target.ca_file.as_deref())?.timeout_global(Some(TIMEOUT));
         let token = target.token_file.as_deref().map(|path| secret::read("token", path)).transpose()?;
         Ok(Self { http: config.build().into(), url, token })
     }

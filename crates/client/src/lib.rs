@@ -23,4 +23,4 @@ mod client;
 mod source;
 
 pub use client::{Client, ClientError, Target};
-pub use source::{Here, NotTaken, Source, SourceOptions, is_refused};
+pub use source::{Here, NotTaken, Source, SourceOptions, destination_here, is_refused};

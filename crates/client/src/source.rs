@@ -1,6 +1,7 @@
 //! Whom a request is asked of: the store on this machine, or a collector elsewhere. Both answer with the same text.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -69,11 +70,27 @@ impl SourceOptions {
         Ok(Here { data: self.store.directory()?, spec: self.store.spec(&config)?, config })
     }
 
+    /// Whom this asks, in words that are the same whenever it is the same: a collector's address, or which data directory
+    /// of this machine. Fails as [`directory`](Self::directory) does.
+    pub fn destination(&self) -> anyhow::Result<String> {
+        match &self.collector {
+            Some(url) => Ok(url.trim_end_matches('/').to_owned()),
+            None => Ok(destination_here(&self.directory()?)),
+        }
+    }
+
     /// The data directory of this machine; of an asked collector's own nothing is known. Fails if none is
     /// given and the environment names no home.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
         self.store.directory()
     }
+}
+
+/// [`SourceOptions::destination`] of a data directory of this machine.
+pub fn destination_here(data: &Path) -> String {
+    // One that is not there yet is named as it is given.
+    let data = fs::canonicalize(data).or_else(|_| path::absolute(data)).unwrap_or_else(|_| data.to_owned());
+    format!("data:{}", data.display())
 }
 
 /// The data of this machine, not opened yet.

@@ -1,4 +1,4 @@
-//! How a run's lines reach the collector: at once, or kept beside the output until it is back.
+//! How a run's lines reach the collector: at its end, for a while after it, or later out of where they are kept.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use picollect_client::{Source, is_refused};
 
-use super::run_directory::{RunDirectory, places, waiting_in};
+use super::progress::Progress;
+use super::run_directory::{RunDirectory, Waiting, places, waiting_in};
+use picollect_settings::output::complain;
 
-/// Where neither the collector nor a disk takes a run, both are tried again for so long,
+/// Where neither the collector nor a disk takes a run, both are tried again for so long at least.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// and so often.
+/// A collector that is away is asked so often.
 const TRIES_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of a run's lines.
@@ -42,32 +44,54 @@ pub(super) fn begin(source: &Source, directory: &mut RunDirectory, line: &[u8]) 
 }
 
 /// Delivers the document of a run that has ended, with all that waits of it. It is on the disk before the collector
-/// is asked.
-pub(super) fn end(source: &Source, directory: &mut RunDirectory, line: &[u8]) -> Sent {
+/// is asked; one that is away is asked again for so long: a restart or an upgrade takes seconds.
+pub(super) fn end(
+    source: &Source,
+    directory: &mut RunDirectory,
+    line: &[u8],
+    retry: Duration,
+    progress: &Progress,
+) -> Sent {
     let mut kept = directory.keep(line);
-    let begun = Instant::now();
+    let (begun, mut said) = (Instant::now(), false);
     loop {
         let lines = match directory.waiting() {
             Ok(lines) => lines,
             Err(error) => return Sent::Kept(format!("what waits cannot be read: {error}")),
         };
-        let why = match source.write(&lines) {
+        let error = match source.write(&lines) {
             Ok(()) => {
                 if let Err(error) = directory.delivered() {
                     tracing::warn!("the run is delivered, and will be once more: {error}");
                 }
                 return Sent::Delivered;
             }
-            Err(error) => format!("{error:#}"),
+            Err(error) => error,
         };
-        match kept {
-            Ok(()) => return Sent::Kept(why),
-            Err(error) if begun.elapsed() > PATIENCE => {
-                return Sent::Nowhere(lines, format!("{why}; {error}"));
-            }
-            Err(_) => thread::sleep(TRIES_EVERY),
+        let why = format!("{error:#}");
+        let patience = match kept {
+            Ok(()) if is_refused(&error) => Duration::ZERO,
+            Ok(()) => retry,
+            Err(_) => retry.max(PATIENCE),
+        };
+        if begun.elapsed() >= patience {
+            return match kept {
+                Ok(()) => Sent::Kept(why),
+                Err(error) => Sent::Nowhere(lines, format!("{why}; {error}")),
+            };
         }
-        kept = directory.keep(b"");
+        if !said {
+            let time = humantime::format_duration(patience);
+            progress.quiet();
+            complain(format_args!(
+                "picollect: nobody takes the run yet, it is tried again for {time}: {why}"
+            ));
+            said = true;
+        }
+        thread::sleep(TRIES_EVERY);
+        if kept.is_err() {
+            kept = directory.keep(b"");
+        }
     }
 }
 
@@ -80,23 +104,24 @@ pub struct Deliveries {
     pub waiting: Vec<(PathBuf, String)>,
 }
 
-/// Delivers what earlier runs left waiting in this directory, or in the one that they use when it is full. One that is
-/// refused keeps no other waiting; when nobody is there to take one, the others are not tried.
-pub fn deliver_waiting(source: &Source, runs: &Path) -> Deliveries {
+/// Delivers what earlier runs left waiting in this directory, or in the one that they use when it is full: what is for this
+/// [destination](picollect_client::SourceOptions::destination), or for `None` all. One that is refused keeps no other
+/// waiting; when nobody is there to take one, the others are not tried. A run that is measured still delivers itself.
+pub fn deliver_waiting(source: &Source, runs: &Path, destination: Option<&str>) -> Deliveries {
     let mut done = Deliveries::default();
     let mut away: Option<String> = None;
     for place in places(runs) {
-        let files = match waiting_in(&place) {
-            Ok(files) => files,
+        let all = match waiting_in(&place, destination) {
+            Ok(all) => all,
             Err(error) => {
                 done.waiting.push((place, format!("it cannot be read: {error}")));
                 continue;
             }
         };
-        for file in files {
+        for waiting in all {
             let delivered = match &away {
                 Some(why) => Err(why.clone()),
-                None => deliver(source, &file).map_err(|error| {
+                None => deliver(source, &waiting).map_err(|error| {
                     let why = format!("{error:#}");
                     away = (!is_refused(&error) && !error.is::<std::io::Error>()).then(|| why.clone());
                     why
@@ -104,14 +129,14 @@ pub fn deliver_waiting(source: &Source, runs: &Path) -> Deliveries {
             };
             match delivered {
                 Ok(()) => done.delivered += 1,
-                Err(why) => done.waiting.push((file, why)),
+                Err(why) => done.waiting.push((waiting.file, why)),
             }
         }
     }
     done
 }
 
-fn deliver(source: &Source, waiting: &Path) -> anyhow::Result<()> {
-    source.write(&fs::read(waiting)?)?;
-    Ok(fs::remove_file(waiting)?)
+fn deliver(source: &Source, waiting: &Waiting) -> anyhow::Result<()> {
+    source.write(&fs::read(&waiting.file)?)?;
+    Ok(waiting.delivered()?)
 }

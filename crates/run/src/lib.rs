@@ -93,7 +93,8 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     bench.look_before(&plan, options.force)?;
     let progress = Progress::new(plan.steps.len() * plan.repeat);
     child::prepare()?;
-    for (file, why) in delivery::deliver_waiting(&bench.source, &bench.directory).waiting {
+    let earlier = delivery::deliver_waiting(&bench.source, &bench.directory, Some(&bench.destination));
+    for (file, why) in earlier.waiting {
         complain(format_args!("picollect: `{}` of an earlier run still waits: {why}", file.display()));
     }
     let mut done: Vec<Run> = Vec::new();
@@ -149,6 +150,8 @@ fn leave(done: &[Run]) -> Result<(), Failure> {
 struct Bench {
     source: Arc<Source>,
     directory: PathBuf,
+    /// Whom runs are kept for that it does not take.
+    destination: String,
     host: String,
     screen: Screen,
 }
@@ -157,8 +160,9 @@ impl Bench {
     fn new(options: &RunOptions) -> Result<Self, Failure> {
         let source = Arc::new(options.ask.open_or_make()?);
         let directory = options.ask.directory()?.join("runs");
+        let destination = options.ask.destination()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Ok(Self { source, directory, host, screen: Screen::of_stderr() })
+        Ok(Self { source, directory, destination, host, screen: Screen::of_stderr() })
     }
 
     /// Refuses what cannot work, unless it is forced, and says what will be unknown.
@@ -184,7 +188,7 @@ impl Bench {
     ) -> Result<Run, Failure> {
         let id = id_of(&plan.slug);
         let watched = kept::Watched::begin(&plan.output_files).map_err(usage)?;
-        let mut directory = RunDirectory::make(&places(&self.directory), &id);
+        let mut directory = RunDirectory::make(&places(&self.directory), &id, &self.destination);
         let begin = runs::begin_line(&id, &plan.name, now_ms());
         if let Err(refused) = delivery::begin(&self.source, &mut directory, &begin) {
             directory.remove();
@@ -225,13 +229,13 @@ impl Bench {
             id,
         };
         progress.settle();
-        self.keep(&run, &mut directory, progress);
+        self.keep(&run, &mut directory, plan.retry, progress);
         Ok(run)
     }
 
     /// Delivers or keeps a finished run, and says what it was worth.
-    fn keep(&self, run: &Run, directory: &mut RunDirectory, progress: &Progress) {
-        let sent = delivery::end(&self.source, directory, &document::line(run));
+    fn keep(&self, run: &Run, directory: &mut RunDirectory, retry: Duration, progress: &Progress) {
+        let sent = delivery::end(&self.source, directory, &document::line(run), retry, progress);
         if let Some(file) = directory.file("run.json")
             && let Err(error) = fs::write(&file, document::pretty(run))
         {
@@ -243,8 +247,8 @@ impl Bench {
                 progress.quiet();
                 let kept_in = run.kept_in.as_deref().unwrap_or_default();
                 complain(format_args!(
-                    "picollect: the collector did not take the run {}: {why}. It is kept in `{kept_in}` and delivered \
-                     by the next `picollect run` or `picollect runs --deliver`",
+                    "picollect: the collector did not take the run {}: {why}. It is kept in `{kept_in}`; the next \
+                     `picollect run`, `runs` or `report` that asks this collector delivers it",
                     run.id
                 ));
             }

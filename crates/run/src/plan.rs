@@ -62,6 +62,9 @@ pub struct RunOptions {
     /// Run it although a node is unknown or silent, or the disk is full
     #[arg(long)]
     pub(super) force: bool,
+    /// Where the collector is away at the end, ask it again for so long; the run is kept in any case
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    retry: Duration,
     /// The directory that holds sys/, for tests
     #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
     root: std::path::PathBuf,
@@ -81,6 +84,8 @@ pub(super) struct Plan {
     pub(super) nodes: Option<Vec<String>>,
     /// How long nothing may run before the command starts.
     pub(super) idle: Duration,
+    /// For how long a collector that is away at the end is asked again.
+    pub(super) retry: Duration,
     /// How its work becomes known.
     pub(super) work: Work,
     /// Files that may hold results.
@@ -137,6 +142,7 @@ impl Plan {
             work: work(options)?,
             labels,
             idle: options.idle,
+            retry: options.retry,
             output_files: options.output_files.clone(),
             repeat: usize::from(options.repeat),
             name,

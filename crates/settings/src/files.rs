@@ -60,6 +60,31 @@ pub fn close_to_others(directory: &Path) -> io::Result<bool> {
     Ok(is_open)
 }
 
+/// Takes away what users may do with something who are neither its owner nor of its group, and logs that they could do
+/// anything. What is not there, a link, and what this user may not change stay as they are.
+pub fn close_to_all(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if found.is_symlink() || found.mode() & ALL == 0 {
+        return Ok(());
+    }
+    match fs::set_permissions(path, fs::Permissions::from_mode(found.mode() & PERMISSIONS & !ALL)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(
+                "every user of this machine can read `{}`, and only its owner can end that",
+                path.display()
+            );
+        }
+        closed => {
+            closed?;
+            tracing::warn!("every user of this machine could read `{}`; no longer", path.display());
+        }
+    }
+    Ok(())
+}
+
 /// Whether users who are neither its owner nor of its group may do anything with it; something that is not there is open
 /// to nobody.
 pub fn is_open_to_all(path: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! What both programs do alike: what they say ([`output`]) and how they end ([`exit`]), whose their files are ([`files`]),
-//! whom they trust ([`trust`], [`introduction`]), and how they read their configuration: TOML into a typed structure, and every mistake with its line, its column and, for a
-//! key nobody knows, the nearest name that somebody does.
+//! how they ask others ([`http`]) and whom they trust ([`trust`], [`introduction`]), and how they read their
+//! configuration: TOML into a typed structure, and every mistake with its line, its column and, for a key nobody knows,
+//! the nearest name that somebody does.
 //!
 //! ```
 //! #[derive(serde::Deserialize)]
@@ -21,6 +22,7 @@ pub mod duration;
 pub mod exit;
 pub mod files;
 mod hex;
+pub mod http;
 pub mod introduction;
 pub mod log;
 pub mod output;

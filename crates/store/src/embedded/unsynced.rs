@@ -105,7 +105,9 @@ impl Unsynced {
         let mut state = lock(&self.state);
         state.failure = synced.as_ref().err().map(ToString::to_string);
         if synced.is_err() {
-            files.iter().for_each(|file| state.add(file));
+            for file in &files {
+                state.add(file);
+            }
             state.due = Some(Instant::now() + TRIES_AGAIN);
         }
         synced
@@ -153,7 +155,8 @@ mod tests {
     #[test]
     fn what_is_late_already_is_flushed_without_waiting() {
         let unsynced = Unsynced::new(Durability::Within(Duration::from_secs(3600)));
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(3600)).expect("the clock runs that long");
+        let long_ago =
+            Instant::now().checked_sub(Duration::from_secs(3600)).expect("the clock runs that long");
         unsynced.wrote(&file(), long_ago);
         assert!(!unsynced.wait(), "it is due now");
         unsynced.stop();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use picollect_settings::trust;
+use picollect_settings::http;
 use picollect_telemetry::foreign::printable;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use ureq::http::{HeaderName, HeaderValue, Response};
@@ -49,16 +49,10 @@ impl Http {
     /// Reads certificates; connects to nothing yet.
     pub(super) fn new(location: &Location, secrets: &Secrets) -> Result<Self, StoreError> {
         let unusable = |why: String| StoreError::Unusable { location: location.to_string(), why };
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("picollect/", env!("CARGO_PKG_VERSION")));
-        if location.to_string().contains("https://") {
-            let tls =
-                trust::tls(secrets.ca_file.as_deref()).map_err(|error| unusable(format!("{error:#}")))?;
-            config = config.tls_config(tls);
-        }
+        let address = location.to_string();
+        let address = address.split_once('+').map_or(address.as_str(), |(_, address)| address);
+        let config = http::client("picollect", address, secrets.ca_file.as_deref())
+            .map_err(|error| unusable(format!("{error:#}")))?;
         let mut headers = Vec::new();
         let credentials = secrets.token.as_ref().map(|token| format!("Bearer {token}"));
         let basic = secrets.basic.as_ref();
