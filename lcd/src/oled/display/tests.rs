@@ -173,3 +173,39 @@ fn the_model_notes_what_a_controller_does_not_know() {
     model.write(&[0x00, 0xaf]);
     assert_eq!(model.broken(), [Broken::NoSupply, Broken::WrongGlass]);
 }
+
+/// The next number of a sequence that is the same in every run.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+#[test]
+fn any_sequence_of_pictures_lights_faults_and_losses_of_power_ends_with_the_wanted_picture_within_two_healings()
+ {
+    for seed in 0..16_u64 {
+        let mut state = seed;
+        let controller = Controller::ALL[usize::from(seed % 2 == 1)];
+        let size = OledSize::ALL[usize::from(seed % 4 > 1)];
+        let model = OledModel::new(controller, size, 100_000);
+        let model = if seed % 3 == 0 { model.without_status() } else { model };
+        let mut rig = Rig::of(model, controller, size);
+        let mut wanted = picture(size, 0);
+        for _ in 0..12 {
+            match next(&mut state) % 6 {
+                0 => rig.bus.fail_after(usize::try_from(next(&mut state) % 60).unwrap()),
+                1 => rig.bus.unplug(),
+                2 => rig.bus.repair(),
+                3 => rig.bus.panel.power_cycle(),
+                4 => wanted.light = Light::of(f64::from(u32::try_from(next(&mut state) % 4).unwrap()) / 3.0),
+                _ => wanted = picture(size, usize::try_from(next(&mut state) % 7).unwrap()),
+            }
+            rig.display.show(&wanted);
+            rig.run(Duration::from_millis(next(&mut state) % 1_500));
+        }
+        rig.bus.repair();
+        rig.run(2 * HEAL_PERIOD);
+        assert!(rig.shows(&wanted), "seed {seed}, {controller:?} {size:?}");
+        assert!(rig.bus.take_use().longest <= Duration::from_millis(5));
+    }
+}
