@@ -20,4 +20,5 @@ mod reports;
 mod sample_report;
 mod sentences;
 mod supply_chain;
+mod thesis;
 mod wall_device;

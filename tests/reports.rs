@@ -364,7 +364,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["up"],
         &["serve"],
@@ -374,6 +374,7 @@ fn the_help_of_every_command() {
         &["runs"],
         &["runs", "show"],
         &["scaling"],
+        &["nameplate"],
         &["submission"],
         &["nodes"],
         &["nodes", "retire"],

@@ -11,6 +11,7 @@ mod import;
 mod invitation;
 mod live;
 mod model;
+mod nameplate;
 mod rename;
 mod retire;
 mod samples;
@@ -52,6 +53,7 @@ use export::ExportOptions;
 use health::HealthOptions;
 use import::ImportOptions;
 pub use invitation::LoginOptions;
+use nameplate::NameplateOptions;
 use scaling::ScalingOptions;
 use submission::SubmissionOptions;
 
@@ -115,6 +117,9 @@ pub enum Command {
                             picollect scaling --table runs.csv --format json"
     )]
     Scaling(ScalingOptions),
+    /// What machines cost and use by their nameplates, where nobody metered them
+    #[command(after_help = "Example:\n  picollect nameplate examples/thesis/machines.toml")]
+    Nameplate(NameplateOptions),
     /// What a Green500 submission asks for: checklist, raw readings, the computation, the system
     #[command(after_help = "Example:\n  picollect submission last green500")]
     Submission(SubmissionOptions),
@@ -354,6 +359,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             runs(&ask, command, deliver, if json { Format::Json } else { format })
         }
         Command::Scaling(options) => print(&scaling::execute(&options)?),
+        Command::Nameplate(options) => print(&nameplate::execute(&options)?),
         Command::Submission(options) => submission::execute(&options),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
         Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {

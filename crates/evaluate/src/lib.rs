@@ -42,6 +42,7 @@ pub mod efficiency;
 pub mod energy;
 pub mod learnt_power;
 pub mod methodology;
+pub mod nameplate;
 pub mod numbers;
 pub mod power;
 pub mod presence;

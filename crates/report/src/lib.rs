@@ -24,6 +24,7 @@ mod html;
 mod json;
 mod latex;
 mod markdown;
+mod nameplate;
 mod node_figures;
 pub mod numbers;
 mod one_run;
@@ -39,6 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub use picollect_terminal::Screen;
 
+pub use nameplate::Nameplates;
 pub use one_run::{run_page, runs_table, verdict_of_run};
 pub use scaling::Scaled;
 pub use schema::*;
