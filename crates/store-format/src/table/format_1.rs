@@ -70,3 +70,46 @@ impl Table {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use picollect_telemetry::Value;
+
+    use super::*;
+    use crate::Replay;
+    use crate::cursor::{put, put_text};
+    use crate::frame::FrameWriter;
+
+    #[test]
+    fn a_payload_of_format_1_is_counted_as_it_was() {
+        let (mut table, mut frame) = (Table::default(), FrameWriter::default());
+        let values = [1.5, 2.5].map(Value::Float);
+        let group = table.add_group("m", &[], &mut frame);
+        for (name, value) in ["a", "b"].iter().zip(&values) {
+            table.add_column(group, name, value, &mut frame);
+        }
+        let shape = table.shape(group, &[0, 1], &mut frame).unwrap();
+        table.stage(group, shape, 5, values.iter(), &mut frame);
+        table.commit();
+        let mut payload = Vec::new();
+        put(&mut payload, GROUP);
+        put_text(&mut payload, "m");
+        put(&mut payload, 0);
+        for name in ["a", "b"] {
+            put(&mut payload, COLUMN);
+            put(&mut payload, 0);
+            put_text(&mut payload, name);
+            payload.push(Kind::Float as u8);
+        }
+        put(&mut payload, SHAPE);
+        for number in [0, 2, 0, 1] {
+            put(&mut payload, number);
+        }
+        put(&mut payload, 3);
+        payload.extend_from_slice(&table.groups()[0].rows);
+        let mut replay = Replay::default();
+        replay.take_1(&payload).unwrap();
+        assert_eq!((replay.table().samples(), replay.table().bytes()), (2, table.bytes()));
+        assert_eq!(replay.table().groups()[0].read_all(), table.groups()[0].read_all());
+    }
+}
