@@ -19,6 +19,7 @@ mod influxdb2;
 mod join;
 mod limits;
 mod line_oracle;
+mod page;
 mod power_model;
 mod query_api;
 mod report_pages;

@@ -3,6 +3,7 @@
 mod alert_receivers;
 mod board_table;
 mod boards;
+mod browser;
 mod campaign;
 mod conformance;
 mod corpus;

@@ -267,9 +267,8 @@ fn finger(node: &Node, (x, wide): (f64, f64)) -> Markup {
     html! {
         svg x=(format!("{x:.2}%")) width=(format!("{wide:.2}%")) height="100%" {
             rect class=[class] fill=[fill] width="100%" height="4.4rem" rx="4" {}
-        }
-        @if fill.is_some() {
-            svg x=(middle) y="0" overflow="visible" { rect.pad x="-2rem" y=".4rem" width="4rem" height="2.7rem" rx="3" {} }
+            // So that name and watts can be read on the hatch.
+            @if fill.is_some() { rect.pad x="14%" y=".4rem" width="72%" height="2.7rem" rx="3" {} }
         }
         text class=(format!("nm{on}")) x=(middle) y="1.5rem" { (node.host) }
         text class=(format!("v{on}")) x=(middle) y="2.7rem" {
