@@ -53,7 +53,7 @@ impl Browser {
         let page =
             pages.filter(|target| target["type"] == "page").map(|page| page["targetId"].clone()).next();
         let attached = browser.send("Target.attachToTarget", &json!({ "targetId": page, "flatten": true }));
-        browser.session = attached["sessionId"].as_str().expect("a session").to_owned();
+        attached["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"] {
             browser.send(domain, &json!({}));
         }
