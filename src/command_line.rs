@@ -1,6 +1,7 @@
 //! The command line of the whole program. The manual (`examples/manual.rs`) is made from it too.
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 #[derive(Parser)]
 #[command(
@@ -20,7 +21,17 @@ pub(crate) enum Command {
     /// The node agent, the same as the small binary picollect-agent
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Print what completes these commands in a shell; the packages bring it for bash, zsh and fish
+    #[command(after_help = COMPLETIONS_EXAMPLE)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
+
+const COMPLETIONS_EXAMPLE: &str = "\
+Example:
+  picollect completions bash > ~/.local/share/bash-completion/completions/picollect";
 
 #[derive(Subcommand)]
 pub(crate) enum AgentCommand {

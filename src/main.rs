@@ -5,7 +5,10 @@ mod command_line;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
+use picollect_settings::exit::Failure;
+use picollect_settings::output::say;
 
 use crate::command_line::{AgentCommand, Cli, Command};
 
@@ -14,6 +17,13 @@ fn main() -> ExitCode {
         Command::Collector(command) => picollect_cli::execute(*command),
         Command::Agent(AgentCommand::Agent(command)) => picollect_agent::cli::execute(*command),
         Command::Agent(AgentCommand::Model(command)) => command.execute(),
+        Command::Completions { shell } => completions(shell),
     };
     picollect_settings::exit::code("picollect", result)
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "picollect", &mut script);
+    Ok(say(&String::from_utf8(script)?)?)
 }

@@ -364,7 +364,7 @@ fn the_first_beowulf_as_an_example_of_scaling() {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 29] = [
         &[],
         &["up"],
         &["serve"],
@@ -385,6 +385,7 @@ fn the_help_of_every_command() {
         &["token", "revoke"],
         &["samples", "delete"],
         &["export"],
+        &["completions"],
         &["import"],
         &["check"],
         &["agent"],

@@ -285,7 +285,7 @@ impl Chapter {
         let programs = self.home.path().join(".programs");
         command.env("PATH", format!("{}:{path}", programs.display())).env("HOME", self.home.path());
         command
-            .env("XDG_RUNTIME_DIR", self.home.path())
+            .env("XDG_RUNTIME_DIR", programs)
             .env("PICOLLECT_LISTEN", "127.0.0.1:0")
             .env("TZ", "UTC")
             .env("LC_ALL", "C.UTF-8")
@@ -414,4 +414,14 @@ fn what_is_told_is_compared_word_by_word() {
     );
     assert_eq!(found[0], (vec!["token".to_owned(), "code".to_owned()], vec!["--data".to_owned()]));
     assert_eq!(found[1].0, ["agent", "join"]);
+}
+
+#[test]
+fn the_completions_of_every_shell_know_the_commands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&["completions", shell]);
+        for command in ["report", "submission", "agent", "completions"] {
+            assert!(script.contains(command), "{shell} does not complete {command}");
+        }
+    }
 }

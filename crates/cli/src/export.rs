@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use picollect_config::store_spec::StoreOptions;
 use picollect_evaluate::Window;
 use picollect_samples::csv::RowWriter;
-use picollect_samples::export::{EARLIEST_MS, Wanted, export, write_lines};
+use picollect_samples::export::{EARLIEST_MS, Wanted, export, unknown_name, write_lines};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::{complain, output};
 use picollect_settings::time::{millis, now_ms, parse_rfc3339, rfc3339};
@@ -61,6 +61,9 @@ pub(crate) fn execute(options: &ExportOptions) -> Result<(), Failure> {
     }
     let (store, _) = options.store.open()?;
     let wanted = Wanted { window, nodes: options.nodes.clone(), metrics: options.metrics.clone() };
+    if let Some(why) = unknown_name(store.as_ref(), &wanted)? {
+        return Err(usage(anyhow!(why)));
+    }
     let mut out = BufWriter::new(output());
     let samples = match options.format {
         SampleFormat::Lines => export(store.as_ref(), &wanted, |point| Ok(write_lines(point, &mut out)?))?,

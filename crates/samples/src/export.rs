@@ -10,9 +10,10 @@ use std::rc::Rc;
 use anyhow::Context as _;
 use picollect_evaluate::Window;
 use picollect_telemetry::Value;
-use picollect_telemetry::catalogue::HOST;
+use picollect_telemetry::catalogue::{HOST, METRICS};
 use picollect_telemetry::line::{MAX_FIELDS, MAX_LINE_BYTES, Point, write_point};
 
+use picollect_settings::nearest;
 use picollect_settings::time::rfc3339;
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
@@ -45,6 +46,31 @@ impl Wanted {
         let metric = self.metrics.iter().any(|name| *name == key.measurement || *name == full);
         (self.nodes.is_empty() || node) && (self.metrics.is_empty() || metric)
     }
+}
+
+/// What is wrong with the first of the wanted names that no series has, with the nearest name that one has; `None` if
+/// there is none. A metric of the catalogue is known even before anybody has sent it. Fails as the store does.
+pub fn unknown_name(store: &dyn Store, wanted: &Wanted) -> Result<Option<String>, StoreError> {
+    if wanted.nodes.is_empty() && wanted.metrics.is_empty() {
+        return Ok(None);
+    }
+    let (mut nodes, mut metrics) = (BTreeSet::new(), BTreeSet::new());
+    for metric in METRICS {
+        metrics.extend([metric.measurement.to_owned(), format!("{}.{}", metric.measurement, metric.field)]);
+    }
+    for key in store.series(&Selector::default())? {
+        nodes.extend(key.tag(HOST).map(str::to_owned));
+        metrics.extend([format!("{}.{}", key.measurement, key.field), key.measurement]);
+    }
+    let metric = unknown(&wanted.metrics, &metrics, "metric", "docs/metrics.md lists them");
+    Ok(metric.or_else(|| unknown(&wanted.nodes, &nodes, "node", "`picollect nodes` lists them")))
+}
+
+fn unknown(wanted: &[String], known: &BTreeSet<String>, what: &str, where_else: &str) -> Option<String> {
+    let name = wanted.iter().find(|name| !known.contains(*name))?;
+    let way_out = nearest(name, known.iter().map(String::as_str))
+        .map_or_else(|| format!("; {where_else}"), |near| format!(", did you mean `{near}`?"));
+    Some(format!("there is no {what} `{}`{way_out}", name.escape_debug()))
 }
 
 /// Hands over what the store holds in order of time, the fields of one time together, and says how many
