@@ -536,3 +536,40 @@ fn a_wrong_option_is_a_usage_error_that_says_what_to_do() {
     assert!(error(&["--sweep", "nodes=1,2"]).contains("write {nodes} in the command"));
     assert!(error(&["--sweep", "colour=1"]).contains("`colour` cannot be swept"));
 }
+
+#[test]
+fn hpl_is_planned_from_what_the_nodes_have_and_the_best_blocks_of_a_trial_are_taken() {
+    let collector = Collector::start();
+    let agent = collector.agent(&["--name", "pi-1"]);
+    let data = collector.data_text();
+    eventually("the agent has said its memory", || {
+        let nodes = json(&["nodes", "--data", data, "--json"]);
+        nodes[0]["memory_bytes"].is_number() && nodes[0]["cores"].is_number()
+    });
+    let place = tempfile::tempdir().unwrap();
+    let hpl = place.path().join("hpl");
+    let plan = |options: &[&str]| {
+        let plan = ["hpl", "plan", hpl.to_str().unwrap(), "--data", data, "--ranks-per-node", "2"];
+        picollect(&[plan.as_slice(), options].concat()).output().unwrap()
+    };
+    // What HPL 2.3 prints of two sizes of blocks.
+    let row = |nb: u32, gflops: &str| {
+        format!("WR11C2R4        1920   {nb}     1     2               1.00             {gflops}")
+    };
+    let head = "T/V                N    NB     P     Q               Time                 Gflops";
+    let check = "||Ax-b||_oo/(eps*(||A||_oo*||x||_oo+||b||_oo)*N)=   3.0e-03 ...... PASSED";
+    let text =
+        format!("{head}\\n{}\\n{check}\\n{head}\\n{}\\n{check}\\n", row(96, "4.5e+00"), row(128, "5.5e+00"));
+    let script = format!("grep -q '^96 128 ' HPL.dat && printf '{text}'");
+    let tried = plan(&["--sweep", "nb=128,96", "--", "sh", "-c", &script]);
+    let said = String::from_utf8_lossy(&tried.stdout);
+    assert!(tried.status.success(), "{said}{}", String::from_utf8_lossy(&tried.stderr));
+    assert!(said.contains("best: NB = 128 with 5.500 GFLOPS; at that rate"), "{said}");
+    let written = fs::read_to_string(hpl.join("HPL.dat")).unwrap();
+    assert!(written.lines().nth(7).is_some_and(|line| line.starts_with("128 ")), "{written}");
+    assert_eq!(fs::read_to_string(hpl.join("hostfile")).unwrap(), "pi-1 slots=2\n");
+    let again = plan(&[]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("--force overwrites it"), "{again:?}");
+    assert!(plan(&["--nb-of", "last"]).status.success());
+    assert!(agent.terminate() == Some(0));
+}

@@ -6,8 +6,8 @@ use picollect_evaluate::Window;
 use picollect_evaluate::accuracy::Accuracy;
 use picollect_evaluate::presence::{Presence, presence};
 use picollect_telemetry::catalogue::{
-    BUSY, CLUSTER, GAIN_ERROR, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA,
-    NODE_INFO, NODE_RETIRED, OFFSET_W, REQUESTED_HZ, SIMULATED, THROTTLED, WATTS,
+    BUSY, CLUSTER, CORES, GAIN_ERROR, HOST, INTERVAL_S, JOULES, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, MEM_TOTAL,
+    Metric, NO_DATA, NODE_INFO, NODE_RETIRED, OFFSET_W, REQUESTED_HZ, SIMULATED, THROTTLED, WATTS,
 };
 use picollect_telemetry::exposition::{self, Page};
 use picollect_telemetry::foreign::printable;
@@ -64,6 +64,12 @@ pub struct Node {
     pub clock_hz: Option<f64>,
     /// Highest clock that it may run at: what somebody set, else what the processor can.
     pub max_hz: Option<f64>,
+    /// Its cores that are online.
+    #[serde(default)]
+    pub cores: Option<f64>,
+    /// The memory that its kernel manages, bytes.
+    #[serde(default)]
+    pub memory_bytes: Option<f64>,
     /// Share of the cores that work.
     pub busy_ratio: Option<f64>,
     /// Whether the firmware throttles it.
@@ -116,6 +122,8 @@ fn node(store: &dyn Store, host: String, now_ms: i64) -> Result<Option<Node>, St
         source,
         clock_hz: number(&MEASURED_HZ)?.or(requested_hz(store, &host, now_ms, fresh_ms)?),
         max_hz: number(&MAX_LIMIT_HZ)?.or(number(&MAX_HZ)?),
+        cores: number(&CORES)?,
+        memory_bytes: number(&MEM_TOTAL)?,
         busy_ratio: busy_of_all_cores(store, &host, now_ms, fresh_ms)?,
         throttled: number(&THROTTLED)?.map(|flag| flag > 0.0),
         no_power: why.and_then(|code| NoData::from_code(picollect_query::whole(code))),

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod export;
 mod health;
+mod hpl_plan;
 mod import;
 mod invitation;
 mod live;
@@ -57,6 +58,7 @@ use nameplate::NameplateOptions;
 use scaling::ScalingOptions;
 use submission::SubmissionOptions;
 
+pub use hpl_plan::HplCommand;
 pub use model::ModelCommand;
 pub use samples::SamplesCommand;
 pub use serving::{ServeOptions, TlsOptions};
@@ -117,6 +119,9 @@ pub enum Command {
                             picollect scaling --table runs.csv --format json"
     )]
     Scaling(ScalingOptions),
+    /// Prepare HPL: its input from the nodes' memory, cores and processors
+    #[command(subcommand)]
+    Hpl(HplCommand),
     /// What machines cost and use by their nameplates, where nobody metered them
     #[command(after_help = "Example:\n  picollect nameplate examples/thesis/machines.toml")]
     Nameplate(NameplateOptions),
@@ -359,6 +364,10 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             runs(&ask, command, deliver, if json { Format::Json } else { format })
         }
         Command::Scaling(options) => print(&scaling::execute(&options)?),
+        Command::Hpl(command) => {
+            picollect_settings::log::start();
+            hpl_plan::execute(&command)
+        }
         Command::Nameplate(options) => print(&nameplate::execute(&options)?),
         Command::Submission(options) => submission::execute(&options),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),

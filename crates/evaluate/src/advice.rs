@@ -6,6 +6,7 @@
 //! Invariant: advice names only what the finding bears out; where the cause is not known, it says how to
 //! come to know it.
 
+use crate::numbers::{duration, spaced};
 use crate::thermal::Room;
 use crate::throttle::Cause;
 
@@ -28,6 +29,8 @@ pub enum Finding {
     ThermalHard {
         /// What the thermal model leaves to the limit at full load; `None` without a model.
         room: Option<Room>,
+        /// Why it is hot.
+        heat: Heat,
     },
     /// The soft temperature limit of a 3A+ or 3B+ was reached.
     ThermalSoft,
@@ -55,16 +58,66 @@ pub enum Finding {
     HotterThanPeers {
         /// By how many kelvins above its peers' median.
         by_k: f64,
+        /// Why it is hot.
+        heat: Heat,
+    },
+    /// Its cooling got worse within the window, and it was not slowed down for that.
+    CoolingChanged {
+        /// Seconds from the window's first sample.
+        after_s: f64,
+        /// How much hotter it is since then at the same power, kelvins.
+        by_k: f64,
+    },
+    /// A hypervisor gave its time to others.
+    StolenTime {
+        /// The share of its time, 0 to 1.
+        share: f64,
+    },
+    /// Something runs on it while its peers rest.
+    BackgroundLoad {
+        /// Its busy ratio at rest, 0 to 1.
+        share: f64,
+        /// Its peers' median.
+        peers_share: f64,
+    },
+}
+
+/// Why a node is hot, as far as models of it and of its peers tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Heat {
+    /// They do not.
+    #[default]
+    Unknown,
+    /// Its cooling carries away less than its peers', in the same air.
+    Sink {
+        /// Its thermal resistance, K/W.
+        resistance: f64,
+        /// Its peers' median.
+        peers: f64,
+    },
+    /// The air around it is warm; its cooling is as good as its peers', where there are any.
+    WarmAir {
+        /// Of the air by its own model, °C.
+        air_c: f64,
+        /// The median of its peers' models; `None` without peers.
+        peers_c: Option<f64>,
+    },
+    /// It got worse within the window.
+    Changed {
+        /// Seconds from the window's first sample.
+        after_s: f64,
+        /// How much hotter it is since then at the same power, kelvins.
+        by_k: f64,
     },
 }
 
 impl Finding {
     /// What an episode of this cause amounts to. The shunt and the room are taken where they belong to the
     /// cause.
-    pub fn of_cause(cause: Cause, shunt_ohm: Option<f64>, room: Option<Room>) -> Self {
+    pub fn of_cause(cause: Cause, shunt_ohm: Option<f64>, room: Option<Room>, heat: Heat) -> Self {
         match cause {
             Cause::UnderVoltage => Self::UnderVoltage { shunt_ohm },
-            Cause::ThermalHard => Self::ThermalHard { room },
+            Cause::ThermalHard => Self::ThermalHard { room, heat },
             Cause::ThermalSoft => Self::ThermalSoft,
             Cause::FirmwareCap => Self::FirmwareCap,
             Cause::Inferred => Self::Inferred,
@@ -84,6 +137,9 @@ impl Finding {
             Self::ClockLimited { .. } => "clock-limited",
             Self::SlowerThanPeers { .. } => "slower-than-peers",
             Self::HotterThanPeers { .. } => "hotter-than-peers",
+            Self::CoolingChanged { .. } => "cooling-changed",
+            Self::StolenTime { .. } => "stolen-time",
+            Self::BackgroundLoad { .. } => "background-load",
         }
     }
 
@@ -95,10 +151,13 @@ impl Finding {
             Self::ThermalSoft => 2,
             Self::FirmwareCap => 3,
             Self::ClockLimited { .. } => 4,
-            Self::HotterThanPeers { .. } => 5,
-            Self::Unexplained => 6,
-            Self::Inferred => 7,
-            Self::SlowerThanPeers { .. } => 8,
+            Self::CoolingChanged { .. } => 5,
+            Self::StolenTime { .. } => 6,
+            Self::BackgroundLoad { .. } => 7,
+            Self::HotterThanPeers { .. } => 8,
+            Self::Unexplained => 9,
+            Self::Inferred => 10,
+            Self::SlowerThanPeers { .. } => 11,
         }
     }
 }
@@ -132,11 +191,16 @@ pub fn diagnose(host: &str, findings: &[Finding]) -> Option<Advice> {
         evidence.push("Low voltage and heat slowed it down, at different times.".to_owned());
         to_do.push(what_to_do(heat));
     }
-    if let (Some(_), Some(Finding::HotterThanPeers { by_k })) =
+    if let (Some(_), Some(Finding::HotterThanPeers { by_k, .. })) =
         (heat, has(|it| matches!(it, Finding::HotterThanPeers { .. })))
     {
         evidence.push(format!(
-            "It is {by_k:.0} K hotter than its peers under the same load: it is this node and not the room."
+            "It is {by_k:.0} K hotter than its peers under the same load: it is this node{}.",
+            if matches!(heat, Some(Finding::ThermalHard { heat: Heat::WarmAir { .. }, .. })) {
+                "'s place"
+            } else {
+                " and not the room"
+            }
         ));
     }
     if let Some(Finding::SlowerThanPeers { clock_hz, peers_hz }) =
@@ -152,7 +216,7 @@ pub fn diagnose(host: &str, findings: &[Finding]) -> Option<Advice> {
 fn what_to_do(finding: Finding) -> String {
     match finding {
         Finding::UnderVoltage { shunt_ohm } => under_voltage(shunt_ohm),
-        Finding::ThermalHard { room } => thermal_hard(room),
+        Finding::ThermalHard { room, heat } => thermal_hard(room, heat),
         Finding::ThermalSoft => "Cool it better, or raise `temp_soft_limit` in config.txt from 60 °C to at most 70 °C: \
             this model steps its clock down there already."
             .to_owned(),
@@ -177,9 +241,24 @@ fn what_to_do(finding: Finding) -> String {
             megahertz(clock_hz),
             megahertz(peers_hz)
         ),
-        Finding::HotterThanPeers { by_k } => format!(
-            "Check how its heat sink is mounted and whether air reaches it: it is {by_k:.0} K hotter than its peers \
-             under the same load."
+        Finding::HotterThanPeers { by_k, heat } => match why_hot(heat) {
+            Some(why) => format!("{why} It is {by_k:.0} K hotter than its peers under the same load."),
+            None => format!(
+                "Check how its heat sink is mounted and whether air reaches it: it is {by_k:.0} K hotter than its peers \
+                 under the same load."
+            ),
+        },
+        Finding::CoolingChanged { after_s, by_k } => changed(after_s, by_k),
+        Finding::StolenTime { share } => format!(
+            "Give this virtual machine processors of its own, or measure elsewhere: its host gave {:.0} % of its time to \
+             others, so that its rates and watts are not those of a whole machine.",
+            share * 100.0
+        ),
+        Finding::BackgroundLoad { share, peers_share } => format!(
+            "Look for what else runs there (`top`) and stop it before measuring: at rest it is {:.0} % busy, its peers \
+             {:.0} %.",
+            share * 100.0,
+            peers_share * 100.0
         ),
     }
 }
@@ -201,7 +280,47 @@ fn under_voltage(shunt_ohm: Option<f64>) -> String {
     }
 }
 
-fn thermal_hard(room: Option<Room>) -> String {
+/// What to do about heat whose reason is known.
+fn why_hot(heat: Heat) -> Option<String> {
+    match heat {
+        Heat::Unknown => None,
+        Heat::Sink { resistance, peers } => Some(format!(
+            "Cool it better: mount its heat sink anew or give it a better one. It heats up by {resistance:.1} K/W, its \
+             peers by {peers:.1} K/W."
+        )),
+        Heat::WarmAir { air_c, peers_c } => Some(match peers_c {
+            Some(peers_c) => format!(
+                "Bring it cooler air: by its own model the air around it has {air_c:.0} °C, that around its peers \
+                 {peers_c:.0} °C, and its heat sink is as good as theirs."
+            ),
+            None => format!(
+                "Bring it cooler air: by its own model the air around it has {air_c:.0} °C, which no heat sink gets below."
+            ),
+        }),
+        Heat::Changed { after_s, by_k } => Some(changed(after_s, by_k)),
+    }
+}
+
+fn changed(after_s: f64, by_k: f64) -> String {
+    format!(
+        "Look for a fan that stopped or air that was blocked about {} after the window's first sample: since then it is \
+         {by_k:.0} K hotter than its own model of the time before says for the same power.",
+        spaced(&duration(after_s))
+    )
+}
+
+fn thermal_hard(room: Option<Room>, heat: Heat) -> String {
+    let above = |room_k: f64, least: &str| {
+        format!(" At full load it would settle {least}{:.0} K above its limit.", -room_k)
+    };
+    if let Some(why) = why_hot(heat) {
+        return why
+            + &match room {
+                Some(Room::Exactly(room_k)) if room_k < 0.0 => above(room_k, ""),
+                Some(Room::AtMost(room_k)) if room_k < 0.0 => above(room_k, "at least "),
+                _ => String::new(),
+            };
+    }
     let cool = "Cool it better, with a heat sink and moving air";
     match room {
         Some(Room::Exactly(room_k)) if room_k < 0.0 => {
@@ -246,7 +365,7 @@ mod tests {
 
     #[test]
     fn heat_is_told_with_the_headroom_where_a_fit_gives_it() {
-        let of = |room| advice(Finding::ThermalHard { room });
+        let of = |room| advice(Finding::ThermalHard { room, heat: Heat::Unknown });
         assert!(of(Some(Room::Exactly(-6.4))).contains("settle 6 K above its limit"));
         assert!(of(Some(Room::AtMost(-6.4))).contains("settle at least 6 K above its limit"));
         assert!(of(Some(Room::Exactly(9.6))).contains("10 K below its limit"));
@@ -259,7 +378,7 @@ mod tests {
     fn peers_are_told_with_their_figures() {
         let slower = advice(Finding::SlowerThanPeers { clock_hz: 1.2e9, peers_hz: 1.5e9 });
         assert!(slower.contains("at 1200 MHz where its peers run at 1500 MHz"), "{slower}");
-        assert!(advice(Finding::HotterThanPeers { by_k: 11.7 }).contains("12 K hotter"));
+        assert!(advice(Finding::HotterThanPeers { by_k: 11.7, heat: Heat::Unknown }).contains("12 K hotter"));
     }
 
     #[test]
@@ -275,7 +394,7 @@ mod tests {
         let limited = advice(Finding::ClockLimited { limit_hz: 1e9, max_hz: 1.8e9 });
         assert!(limited.contains("limited its clock to 1000 MHz of 1800 MHz"), "{limited}");
         for (cause, word) in causes {
-            let finding = Finding::of_cause(cause, None, None);
+            let finding = Finding::of_cause(cause, None, None, Heat::Unknown);
             assert_eq!(finding.as_str(), cause.as_str());
             let text = advice(finding);
             assert!(text.contains(word) && text.ends_with('.'), "{text}");
@@ -286,8 +405,8 @@ mod tests {
     }
 
     const SLOWER: Finding = Finding::SlowerThanPeers { clock_hz: 1.2e9, peers_hz: 1.5e9 };
-    const HOTTER: Finding = Finding::HotterThanPeers { by_k: 18.0 };
-    const HEAT: Finding = Finding::ThermalHard { room: Some(Room::Exactly(-15.0)) };
+    const HOTTER: Finding = Finding::HotterThanPeers { by_k: 18.0, heat: Heat::Unknown };
+    const HEAT: Finding = Finding::ThermalHard { room: Some(Room::Exactly(-15.0)), heat: Heat::Unknown };
     const LOW_VOLTAGE: Finding = Finding::UnderVoltage { shunt_ohm: None };
 
     #[test]

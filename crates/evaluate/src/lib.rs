@@ -38,6 +38,7 @@ pub mod balance;
 pub mod benchmarks;
 pub mod cluster;
 pub mod cost;
+pub mod diagnosis;
 pub mod efficiency;
 pub mod energy;
 pub mod learnt_power;

@@ -19,6 +19,14 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
+/// The value below which this share of all values lies, the nearest of them; sorts the values. `None` of nothing.
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let below =
+        values.iter().enumerate().filter(|(index, _)| *index as f64 <= share * (values.len() - 1) as f64);
+    below.map(|(_, value)| *value).next_back()
+}
+
 /// How many standard errors a 95 % interval reaches to either side; `None` without a degree of freedom.
 ///
 /// Beyond the table the first two terms of the expansion in 1/ν, which are within 0.0003 there
@@ -39,11 +47,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_value_or_the_mean_of_the_two() {
+    fn the_median_is_the_middle_value_or_the_mean_of_the_two_and_a_quantile_one_of_the_values() {
         assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), Some(2.5));
         assert_eq!(median(&mut [f64::MAX, f64::MAX]), Some(f64::MAX));
         assert_eq!(median(&mut []), None);
+        assert_eq!(quantile(&mut [5.0, 1.0, 2.0, 3.0, 4.0], 0.25), Some(2.0));
+        assert_eq!(quantile(&mut [5.0], 0.1), Some(5.0));
+        assert_eq!(quantile(&mut [], 0.1), None);
     }
 
     #[test]

@@ -13,9 +13,11 @@
 //!
 //! Invariant: a bad fit is a reason and never a number; time is samples × a constant.
 
+mod change;
 mod full_load;
 mod response;
 
+pub use change::{CoolingChange, cooling_change};
 pub use full_load::FullLoad;
 
 use crate::series::Sample;

@@ -3,6 +3,7 @@
 mod benchmark_cases;
 mod benchmarks;
 mod corpus;
+mod diagnosis;
 mod learnt_power;
 mod names;
 mod placement;

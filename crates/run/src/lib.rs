@@ -50,6 +50,7 @@ use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::complain;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
+use picollect_analysis::nodes::Node;
 use picollect_analysis::requests::{NodesRequest, RunRequest};
 use picollect_analysis::runs::{self, End, Run, TimeRange};
 use picollect_client::Source;
@@ -119,6 +120,11 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         }
     }
     leave(&done)
+}
+
+/// Refuses names of nodes that are unknown or silent, as [`run()`] does: [`Failure::Usage`].
+pub fn refuse_absent(wanted: Option<&[String]>, known: &[Node]) -> Result<(), Failure> {
+    preflight::refuse(&preflight::absent_of(wanted, known, now_ms()))
 }
 
 /// Nothing runs for a while.
@@ -352,6 +358,8 @@ fn compact(t_ms: i64) -> String {
 
 /// The idle time if nobody says.
 pub const DEFAULT_IDLE: &str = "10s";
+/// The same.
+const IDLE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -73,6 +73,29 @@ pub struct RunOptions {
     command: Vec<String>,
 }
 
+impl RunOptions {
+    /// One run of a command on these nodes, under this name; all else as if no option were given.
+    pub fn of(ask: SourceOptions, nodes: String, name: &str, command: Vec<String>) -> Self {
+        Self {
+            ask,
+            nodes,
+            name: Some(name.to_owned()),
+            labels: Vec::new(),
+            idle: super::IDLE,
+            work: None,
+            pattern: None,
+            unit: None,
+            output_files: Vec::new(),
+            repeat: 1,
+            sweep: None,
+            set_freq: None,
+            force: false,
+            root: "/".into(),
+            command,
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Plan {

@@ -41,6 +41,21 @@ pub(super) fn say(found: &[Found], force: bool) -> Result<(), Failure> {
     Err(usage(anyhow!("{}; --force runs it all the same", hopeless.join("; "))))
 }
 
+/// [`Failure::Usage`] with everything that is hopeless.
+pub(super) fn refuse(found: &[Found]) -> Result<(), Failure> {
+    let hopeless = found.iter().filter_map(|found| match found {
+        Found::Hopeless(why) => Some(why.as_str()),
+        Found::Unknown(_) => None,
+    });
+    let hopeless: Vec<&str> = hopeless.collect();
+    if hopeless.is_empty() { Ok(()) } else { Err(usage(anyhow!("{}", hopeless.join("; ")))) }
+}
+
+/// The nodes of these names that are unknown or silent.
+pub(super) fn absent_of(wanted: Option<&[String]>, known: &[Node], now_ms: i64) -> Vec<Found> {
+    wanted.unwrap_or_default().iter().filter_map(|name| absent(name, known, now_ms)).collect()
+}
+
 /// Whether a program of this name is there, found as the system finds it.
 pub(super) fn is_there(program: &str) -> bool {
     if program.contains('/') {
@@ -82,8 +97,7 @@ fn free_bytes(place: &Path) -> Option<u64> {
 
 /// What the nodes' present state means for a run on these of them; `None` is all.
 pub(super) fn nodes(wanted: Option<&[String]>, known: &[Node], now_ms: i64) -> Vec<Found> {
-    let mut found: Vec<Found> =
-        wanted.unwrap_or_default().iter().filter_map(|name| absent(name, known, now_ms)).collect();
+    let mut found = absent_of(wanted, known, now_ms);
     let counts = |node: &&Node| wanted.is_none_or(|names| names.contains(&node.host));
     let up: Vec<&Node> = known.iter().filter(counts).filter(|node| node.state != Presence::Down).collect();
     if up.is_empty() {

@@ -141,7 +141,8 @@ fn heat_up(seen: &mut [Seen], part: &MeteredNodes) {
         let same = |other: &usize| *other != at && models[at].is_some() && models[*other] == models[at];
         let peers: Vec<_> = (0..loads.len()).filter(same).filter_map(|other| loads[other]).collect();
         let full = loads[at].map(|load| load.beside(&peers));
-        one.node.thermal = thermal::model(one, part.metered.get(&one.node.host), full);
+        let meter = part.metered.get(&one.node.host);
+        thermal::heat_up(one, meter, full);
     }
 }
 

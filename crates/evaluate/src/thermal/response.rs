@@ -28,6 +28,8 @@ pub(super) struct Step {
     pub(super) since: Option<(f64, f64)>,
     /// As the thermometer gave it, °C.
     pub(super) temp_c: f64,
+    /// When, Unix milliseconds.
+    pub(super) t_ms: i64,
 }
 
 /// The best that a time constant can do.
@@ -217,9 +219,13 @@ fn steps(temps: &[Sample], mut drive: Held) -> Vec<Step> {
         pending_ms += between_ms;
         pending += mean * between_ms;
         if pending_ms >= apart_ms {
-            steps.extend(start.take().map(|start| Step { since: None, temp_c: start.value }));
+            steps.extend(start.take().map(|start| Step {
+                since: None,
+                temp_c: start.value,
+                t_ms: start.t_ms,
+            }));
             let since = Some((pending_ms / 1000.0, pending / pending_ms));
-            steps.push(Step { since, temp_c: pair[1].value });
+            steps.push(Step { since, temp_c: pair[1].value, t_ms: pair[1].t_ms });
             (pending_ms, pending) = (0.0, 0.0);
         }
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use picollect_evaluate::presence::presence;
 use picollect_evaluate::series::{Sample, greatest, mean};
+use picollect_evaluate::thermal::{CoolingChange, Fit};
 use picollect_evaluate::throttle::{self, Cause, Moment, episodes};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
-    BUSY, CORES, FREQ_CAPPED, HOST, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO, SIMULATED,
-    SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE,
+    BUSY, CORES, CPU_STEAL, FREQ_CAPPED, HOST, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
+    SIMULATED, SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE,
 };
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
@@ -44,6 +45,12 @@ pub(super) struct Seen {
     pub(super) moments: Vec<Moment>,
     /// Where somebody limited its clock: the limit and what the processor can do, Hz.
     pub(super) clock_limit: Option<(f64, f64)>,
+    /// Its thermal model by watts, once there is a good one.
+    pub(super) fit: Option<Fit>,
+    /// When its cooling got worse.
+    pub(super) cooling_change: Option<CoolingChange>,
+    /// The share of its time that a hypervisor gave to others, mean over the window.
+    pub(super) stolen: Option<f64>,
 }
 
 /// Looks at a node in a window, which is over at `until_ms` if not before.
@@ -95,7 +102,21 @@ pub(super) fn see(
         missing: missing(store, host, window, heard_ms, interval_s)?,
     };
     let (clock_ratio, clock_limit) = (clock_ratio(&moments), clock_limit(store, host, window)?);
-    Ok(Seen { node, interval_s, temps, busy, clock_ratio, max_hz, causes, moments, clock_limit })
+    let stolen = mean(&samples_of(of_all_cores(store, host, &CPU_STEAL, window)?), window, interval_s);
+    Ok(Seen {
+        node,
+        interval_s,
+        temps,
+        busy,
+        clock_ratio,
+        max_hz,
+        causes,
+        moments,
+        clock_limit,
+        fit: None,
+        cooling_change: None,
+        stolen,
+    })
 }
 
 /// The last limit of the clock, if it is below what the processor can do.

@@ -2,7 +2,7 @@
 
 use picollect_evaluate::series::Sample;
 use picollect_evaluate::thermal::{
-    Drive, Fit, FullLoad, first_limit_c, fit, headroom, seconds_to_limit, steady_state_c,
+    Drive, Fit, FullLoad, cooling_change, first_limit_c, fit, headroom, seconds_to_limit, steady_state_c,
 };
 use picollect_telemetry::Source;
 
@@ -19,20 +19,26 @@ fn measured(meter: Option<&Meter>) -> Option<&[Sample]> {
     meter.filter(|meter| meter.figure.source != Source::Estimated).map(|meter| meter.watts.as_slice())
 }
 
-/// The model of a node from its power, or from its load where power is only estimated from that. `full` is
+/// Fits the model of a node from its power, or from its load where power is only estimated from that. `full` is
 /// its power at full load.
-pub(super) fn model(seen: &Seen, meter: Option<&Meter>, full: Option<FullLoad>) -> Thermal {
+pub(super) fn heat_up(seen: &mut Seen, meter: Option<&Meter>, full: Option<FullLoad>) {
     if seen.temps.is_empty() {
-        return Thermal { unknown: Some("its temperature is not known".to_owned()), ..Thermal::default() };
+        let unknown = Some("its temperature is not known".to_owned());
+        seen.node.thermal = Thermal { unknown, ..Thermal::default() };
+        return;
     }
     let (drive, driving, full) = match measured(meter) {
         Some(watts) => (Drive::Watts, watts, full),
         None => (Drive::Load, seen.busy.as_slice(), Some(FullLoad::Own(1.0))),
     };
-    match fit(&seen.temps, drive, driving, seen.interval_s) {
-        Ok(fit) => described(&fit, full, seen.node.model.as_deref()),
+    let found = fit(&seen.temps, drive, driving, seen.interval_s);
+    let change = cooling_change(&seen.temps, drive, driving, seen.interval_s, &found);
+    seen.node.thermal = match &found {
+        Ok(fit) => described(fit, full, seen.node.model.as_deref()),
         Err(why) => Thermal { unknown: Some(why.to_string()), ..Thermal::default() },
-    }
+    };
+    seen.cooling_change = change;
+    seen.fit = found.ok().filter(|fit| fit.drive == Drive::Watts);
 }
 
 fn described(fit: &Fit, full: Option<FullLoad>, model: Option<&str>) -> Thermal {
