@@ -119,12 +119,12 @@ pub enum Command {
                             picollect scaling --table runs.csv --format json"
     )]
     Scaling(ScalingOptions),
-    /// Prepare HPL: its input from the nodes' memory, cores and processors
-    #[command(subcommand)]
-    Hpl(HplCommand),
     /// What machines cost and use by their nameplates, where nobody metered them
     #[command(after_help = "Example:\n  picollect nameplate examples/thesis/machines.toml")]
     Nameplate(NameplateOptions),
+    /// Prepare HPL: its input from the nodes' memory, cores and processors
+    #[command(subcommand)]
+    Hpl(HplCommand),
     /// What a Green500 submission asks for: checklist, raw readings, the computation, the system
     #[command(after_help = "Example:\n  picollect submission last green500")]
     Submission(SubmissionOptions),
