@@ -90,6 +90,7 @@ impl RunOptions {
             sweep: None,
             set_freq: None,
             force: false,
+            retry: Duration::from_secs(30),
             root: "/".into(),
             command,
         }
