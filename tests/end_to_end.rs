@@ -6,6 +6,7 @@ mod backup;
 mod bad_input;
 mod chaos;
 mod clients;
+mod cooling;
 mod dashboards;
 mod delivery;
 mod demo;

@@ -29,6 +29,7 @@ use crate::metered::Metered;
 use crate::tokens::codes::CodeError;
 use crate::tokens::{Grant, JoinError, Scope, Tokens, listed};
 use picollect_analysis::alerts::AlertsRequest;
+use picollect_analysis::cooling::CoolingRequest;
 use picollect_analysis::power_model::ModelRequest;
 use picollect_analysis::request::{FINDINGS_HEADER, Request, RequestError, Sources, Written, answered};
 use picollect_analysis::requests::{NodesRequest, ReportRequest, RunRequest, RunsRequest};
@@ -57,6 +58,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/metrics", get(scraped::metrics))
         .route(AlertsRequest::PATH, get(answer::<AlertsRequest>))
         .route(ModelRequest::PATH, get(answer::<ModelRequest>))
+        .route(CoolingRequest::PATH, get(answer::<CoolingRequest>))
         .route(NodesRequest::PATH, get(answer::<NodesRequest>))
         .route(ReportRequest::PATH, get(answer::<ReportRequest>))
         .route(RunRequest::PATH, get(answer::<RunRequest>))

@@ -1,6 +1,6 @@
 //! What people ask of the measurements: which nodes there are ([`nodes`]), which runs ([`runs`]), what a window or a run
 //! comes to ([`report`]), what more nodes bring ([`scaling`]), what a
-//! board without a meter takes ([`power_model`]), what is wrong now ([`alerts`]), and the cluster in a few
+//! board without a meter takes ([`power_model`]), whether a fan pays ([`cooling`]), what is wrong now ([`alerts`]), and the cluster in a few
 //! figures ([`summary`]).
 //!
 //! Invariant: every figure is computed by `picollect-evaluate`; nothing here knows which back end the store is.
@@ -25,6 +25,7 @@
 //! ```
 
 pub mod alerts;
+pub mod cooling;
 pub mod nodes;
 pub mod power_model;
 pub mod report;

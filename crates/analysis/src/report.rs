@@ -3,5 +3,5 @@
 mod assembly;
 
 pub use assembly::per_kwh;
-pub use assembly::{MeterReading, MeterReadings, build, readings, run};
+pub use assembly::{MeterReading, MeterReadings, build, lost_core_s, readings, run};
 pub use picollect_report::*;

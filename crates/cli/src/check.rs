@@ -11,7 +11,8 @@ use picollect_settings::files;
 use picollect_collector::wall::device::{Device, Reading};
 use picollect_config::store_spec::StoreSpec;
 use picollect_config::{
-    AlertsConfig, AlternativePrice, Config, Hardware, Limits, Origin, QueryConfig, Rate, Setting, WallMeter,
+    AlertsConfig, AlternativePrice, Config, Cooling, Hardware, Limits, Origin, QueryConfig, Rate, Setting,
+    WallMeter,
 };
 use picollect_store::location::Location;
 use picollect_store::probe::{Trial, limits, probe};
@@ -129,7 +130,7 @@ fn meter_text(meter: &WallMeter) -> String {
 
 /// The sections that only the file can hold, as far as they say anything.
 fn costs(config: &Config) -> Vec<(&'static str, String)> {
-    let Config { cost, supply, interconnect, .. } = config;
+    let Config { cost, supply, interconnect, cooling, .. } = config;
     let currency = cost.currency.as_deref().unwrap_or("(no currency)");
     let mut lines = Vec::new();
     let mut say = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
@@ -143,7 +144,17 @@ fn costs(config: &Config) -> Vec<(&'static str, String)> {
         "interconnect",
         interconnect.measured.map(|measured| format!("measured: {}{watts}", measured.as_str())),
     );
+    say("cooling", cooling_text(cooling));
     lines
+}
+
+/// What is said of the fans; `None` if nothing is.
+fn cooling_text(Cooling { fan_w, fan_meter, behind_meter }: &Cooling) -> Option<String> {
+    let fan = fan_w.map(|watts| format!("{watts} W a node")).or_else(|| fan_meter.clone());
+    let behind =
+        behind_meter.map(|behind| if behind { "behind the node's meter" } else { "on its own supply" });
+    let said: Vec<String> = fan.into_iter().chain(behind.map(str::to_owned)).collect();
+    (!said.is_empty()).then(|| format!("fan: {}", said.join(", ")))
 }
 
 fn hardware(hardware: &Hardware, currency: &str) -> Vec<(&'static str, String)> {

@@ -4,6 +4,7 @@
 
 mod backup;
 mod check;
+mod cooling;
 mod demo;
 mod export;
 mod health;
@@ -50,6 +51,7 @@ use picollect_store::Durability;
 use picollect_store::location::Location;
 
 use backup::BackupOptions;
+use cooling::CoolingCommand;
 use export::ExportOptions;
 use health::HealthOptions;
 use import::ImportOptions;
@@ -125,6 +127,9 @@ pub enum Command {
     /// Prepare HPL: its input from the nodes' memory, cores and processors
     #[command(subcommand)]
     Hpl(HplCommand),
+    /// What the cooling brings
+    #[command(subcommand)]
+    Cooling(Box<CoolingCommand>),
     /// What a Green500 submission asks for: checklist, raw readings, the computation, the system
     #[command(after_help = "Example:\n  picollect submission last green500")]
     Submission(SubmissionOptions),
@@ -369,6 +374,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             hpl_plan::execute(&command)
         }
         Command::Nameplate(options) => print(&nameplate::execute(&options)?),
+        Command::Cooling(command) => command.execute(),
         Command::Submission(options) => submission::execute(&options),
         Command::RestoreClocks { write, shell } => Ok(run::restore_clocks(&write, &shell)?),
         Command::Nodes { ask, command: Some(NodesCommand::Retire { name }), .. } => {

@@ -17,6 +17,7 @@
 
 mod alerts;
 mod amount;
+mod cooling;
 mod cost;
 pub mod data_dir;
 mod hardware;
@@ -39,6 +40,7 @@ use serde::Deserialize;
 use picollect_store::Durability;
 
 pub use alerts::{Address, AlertsConfig, Email, Heartbeat, Ntfy, Security, Webhook};
+pub use cooling::Cooling;
 pub use cost::{Cost, Rate};
 pub use hardware::{Alternative, AlternativePrice, Hardware};
 pub use limits::Limits;
@@ -91,6 +93,8 @@ pub struct Config {
     pub supply: Supply,
     /// The network between the nodes.
     pub interconnect: Interconnect,
+    /// The fans of the nodes.
+    pub cooling: Cooling,
     /// What a query of Prometheus' API may take.
     pub query: QueryConfig,
     /// What the process, a host and a token may take.
@@ -244,6 +248,9 @@ mod tests {
         );
         at("[supply]\nefficiency = 88", "collector.toml:2:14:", "not a share above 0 and up to 1");
         at("[interconnect]\nmeasured = \"maybe\"", "collector.toml:2:12:", "unknown variant");
+        at("[cooling]\nfan_w = 0.6", "collector.toml:1:1:", "`behind_meter` is missing");
+        at("[cooling]\nfan_w = 1\nfan_meter = \"fan\"", "collector.toml:1:1:", "either told by `fan_w` or");
+        at("[cooling]\nfan_w = 0", "collector.toml:2:9:", "0 is not a number above 0");
         at("[interconnect]\nmeasured = \"upper-bound\"", "collector.toml:1:", "`watts`");
         at("[[hardware.alternative]]\nname = \"x\"\ngflops = 1", "collector.toml:1:", "`price_per_hour`");
         at("retention = \"soon\"", "collector.toml:1:13:", "");

@@ -106,6 +106,14 @@ fn node(rows: &mut Rows, node: &Node) {
     own.number("last reset was a brown-out", told.brown_out.map(|flag| f64::from(u8::from(flag))), "");
     own.number("flash life used", told.flash_used_ratio, "1");
     own.number("written to cards a day", told.written_bytes_per_day, "B");
+    own.number("flash years left", told.flash_years_left, "years");
+    own.number(
+        "flash years are the least",
+        told.flash_years_are_least.map(|flag| f64::from(u8::from(flag))),
+        "",
+    );
+    own.number("flash watched", told.flash_watched_days, "days");
+    own.number("flash reserved blocks", told.flash_pre_eol, "");
     let thermal = &node.thermal;
     own.number("thermal resistance", thermal.resistance_k_per_w, "K/W");
     own.number("thermal time constant", thermal.time_constant_s, "s");

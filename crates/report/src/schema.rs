@@ -184,6 +184,14 @@ pub struct SupplyAndFlash {
     pub flash_used_ratio: Option<f64>,
     /// What is written to its cards in a day, bytes, at the pace of the window.
     pub written_bytes_per_day: Option<f64>,
+    /// Years until the rated writes of its flash are used up at that pace; of several the first one.
+    pub flash_years_left: Option<f64>,
+    /// Whether it is only known that it lasts no less; `null` with `flash_years_left`.
+    pub flash_years_are_least: Option<bool>,
+    /// Over how many days of its own estimate and of what was written that is.
+    pub flash_watched_days: Option<f64>,
+    /// State of its reserved blocks: 1 normal, 2 four fifths are used, 3 nine tenths are.
+    pub flash_pre_eol: Option<f64>,
 }
 
 /// Mean and greatest value of a gauge.

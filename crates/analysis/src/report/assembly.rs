@@ -23,7 +23,7 @@ use picollect_telemetry::Boundary;
 
 pub use cost::per_kwh;
 pub use readings::{MeterReading, MeterReadings, readings};
-pub use run::run;
+pub use run::{lost_core_s, run};
 
 use self::cost::Prices;
 use self::energy::{MeteredNodes, Scope};

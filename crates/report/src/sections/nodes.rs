@@ -1,11 +1,14 @@
 //! The nodes: their energy, and in which state they were.
 
-use super::super::numbers::{DASH, decimals, percent, si};
+use super::super::numbers::{DASH, decimals, percent, si, significant};
 use super::super::page::{Block, Cell, Section, Table, Tone};
 use super::super::{Node, SupplyAndFlash};
 use super::{mean_power, source};
 use picollect_evaluate::presence::Presence;
 use picollect_telemetry::catalogue::LOW_EXT5V_VOLTS;
+
+/// Flash that lasts no longer is worth a plan.
+const SHORT_YEARS: f64 = 2.0;
 
 pub(super) fn section(nodes: &[Node]) -> Option<Section> {
     Section::new("Nodes", vec![energy(nodes), condition(nodes), supply_and_flash(nodes)])
@@ -47,7 +50,7 @@ fn condition(nodes: &[Node]) -> Block {
 fn supply_and_flash(nodes: &[Node]) -> Block {
     let told = nodes.iter().filter(|node| node.supply_and_flash != SupplyAndFlash::default());
     let row = |node: &Node| {
-        let SupplyAndFlash { least_supply_v, brown_out, flash_used_ratio, written_bytes_per_day } =
+        let SupplyAndFlash { least_supply_v, brown_out, flash_used_ratio, written_bytes_per_day, .. } =
             node.supply_and_flash;
         let low = least_supply_v.is_some_and(|volts| volts < LOW_EXT5V_VOLTS);
         let reset = brown_out.map(|by_voltage| if by_voltage { "under-voltage" } else { "other" });
@@ -59,10 +62,25 @@ fn supply_and_flash(nodes: &[Node]) -> Block {
                 .map_or_else(|| DASH.to_owned(), |ratio| format!("≤ {}", percent(Some(ratio))))
                 .into(),
             si(written_bytes_per_day, "B").into(),
+            flash_lasts(&node.supply_and_flash),
         ]
     };
-    let columns = ["node", ">least V at input", "last reset by", ">flash used", ">written a day"];
+    let columns =
+        ["node", ">least V at input", "last reset by", ">flash used", ">written a day", ">flash lasts"];
     Table::block("Supply, last reset and cards", &columns, told.map(row).collect())
+}
+
+/// How long its flash lasts at the pace of the window, with the days of watching that this rests on.
+fn flash_lasts(told: &SupplyAndFlash) -> Cell {
+    let Some(years) = told.flash_years_left else { return Cell::maybe(None) };
+    let sign = if told.flash_years_are_least == Some(true) { "≥" } else { "≈" };
+    let days = told.flash_watched_days.map(|days| format!(" (by {days:.0} days)")).unwrap_or_default();
+    let worn = told.flash_pre_eol.is_some_and(|state| state >= 2.0);
+    let soon = worn || (years < SHORT_YEARS && told.flash_years_are_least == Some(false));
+    Cell::toned(
+        format!("{sign} {} years{days}", significant(years, 2)),
+        if soon { Tone::Caution } else { Tone::Plain },
+    )
 }
 
 /// The meter and what it is drawn around.

@@ -83,6 +83,25 @@ pub fn run(from: &Sources<'_>, kept: runs::Run) -> Result<Run> {
     })
 }
 
+/// The work that throttling cost the nodes of a run, in core-seconds; `None` unless it is known of each of them. Fails
+/// only if the store cannot be read ([`RequestError::Store`]).
+pub fn lost_core_s(from: &Sources<'_>, kept: &runs::Run) -> Result<Option<f64>> {
+    let subject = Subject::of(from, kept)?;
+    let window: Window = kept.time.into();
+    let end = Moment::at(from, window.end_ms)?;
+    let mut lost = (!subject.nodes.is_empty()).then_some(0.0);
+    for host in &subject.nodes {
+        let known = match end.last_seen(host)? {
+            Some((_, interval_s)) => node::episodes_in(from.store, host, window, interval_s)?,
+            None => None,
+        };
+        let of_node: Option<f64> =
+            known.and_then(|episodes| episodes.iter().map(|episode| episode.lost_core_s).sum());
+        lost = lost.zip(of_node).map(|(sum, more)| sum + more);
+    }
+    Ok(lost)
+}
+
 /// The nodes that a run is about.
 pub(super) struct Subject<'a> {
     from: &'a Sources<'a>,

@@ -2,14 +2,24 @@
 
 use picollect_evaluate::Window;
 use picollect_evaluate::energy::of_counter;
-use picollect_telemetry::catalogue::{DISK_WRITTEN_BYTES, EXT5V, FLASH_LIFE, Metric, RESET_BROWN_OUT, VOLTS};
+use picollect_evaluate::flash_life::{FlashLife, Stretch, flash_life};
+use picollect_telemetry::catalogue::{
+    DISK_WRITTEN_BYTES, EXT5V, FLASH_LIFE, FLASH_PRE_EOL, Metric, RESET_BROWN_OUT, VOLTS,
+};
 
 use super::super::SupplyAndFlash;
 use super::Result;
-use picollect_query::{AROUND_MS, last_of_each, latest, series_of};
-use picollect_store::Store;
+use picollect_evaluate::series::Sample;
+use picollect_query::{AROUND_MS, last_of_each, latest, numbers, series_of};
+use picollect_store::{Selector, SeriesKey, Store};
+use picollect_telemetry::catalogue::HOST;
 
 const DAY_S: f64 = 86_400.0;
+const DAY_MS: i64 = 86_400_000;
+/// So far back a card's own estimate is looked at: it moves once in months.
+const WATCHED_DAYS: i64 = 366;
+/// After so many days without a word it is not looked at any further back.
+const SILENT_DAYS: i64 = 14;
 /// Disks of flash that are soldered or plugged in as cards; what is written to others wears no card.
 const CARDS: &str = "mmcblk";
 
@@ -24,12 +34,71 @@ pub(super) fn supply_and_flash(
         Ok(latest(store, host, metric, window.end_ms, AROUND_MS)?.map(|(_, sample)| sample.value))
     };
     let worn = last_of_each(store, host, &FLASH_LIFE, window.end_ms, AROUND_MS)?;
+    let written_bytes_per_day = written_per_day(store, host, window, interval_s)?;
+    let lasts = lasts(store, host, window.end_ms, &worn, written_bytes_per_day)?;
+    let states = last_of_each(store, host, &FLASH_PRE_EOL, window.end_ms, AROUND_MS)?;
     Ok(SupplyAndFlash {
         least_supply_v: least_supply_v(store, host, window)?,
         brown_out: last(&RESET_BROWN_OUT)?.map(|flag| flag > 0.0),
         flash_used_ratio: worn.iter().map(|(_, sample)| sample.value).reduce(f64::max),
-        written_bytes_per_day: written_per_day(store, host, window, interval_s)?,
+        written_bytes_per_day,
+        flash_years_left: lasts.map(|lasts| lasts.years),
+        flash_years_are_least: lasts.map(|lasts| lasts.at_least),
+        flash_watched_days: lasts.map(|lasts| lasts.days),
+        flash_pre_eol: states.iter().map(|(_, sample)| sample.value).reduce(f64::max),
     })
+}
+
+/// How long the first of its cards lasts, of those that tell how worn they are. The pace is that of all cards together,
+/// of which a board has one.
+fn lasts(
+    store: &dyn Store,
+    host: &str,
+    end_ms: i64,
+    worn: &[(SeriesKey, Sample)],
+    bytes_per_day: Option<f64>,
+) -> Result<Option<FlashLife>> {
+    let mut first: Option<FlashLife> = None;
+    for (key, _) in worn {
+        let stretches = stretches(store, host, key, end_ms)?;
+        let life = bytes_per_day.and_then(|per_day| flash_life(&stretches, per_day));
+        first = first.into_iter().chain(life).reduce(|a, b| if b.years < a.years { b } else { a });
+    }
+    Ok(first)
+}
+
+/// What a card said of itself at the end of each day of the last year, and what was written in between: what a day
+/// wrote before a boot is not known and left out, so that it is no more than was written.
+fn stretches(store: &dyn Store, host: &str, life: &SeriesKey, end_ms: i64) -> Result<Vec<Stretch>> {
+    let disk = life.tag("disk").unwrap_or_default();
+    let tags = [(HOST, host), ("disk", disk)];
+    let (measurement, field) = (Some(DISK_WRITTEN_BYTES.measurement), Some(DISK_WRITTEN_BYTES.field));
+    let Some(written) = store.series(&Selector { measurement, field, tags: &tags })?.into_iter().next()
+    else {
+        return Ok(Vec::new());
+    };
+    let last = |key: &SeriesKey, t_ms: i64| -> Result<Option<f64>> {
+        let samples = numbers(store, key, Window { start_ms: t_ms, end_ms: t_ms }, AROUND_MS)?;
+        Ok(samples.iter().rfind(|sample| sample.t_ms <= t_ms).map(|sample| sample.value))
+    };
+    let (mut days, mut silent) = (Vec::new(), 0);
+    for back in 0..WATCHED_DAYS {
+        let t_ms = end_ms - back * DAY_MS;
+        match last(life, t_ms)?.zip(last(&written, t_ms)?) {
+            Some((used, total)) => days.push((t_ms, used, total)),
+            None => silent += 1,
+        }
+        if silent > SILENT_DAYS {
+            break;
+        }
+    }
+    days.reverse();
+    let between = |pair: &[(i64, f64, f64)]| {
+        let ((from_ms, _, before), (to_ms, used, total)) = (pair[0], pair[1]);
+        let written = if total >= before { total - before } else { total };
+        Stretch { used, written, days: (to_ms - from_ms) as f64 / DAY_MS as f64 }
+    };
+    Ok(days.windows(2).map(between).collect())
 }
 
 fn least_supply_v(store: &dyn Store, host: &str, window: Window) -> Result<Option<f64>> {
