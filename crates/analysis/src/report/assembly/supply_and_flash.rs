@@ -118,3 +118,55 @@ fn written_per_day(store: &dyn Store, host: &str, window: Window, interval_s: f6
     }
     Ok(sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use picollect_telemetry::line::{Precision, decode};
+
+    /// What a board with an eMMC and one with an SD card said at the end of each of some days, 2 GB a day; the first one
+    /// was booted anew after the fifth day.
+    fn told(host: &str, days: i64, tells: bool) -> SupplyAndFlash {
+        let directory = tempfile::tempdir().unwrap();
+        let store = picollect_store::open(directory.path()).unwrap();
+        let mut lines = String::new();
+        for day in 0..=days {
+            for t_ms in [day * DAY_MS + DAY_MS - 60_000, day * DAY_MS + DAY_MS] {
+                let since_boot_s = t_ms as f64 / 1000.0 - if day > 5 { 5.5 * DAY_S } else { 0.0 };
+                let written = since_boot_s / DAY_S * 2e9;
+                writeln!(lines, "disk,disk=mmcblk0,host={host} written_bytes={written:.0} {t_ms}").unwrap();
+                if tells {
+                    writeln!(lines, "flash,disk=mmcblk0,host={host} life_used_ratio=0.3,pre_eol=1i {t_ms}")
+                        .unwrap();
+                }
+            }
+        }
+        store.append(&decode(lines.as_bytes(), Precision::Milliseconds, 0).points).unwrap();
+        let end_ms = (days + 1) * DAY_MS;
+        let window = Window { start_ms: end_ms - 60_000, end_ms };
+        supply_and_flash(&store, host, window, 60.0).unwrap()
+    }
+
+    #[test]
+    fn an_emmc_that_did_not_move_lasts_at_least_what_was_written_meanwhile_says() {
+        let emmc = told("cm4", 30, true);
+        assert!((emmc.written_bytes_per_day.unwrap() - 2e9).abs() < 1e6, "{emmc:?}");
+        // 60 GB less what was written before the boot are no more than a tenth; seven tenths are left.
+        let years = 0.7 * (30.0 - 0.5) * 10.0 / 365.25;
+        assert!((emmc.flash_years_left.unwrap() / years - 1.0).abs() < 0.02, "{emmc:?} is not {years}");
+        assert_eq!((emmc.flash_years_are_least, emmc.flash_watched_days), (Some(true), Some(30.0)));
+        assert_eq!(emmc.flash_pre_eol, Some(1.0));
+    }
+
+    #[test]
+    fn of_a_card_that_says_nothing_it_is_not_known_how_long_it_lasts() {
+        let card = told("pi-1", 30, false);
+        assert!(card.written_bytes_per_day.is_some());
+        assert_eq!(
+            (card.flash_years_left, card.flash_years_are_least, card.flash_pre_eol),
+            (None, None, None)
+        );
+    }
+}
