@@ -65,8 +65,14 @@ fn supply_and_flash(nodes: &[Node]) -> Block {
             flash_lasts(&node.supply_and_flash),
         ]
     };
-    let columns =
-        ["node", ">least V at input", "last reset by", ">flash used", ">written a day", ">flash lasts"];
+    let columns = [
+        "node",
+        ">least V at input",
+        "last reset by",
+        ">flash used",
+        ">written a day",
+        ">years left (by days)",
+    ];
     Table::block("Supply, last reset and cards", &columns, told.map(row).collect())
 }
 
@@ -74,11 +80,11 @@ fn supply_and_flash(nodes: &[Node]) -> Block {
 fn flash_lasts(told: &SupplyAndFlash) -> Cell {
     let Some(years) = told.flash_years_left else { return Cell::maybe(None) };
     let sign = if told.flash_years_are_least == Some(true) { "≥" } else { "≈" };
-    let days = told.flash_watched_days.map(|days| format!(" (by {days:.0} days)")).unwrap_or_default();
+    let days = told.flash_watched_days.map(|days| format!(" ({days:.0})")).unwrap_or_default();
     let worn = told.flash_pre_eol.is_some_and(|state| state >= 2.0);
     let soon = worn || (years < SHORT_YEARS && told.flash_years_are_least == Some(false));
     Cell::toned(
-        format!("{sign} {} years{days}", significant(years, 2)),
+        format!("{sign} {}{days}", significant(years, 2)),
         if soon { Tone::Caution } else { Tone::Plain },
     )
 }
