@@ -126,9 +126,8 @@ pub fn compare(runs: [&Cooled; 2]) -> Comparison {
 fn with_fan(run: &Cooled) -> Result<f64, Missing> {
     let watts = run.mean_w.filter(|watts| *watts > 0.0).ok_or(Missing::Power)?;
     match run.fan {
-        Fan::Off => Ok(watts),
+        Fan::Off | Fan::On { counted: Some(true), .. } => Ok(watts),
         Fan::Unknown => Err(Missing::Fan),
-        Fan::On { counted: Some(true), .. } => Ok(watts),
         Fan::On { counted: None, .. } => Err(Missing::Counted),
         Fan::On { mean_w, counted: Some(false) } => mean_w.map(|fan| watts + fan).ok_or(Missing::FanPower),
     }
