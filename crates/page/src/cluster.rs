@@ -1,5 +1,7 @@
 //! The cluster's page: watts now, energy today, every node, and what is wrong.
 
+mod ribbons;
+
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -10,15 +12,16 @@ use picollect_analysis::nodes::Node;
 use picollect_evaluate::numbers::{duration, significant};
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
-use picollect_evaluate::throttle::{Cause, Episode};
 use picollect_telemetry::Source;
 use picollect_telemetry::summary::Today;
 use picollect_tokens::Scope;
 
+use ribbons::ribbons;
+
 use crate::Page;
 use crate::answer::Failure;
 use crate::cells::{self, Choice};
-use crate::chart::{Curve, Plot, across, greatest, inner, letter, spark, ticks_to, times};
+use crate::chart::{Curve, Plot, greatest, inner, spark, ticks_to};
 use crate::figure::{
     State as NodeState, boundary, energy, figure, icon, moment, no_power, number, source, watts,
 };
@@ -36,8 +39,6 @@ const MOST_ALERTS: usize = 8;
 /// The bar of a temperature goes from here to there, °C.
 const COLD_C: f64 = 20.0;
 const HOT_C: f64 = 92.0;
-/// An episode is lettered from this share of the ribbon on, in per cent.
-const LETTERED: f64 = 4.0;
 
 /// The page.
 pub(crate) async fn page(
@@ -427,93 +428,6 @@ fn temperature(node: &Node) -> Markup {
                 }
             }
         }
-    } }
-}
-
-/// Nodes whose ribbon is drawn: all of few, of many those that were throttled.
-fn ribboned(picture: &Picture) -> Vec<&Node> {
-    let many = picture.nodes.len() > MOST_ROWS;
-    let was = |node: &&Node| {
-        picture
-            .hour
-            .of
-            .get(&node.host)
-            .and_then(|hour| hour.episodes.as_ref())
-            .is_some_and(|all| !all.is_empty())
-    };
-    picture.nodes.iter().filter(|node| !many || was(node)).take(MOST_ROWS).collect()
-}
-
-fn ribbons(picture: &Picture) -> Markup {
-    let hour = &picture.hour;
-    let window = picollect_evaluate::Window { end_ms: picture.at_ms, ..hour.window };
-    let telling = hour.of.values().filter(|node| node.episodes.is_some()).count();
-    html! {
-        div.h { h2 #h-rib { "Throttling in the last hour" } p { (telling) " of " (picture.nodes.len()) " nodes can say" } }
-        ul.ribbons {
-            @for node in ribboned(picture) {
-                @let episodes = hour.of.get(&node.host).and_then(|hour| hour.episodes.as_deref());
-                @let (class, name, words) = in_words(episodes);
-                li {
-                    a href=(address(&node.host)) { (node.host) }
-                    svg role="img" aria-label=(format!("{} in the last hour: {words}", node.host)) {
-                        rect.calm width="100%" height="100%" rx="2" {}
-                        @match episodes {
-                            None => { rect.uedge fill="url(#hu)" x="0%" width="100%" height="100%" rx="2" {} }
-                            Some(episodes) => { @for episode in episodes { (stretch(episode, window)) } }
-                        }
-                    }
-                    span class=(format!("sum {class}")) { (icon(name)) " " (words) }
-                }
-            }
-            li aria-hidden="true" { span {} svg.t { (times(window, "1em", None)) } span.gap {} }
-        }
-        (key())
-    }
-}
-
-fn stretch(episode: &Episode, window: picollect_evaluate::Window) -> Markup {
-    let (from, to) = (across(episode.start_ms, window), across(episode.end_ms, window));
-    let (letter, class) = letter(episode.cause);
-    html! {
-        rect class=(class) x=(format!("{from:.2}%")) width=(format!("{:.2}%", (to - from).max(0.5))) height="100%" {}
-        @if to - from >= LETTERED { text.l x=(format!("{:.2}%", f64::midpoint(from, to))) y="50%" dy=".35em" { (letter) } }
-    }
-}
-
-/// An hour's throttling: class, icon and words.
-fn in_words(episodes: Option<&[Episode]>) -> (&'static str, &'static str, String) {
-    let Some(episodes) = episodes else { return ("soft", "unk", "flags not readable".to_owned()) };
-    let Some(worst) = Cause::ALL.into_iter().find(|cause| episodes.iter().any(|one| one.cause == *cause))
-    else {
-        return ("soft", "ok", "none".to_owned());
-    };
-    let seconds: f64 = episodes.iter().map(|one| (one.end_ms - one.start_ms).max(0) as f64 / 1000.0).sum();
-    let (class, icon, word) = match worst {
-        Cause::UnderVoltage => ("volt", "volt", "low voltage"),
-        Cause::ThermalHard => ("hot", "heat", "heat"),
-        Cause::ThermalSoft => ("hot", "heat", "soft limit"),
-        Cause::FirmwareCap => ("hot", "heat", "capped"),
-        Cause::Inferred => ("hot", "heat", "slowed"),
-        Cause::Unknown => ("hot", "heat", "throttled"),
-    };
-    let both = episodes.iter().any(|one| one.cause != worst);
-    (class, icon, format!("{} {word}{}", duration(seconds), if both { " and more" } else { "" }))
-}
-
-fn key() -> Markup {
-    let all = [
-        ("calm", "", "not throttled"),
-        ("k-heat", "H", "heat"),
-        ("k-volt", "V", "low voltage"),
-        ("k-soft", "S", "soft limit"),
-        ("k-cap", "C", "capped"),
-    ];
-    html! { ul.key {
-        @for (class, letter, name) in all {
-            li { svg aria-hidden="true" { rect class=(class) width="100%" height="100%" rx="2" {} text x="50%" y="50%" dy=".35em" { (letter) } } (name) }
-        }
-        li { svg aria-hidden="true" { rect.uedge fill="url(#hu)" width="100%" height="100%" rx="2" {} } "not known" }
     } }
 }
 

@@ -134,7 +134,7 @@ mod tests {
         let mut lines = String::new();
         for day in 0..=days {
             for t_ms in [day * DAY_MS + DAY_MS - 60_000, day * DAY_MS + DAY_MS] {
-                let since_boot_s = t_ms as f64 / 1000.0 - if day > 5 { 5.5 * DAY_S } else { 0.0 };
+                let since_boot_s = t_ms as f64 / 1000.0 - if day > 5 { 6.5 * DAY_S } else { 0.0 };
                 let written = since_boot_s / DAY_S * 2e9;
                 writeln!(lines, "disk,disk=mmcblk0,host={host} written_bytes={written:.0} {t_ms}").unwrap();
                 if tells {
