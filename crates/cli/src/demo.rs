@@ -60,7 +60,9 @@ pub(crate) async fn demo(
     options: &Options,
     show: impl FnOnce(&Report) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let temporary = tempfile::Builder::new().permissions(private).tempdir();
+    let temporary = temporary.context("cannot make a temporary directory")?;
     let data = options.keep.as_deref().unwrap_or(temporary.path());
     let store = options.store.clone();
     let serving = server::Options { store, open_page: true, ..server::Options::default() };

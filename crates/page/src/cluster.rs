@@ -9,7 +9,7 @@ use axum::response::Html;
 use maud::{Markup, html};
 use picollect_analysis::alerts::State as AlertState;
 use picollect_analysis::nodes::Node;
-use picollect_evaluate::numbers::{duration, significant};
+use picollect_evaluate::numbers::{duration, si_spaced};
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
 use picollect_telemetry::Source;
@@ -470,7 +470,11 @@ fn run(picture: &Picture) -> Markup {
                 Some(last) => {
                     p {
                         @match last.flops_per_w {
-                            Some(value) => { span.fig.big { (if last.estimated { "≈ " } else { "" }) (significant(value / 1e9, 4)) span.un { "GFLOPS/W" } } }
+                            Some(per_watt) => {
+                                @let text = si_spaced(Some(per_watt), "FLOPS/W");
+                                @let (value, unit) = text.split_once(' ').unwrap_or((text.as_str(), ""));
+                                span.fig.big { (if last.estimated { "≈ " } else { "" }) (value) span.un { (unit) } }
+                            }
                             None => { span.fig.none { "efficiency not known" } }
                         }
                     }
