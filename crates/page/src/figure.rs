@@ -37,7 +37,8 @@ pub(crate) fn number(value: f64, most_decimals: usize) -> String {
         _ => 3,
     };
     let text = format!("{size:.0$}", decimals.min(most_decimals));
-    if value < 0.0 { format!("−{text}") } else { text }
+    let is_none = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    if value < 0.0 && !is_none { format!("−{text}") } else { text }
 }
 
 /// Watts, with ≈ where they are estimated.
@@ -156,8 +157,8 @@ mod tests {
 
     #[test]
     fn figures_have_four_digits_at_most_and_energy_is_in_kwh_where_it_is_large() {
-        let texts = [1234.5, 123.45, 12.345, 1.2345, -4.1].map(|value| number(value, 2));
-        assert_eq!(texts, ["1234", "123.5", "12.35", "1.23", "−4.10"]);
+        let texts = [1234.5, 123.45, 12.345, 1.2345, -4.1, -0.001].map(|value| number(value, 2));
+        assert_eq!(texts, ["1234", "123.5", "12.35", "1.23", "−4.10", "0.00"]);
         assert_eq!(watts(36.84, false), "36.8");
         assert_eq!(watts(6.1, true), "≈ 6.10");
         assert_eq!(energy(943_000.0), (("0.262".to_owned(), "kWh"), Some("0.943 MJ".to_owned())));
