@@ -16,7 +16,8 @@ use picollect_telemetry::line::Point;
 const NOW_MS: i64 = 1_700_000_000_000;
 /// A run that is as it should be, which is listed whatever stands beside it.
 const GOOD: &str = include_str!("../seeds/run_document/good.json");
-const FORMATS: [Format; 5] = [Format::Text, Format::Json, Format::Html, Format::Markdown, Format::Csv];
+const FORMATS: [Format; 6] =
+    [Format::Text, Format::Json, Format::Html, Format::Markdown, Format::Csv, Format::Latex];
 
 /// A store with the documents of two runs and nothing else.
 struct Two<'a>(&'a str);
@@ -87,7 +88,8 @@ fuzz_target!(|document: &str| {
     let (store, config) = (Two(document), Config::default());
     let from = Sources { store: &store, config: &config, now_ms: NOW_MS };
     for format in FORMATS {
-        let runs = ask(&RunsRequest { since_ms: None, format }, &from).expect("the list is always there");
+        let runs = ask(&RunsRequest { since_ms: None, format, width: None }, &from)
+            .expect("the list is always there");
         assert!(runs.contains("a good run"), "one document hides another: {runs}");
         for id in ["fuzzed", "last"] {
             ask(&RunRequest { id: id.to_owned(), format, ..RunRequest::default() }, &from);
