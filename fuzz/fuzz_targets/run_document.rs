@@ -90,7 +90,8 @@ fuzz_target!(|document: &str| {
     for format in FORMATS {
         let runs = ask(&RunsRequest { since_ms: None, format, width: None }, &from)
             .expect("the list is always there");
-        assert!(runs.contains("a good run"), "one document hides another: {runs}");
+        // By its id: LaTeX has no column for labels.
+        assert!(runs.contains("good"), "one document hides another: {runs}");
         for id in ["fuzzed", "last"] {
             ask(&RunRequest { id: id.to_owned(), format, ..RunRequest::default() }, &from);
             ask(&ReportRequest { run: Some(id.to_owned()), format, ..ReportRequest::default() }, &from);
