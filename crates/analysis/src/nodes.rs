@@ -15,7 +15,10 @@ use picollect_telemetry::reserved::is_collectors;
 use picollect_telemetry::{NoData, Source};
 use serde::{Deserialize, Serialize};
 
-use picollect_query::{boards_at_once, hosts, last_of_each, latest, primary_meter, processor_temperature};
+use picollect_query::throttling::all_cores;
+use picollect_query::{
+    boards_at_once, hosts, last_by, last_of, last_of_each, latest, primary_meter, processor_temperature,
+};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// A node that has been silent for longer than this is forgotten here; its data is not.
@@ -175,12 +178,10 @@ pub(crate) fn meter_accuracy(
     now_ms: i64,
     back_ms: i64,
 ) -> Result<Option<Accuracy>, StoreError> {
-    let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let said = |metric: &Metric| -> Result<Option<f64>, StoreError> {
         let (measurement, field) = (metric.measurement.to_owned(), metric.field.to_owned());
         let key = SeriesKey { measurement, field, tags: meter.tags.clone() };
-        let samples = picollect_query::numbers(store, &key, moment, back_ms)?;
-        Ok(samples.iter().rfind(|sample| sample.t_ms <= now_ms).map(|sample| sample.value))
+        Ok(last_of(store, &key, now_ms, back_ms)?.map(|sample| sample.value))
     };
     let known = said(&GAIN_ERROR)?.zip(said(&OFFSET_W)?);
     Ok(known.map(|(gain, offset_w)| Accuracy { gain, offset_w }))
@@ -194,7 +195,7 @@ fn temperature_now(
 ) -> Result<Option<f64>, StoreError> {
     let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let found = processor_temperature(store, host, moment, back_ms)?;
-    Ok(found.and_then(|found| Some(found.samples.iter().rfind(|sample| sample.t_ms <= now_ms)?.value)))
+    Ok(found.and_then(|found| last_by(&found.samples, now_ms)).map(|sample| sample.value))
 }
 
 /// Of processors of several speeds that of the fastest, which is the same one from moment to moment.
@@ -216,12 +217,8 @@ fn busy_of_all_cores(
     now_ms: i64,
     back_ms: i64,
 ) -> Result<Option<f64>, StoreError> {
-    let tags = [(HOST, host), ("core", "all")];
-    let selector = Selector { measurement: Some(BUSY.measurement), field: Some(BUSY.field), tags: &tags };
-    let moment = Window { start_ms: now_ms, end_ms: now_ms };
-    let Some(key) = store.series(&selector)?.into_iter().next() else { return Ok(None) };
-    let samples = picollect_query::numbers(store, &key, moment, back_ms)?;
-    Ok(samples.iter().rev().find(|sample| sample.t_ms <= now_ms).map(|sample| sample.value))
+    let Some(key) = all_cores(store, host, &BUSY)? else { return Ok(None) };
+    Ok(last_of(store, &key, now_ms, back_ms)?.map(|sample| sample.value))
 }
 
 /// When a node was last heard and how often it speaks: by its own word, or for a foreign one by any of

@@ -21,7 +21,7 @@ use crate::alerts::parts;
 use crate::nodes::{self, Node};
 use crate::sources::{RequestError, Sources};
 use picollect_query::day::Meters;
-use picollect_query::{all_power_meters, numbers, whole};
+use picollect_query::{all_power_meters, last_of, numbers, whole};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 
 /// Nodes that are down and named; a panel shows one after the other, and nobody waits for more.
@@ -221,15 +221,13 @@ fn powers<'a>(
     meters: &[Meter],
     now_ms: i64,
 ) -> Result<Vec<OfNode>, StoreError> {
-    let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let mut figures = Vec::new();
     // Of boards that speak as one nobody knows whose power it is.
     for node in up.filter(|node| node.boards.is_none_or(|boards| boards < 2)) {
         let fresh_ms = whole(node.interval_s * 3000.0) + 1;
         let mut own = Vec::new();
         for meter in meters.iter().filter(|meter| meter.host == node.host) {
-            let samples = numbers(store, &meter.key, moment, fresh_ms)?;
-            let latest = samples.iter().rfind(|sample| sample.t_ms <= now_ms);
+            let latest = last_of(store, &meter.key, now_ms, fresh_ms)?;
             // What it uses in a second, so that the rules for energy are those for power.
             own.extend(latest.map(|latest| meter.figure(Energy { joules: latest.value, covered_s: 1.0 })));
         }

@@ -8,7 +8,8 @@ use picollect_analysis::nodes::last_seen;
 use picollect_analysis::request::{RequestError, Sources};
 use picollect_evaluate::Window;
 use picollect_evaluate::throttle::Episode;
-use picollect_query::{power_meters, primary_meter, processor_temperature, whole};
+use picollect_query::throttling::{all_cores, episodes_in};
+use picollect_query::{processor_temperature, whole};
 use picollect_store::{Selector, SeriesKey, Store, StoreError};
 use picollect_telemetry::Source;
 use picollect_telemetry::catalogue::{BUSY, HOST, MEASURED_HZ, Metric, REQUESTED_HZ};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::Page;
 use crate::answer::Failure;
 use crate::chart::letter;
-use crate::hour::{all_cores, steps, throttling};
+use crate::hour::{meter_of, steps, together};
 use crate::visitor::Visitor;
 
 /// Steps of a chart: about as many as a screen has room for.
@@ -118,10 +119,7 @@ impl History {
         // The step of now is not over; what it has is shown.
         let end_ms = now_ms - now_ms.rem_euclid(step_ms) + step_ms;
         let window = Window { start_ms: end_ms - length_ms / step_ms * step_ms, end_ms };
-        let meters = power_meters(store, Some(host))?;
-        let meter = primary_meter(&meters)
-            .or(if meters.len() == 1 { Some(0) } else { None })
-            .map(|index| &meters[index]);
+        let meter = meter_of(store, host)?;
         let read = |key: &SeriesKey| steps(store, key, window, step_ms);
         let busy = all_cores(store, host, &BUSY)?.map_or(Ok(Vec::new()), |key| read(&key))?;
         let measured = of_cores(store, host, &MEASURED_HZ, window, step_ms)?;
@@ -129,15 +127,15 @@ impl History {
         let clock =
             if clock_asked { of_cores(store, host, &REQUESTED_HZ, window, step_ms)? } else { measured };
         let episodes = if length_ms <= EPISODES_MS {
-            throttling(store, host, window, now_ms, interval_s)?
+            episodes_in(store, host, Window { end_ms: now_ms, ..window }, interval_s)?
         } else {
             None
         };
         Ok(Self {
             window,
             step_ms,
-            watts: meter.map_or(Ok(Vec::new()), read)?,
-            source: meter.and_then(|key| Source::from_name(key.tag("source")?)),
+            watts: meter.as_ref().map_or(Ok(Vec::new()), read)?,
+            source: meter.as_ref().and_then(|key| Source::from_name(key.tag("source")?)),
             temp_c: temperature(store, host, window, step_ms)?,
             clock_ghz: scaled(clock, 1e-9),
             clock_asked,
@@ -190,15 +188,8 @@ fn greatest_of(
     window: Window,
     step_ms: i64,
 ) -> Result<Vec<Option<f64>>, StoreError> {
-    let mut greatest: Vec<Option<f64>> = Vec::new();
-    for key in keys {
-        let one = steps(store, key, window, step_ms)?;
-        greatest.resize(one.len().max(greatest.len()), None);
-        for (greatest, value) in greatest.iter_mut().zip(one) {
-            *greatest = [*greatest, value].into_iter().flatten().reduce(f64::max);
-        }
-    }
-    Ok(greatest)
+    let each = keys.iter().map(|key| steps(store, key, window, step_ms));
+    Ok(together(each.collect::<Result<Vec<_>, _>>()?, f64::max))
 }
 
 /// The same for the script: Unix seconds, a list for each chart, and stretches of throttling.

@@ -7,13 +7,10 @@ use picollect_analysis::alerts::{Active, AlertsRequest};
 use picollect_analysis::nodes::Node;
 use picollect_analysis::request::{Request as _, RequestError, Sources};
 use picollect_evaluate::Window;
-use picollect_evaluate::series::Sample;
-use picollect_evaluate::throttle::{Cause, Episode, Moment, episodes};
-use picollect_query::{numbers, power_meters, primary_meter, processor_temperature, series_of};
+use picollect_evaluate::throttle::{Cause, Episode};
+use picollect_query::throttling::episodes_in;
+use picollect_query::{power_meters, primary_meter};
 use picollect_store::{SeriesKey, Store, StoreError};
-use picollect_telemetry::catalogue::{
-    BUSY, CORES, FREQ_CAPPED, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE,
-};
 
 /// How long the hour is, and its steps.
 const LENGTH_MS: i64 = 3_600_000;
@@ -48,13 +45,10 @@ impl Hour {
         let window = Window { start_ms: end_ms - LENGTH_MS, end_ms };
         let mut of = BTreeMap::new();
         for node in nodes {
-            let meters = power_meters(from.store, Some(&node.host))?;
-            let primary = primary_meter(&meters).or(if meters.len() == 1 { Some(0) } else { None });
-            let watts = match primary {
-                Some(index) => steps(from.store, &meters[index], window, STEP_MS)?,
-                None => Vec::new(),
-            };
-            let episodes = throttling(from.store, &node.host, window, from.now_ms, node.interval_s)?;
+            let meter = meter_of(from.store, &node.host)?;
+            let watts = meter.map_or(Ok(Vec::new()), |meter| steps(from.store, &meter, window, STEP_MS))?;
+            let so_far = Window { end_ms: from.now_ms, ..window };
+            let episodes = episodes_in(from.store, &node.host, so_far, node.interval_s)?;
             of.insert(node.host.clone(), NodeHour { watts, episodes });
         }
         let wall = power_meters(from.store, None)?;
@@ -64,8 +58,8 @@ impl Hour {
         let alerts = alerts.map(|alerts| alerts.rules.into_iter().flat_map(|rule| rule.active).collect());
         Ok(Self {
             window,
-            wall: together(wall.iter()),
-            nodes: together(of.values().map(|node| &node.watts)),
+            wall: together(&wall, |one, other| one + other),
+            nodes: together(of.values().map(|node| &node.watts), |one, other| one + other),
             of,
             alerts,
         })
@@ -76,6 +70,13 @@ impl Hour {
         let last = self.of.get(host)?.episodes.as_ref()?.last()?;
         (last.end_ms >= now_ms - 2 * STEP_MS).then_some(last.cause)
     }
+}
+
+/// The meter that speaks for a node: its primary one, or the only one that it has.
+pub(crate) fn meter_of(store: &dyn Store, host: &str) -> Result<Option<SeriesKey>, StoreError> {
+    let mut meters = power_meters(store, Some(host))?;
+    let only = (meters.len() == 1).then_some(0);
+    Ok(primary_meter(&meters).or(only).map(|index| meters.swap_remove(index)))
 }
 
 /// The means of the steps of a window; `None` where nothing is known.
@@ -96,97 +97,20 @@ pub(crate) fn steps(
     Ok(steps)
 }
 
-/// What several add up to, at each step; `None` where none of them is known.
-fn together<'a>(all: impl Iterator<Item = &'a Vec<Option<f64>>>) -> Vec<Option<f64>> {
-    let mut sum: Vec<Option<f64>> = Vec::new();
+/// What several come to by `of_two`, at each step; `None` where none of them is known.
+pub(crate) fn together(
+    all: impl IntoIterator<Item = impl AsRef<[Option<f64>]>>,
+    of_two: impl Fn(f64, f64) -> f64,
+) -> Vec<Option<f64>> {
+    let mut so_far: Vec<Option<f64>> = Vec::new();
     for one in all {
-        sum.resize(sum.len().max(one.len()), None);
-        for (sum, value) in sum.iter_mut().zip(one) {
-            *sum = sum.zip(*value).map(|(sum, value)| sum + value).or(*sum).or(*value);
+        let one = one.as_ref();
+        so_far.resize(so_far.len().max(one.len()), None);
+        for (so_far, value) in so_far.iter_mut().zip(one) {
+            *so_far = [*so_far, *value].into_iter().flatten().reduce(&of_two);
         }
     }
-    sum
-}
-
-/// The stretches in which a node was throttled; `None` where nothing is known of its flags.
-pub(crate) fn throttling(
-    store: &dyn Store,
-    host: &str,
-    window: Window,
-    now_ms: i64,
-    interval_s: f64,
-) -> Result<Option<Vec<Episode>>, StoreError> {
-    let window = Window { end_ms: now_ms, ..window };
-    let moments = moments(store, host, window)?;
-    let knows_all = moments.iter().any(|moment| moment.flags.throttled.is_some());
-    let found = episodes(&moments, window, interval_s);
-    Ok((knows_all || !found.is_empty()).then_some(found))
-}
-
-/// Flags, clock, load and temperature of each moment.
-fn moments(store: &dyn Store, host: &str, window: Window) -> Result<Vec<Moment>, StoreError> {
-    let mut moments: BTreeMap<i64, Moment> = BTreeMap::new();
-    let mut put = |samples: &[Sample], set: &dyn Fn(&mut Moment, f64)| {
-        for Sample { t_ms, value } in samples {
-            set(moments.entry(*t_ms).or_insert(Moment { t_ms: *t_ms, ..Moment::default() }), *value);
-        }
-    };
-    let all = |metric: &Metric| -> Result<Vec<Sample>, StoreError> {
-        Ok(series_of(store, host, metric, window, 0)?.into_iter().flat_map(|series| series.samples).collect())
-    };
-    let first = |metric: &Metric| -> Result<Vec<Sample>, StoreError> {
-        Ok(series_of(store, host, metric, window, 0)?
-            .into_iter()
-            .next()
-            .map(|series| series.samples)
-            .unwrap_or_default())
-    };
-    put(&all(&UNDER_VOLTAGE)?, &|moment, value| raise(&mut moment.flags.under_voltage, value));
-    put(&all(&FREQ_CAPPED)?, &|moment, value| raise(&mut moment.flags.freq_capped, value));
-    put(&all(&THROTTLED)?, &|moment, value| raise(&mut moment.flags.throttled, value));
-    put(&all(&SOFT_LIMIT)?, &|moment, value| raise(&mut moment.flags.soft_limit, value));
-    let temps = processor_temperature(store, host, window, 0)?.map(|found| found.samples).unwrap_or_default();
-    put(&temps, &|moment, value| moment.temp_c = Some(value));
-    put(&first(&MEASURED_HZ)?, &|moment, value| moment.clock_hz = Some(value));
-    put(&first(&MAX_HZ)?, &|moment, value| moment.max_hz = Some(value));
-    put(&first(&MAX_LIMIT_HZ)?, &|moment, limit| {
-        moment.max_hz = Some(moment.max_hz.map_or(limit, |hz| hz.min(limit)));
-    });
-    put(&of_all_cores(store, host, &BUSY, window)?, &|moment, value| moment.busy_cores = Some(value));
-    put(&of_all_cores(store, host, &CORES, window)?, &|moment, cores| {
-        moment.busy_cores = moment.busy_cores.map(|busy| busy * cores);
-        moment.cores = Some(cores);
-    });
-    Ok(moments.into_values().collect())
-}
-
-/// A flag that one origin sets is set, whatever the others say; one that none tells stays unknown.
-fn raise(flag: &mut Option<bool>, value: f64) {
-    *flag = (*flag).max(Some(value > 0.0));
-}
-
-fn of_all_cores(
-    store: &dyn Store,
-    host: &str,
-    metric: &Metric,
-    window: Window,
-) -> Result<Vec<Sample>, StoreError> {
-    all_cores(store, host, metric)?.map_or(Ok(Vec::new()), |key| numbers(store, &key, window, 0))
-}
-
-/// The series of a metric that stands for all cores together.
-pub(crate) fn all_cores(
-    store: &dyn Store,
-    host: &str,
-    metric: &Metric,
-) -> Result<Option<SeriesKey>, StoreError> {
-    let tags = [("host", host), ("core", "all")];
-    let selector = picollect_store::Selector {
-        measurement: Some(metric.measurement),
-        field: Some(metric.field),
-        tags: &tags,
-    };
-    Ok(store.series(&selector)?.into_iter().next())
+    so_far
 }
 
 #[cfg(test)]
@@ -196,7 +120,8 @@ mod tests {
     #[test]
     fn what_is_unknown_of_all_is_unknown_of_their_sum() {
         let (one, other) = (vec![Some(1.0), None, None], vec![Some(2.0), Some(3.0), None]);
-        assert_eq!(together([&one, &Vec::new(), &other].into_iter()), [Some(3.0), Some(3.0), None]);
-        assert_eq!(together(std::iter::empty()), []);
+        let sum = |one, other| one + other;
+        assert_eq!(together([&one, &Vec::new(), &other], sum), [Some(3.0), Some(3.0), None]);
+        assert_eq!(together(std::iter::empty::<&[Option<f64>]>(), sum), []);
     }
 }

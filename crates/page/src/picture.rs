@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use picollect_analysis::nodes::{Node, observe};
 use picollect_analysis::request::{RequestError, Sources};
-use picollect_evaluate::Window;
-use picollect_query::{latest, numbers, power_meters};
+use picollect_query::{last_of, latest, power_meters};
 use picollect_store::{Store, StoreError};
 use picollect_telemetry::catalogue::{CLUSTER, NODE_INFO};
 use picollect_telemetry::summary::Summary;
@@ -116,11 +115,9 @@ fn wall(store: &dyn Store, now_ms: i64) -> Result<Option<Wall>, StoreError> {
     if meters.is_empty() {
         return Ok(None);
     }
-    let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let mut watts = Vec::new();
     for meter in &meters {
-        let samples = numbers(store, meter, moment, WALL_FRESH_MS)?;
-        watts.extend(samples.iter().rfind(|sample| sample.t_ms <= now_ms).map(|sample| sample.value));
+        watts.extend(last_of(store, meter, now_ms, WALL_FRESH_MS)?.map(|sample| sample.value));
     }
     let speaking = watts.len();
     Ok(Some(Wall { watts: (speaking > 0).then(|| watts.iter().sum()), speaking, all: meters.len() }))

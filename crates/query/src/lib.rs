@@ -24,6 +24,7 @@
 pub mod day;
 pub mod prometheus_api;
 mod temperature;
+pub mod throttling;
 
 use std::collections::BTreeMap;
 
@@ -109,11 +110,24 @@ pub fn last_of_each(
 ) -> Result<Vec<(SeriesKey, Sample)>, StoreError> {
     let moment = Window { start_ms: now_ms, end_ms: now_ms };
     let series = series_of(store, host, metric, moment, back_ms)?.into_iter();
-    let last = series.filter_map(|series| {
-        let last = series.samples.iter().rev().find(|sample| sample.t_ms <= now_ms).copied();
-        last.map(|sample| (series.key, sample))
-    });
+    let last = series.filter_map(|series| Some((series.key, last_by(&series.samples, now_ms)?)));
     Ok(last.collect())
+}
+
+/// The last sample of a series at or before a moment, not older than `back_ms`; `None` if there is none.
+pub fn last_of(
+    store: &dyn Store,
+    key: &SeriesKey,
+    now_ms: i64,
+    back_ms: i64,
+) -> Result<Option<Sample>, StoreError> {
+    let moment = Window { start_ms: now_ms, end_ms: now_ms };
+    Ok(last_by(&numbers(store, key, moment, back_ms)?, now_ms))
+}
+
+/// The last of these samples, which are in order of time, at or before a moment.
+pub fn last_by(samples: &[Sample], now_ms: i64) -> Option<Sample> {
+    samples.iter().rfind(|sample| sample.t_ms <= now_ms).copied()
 }
 
 /// How many boards speak under a host's name at the same time, by their boots, or by the epochs of a meter where several

@@ -1,25 +1,21 @@
 //! A node in a window: temperature, use, throttling, what it could not say.
 
-use std::collections::BTreeMap;
-
 use picollect_evaluate::presence::presence;
 use picollect_evaluate::series::{Sample, greatest, mean};
 use picollect_evaluate::thermal::{CoolingChange, Fit};
-use picollect_evaluate::throttle::{self, Cause, Moment, episodes};
+use picollect_evaluate::throttle::{self, Cause, Moment};
 use picollect_evaluate::{GAP_INTERVALS, Window};
 use picollect_telemetry::NoData;
 use picollect_telemetry::catalogue::{
-    BUSY, CORES, CPU_STEAL, FREQ_CAPPED, HOST, MAX_HZ, MAX_LIMIT_HZ, MEASURED_HZ, Metric, NO_DATA, NODE_INFO,
-    SIMULATED, SOFT_LIMIT, THROTTLED, UNDER_VOLTAGE,
+    BUSY, CORES, CPU_STEAL, HOST, MAX_HZ, MAX_LIMIT_HZ, NO_DATA, NODE_INFO, SIMULATED,
 };
 
 use super::super::{Episode, MeanMax, Missing, Node, Thermal};
 use super::energy::Meter;
 use super::supply_and_flash::supply_and_flash;
 use super::{Result, at_least};
-use picollect_query::{
-    AROUND_MS, Series, boards_at_once, latest, numbers, processor_temperature, series_of, whole,
-};
+use picollect_query::throttling::{all_cores, known_episodes, moments, of_all_cores, of_processor};
+use picollect_query::{AROUND_MS, boards_at_once, latest, numbers, processor_temperature, series_of, whole};
 use picollect_settings::time::rfc3339;
 use picollect_store::{Selector, SeriesKey, Store};
 
@@ -67,7 +63,8 @@ pub(super) fn see(
     let state = presence(heard_ms, until_ms, interval_s);
     let interval_s = at_least(interval_s, resolution_s);
     let temps = processor_temperature(store, host, window, 0)?;
-    let busy = of_all_cores(store, host, &BUSY, window)?;
+    let busy_key = all_cores(store, host, &BUSY)?;
+    let busy = busy_key.as_ref().map_or(Ok(Vec::new()), |key| numbers(store, key, window, 0))?;
     let cores = of_all_cores(store, host, &CORES, window)?;
     let mean_max = |keys: &[SeriesKey], samples: &[Sample]| -> Result<MeanMax> {
         let max = match resolution_s {
@@ -77,8 +74,6 @@ pub(super) fn see(
         Ok(MeanMax { mean: mean(samples, window, interval_s), max })
     };
     let (thermometers, temps) = temps.map(|found| (found.keys, found.samples)).unwrap_or_default();
-    let busy_key = busy.as_ref().map(|busy| busy.key.clone());
-    let (busy, cores) = (samples_of(busy), samples_of(cores));
     let (temp_c, busy_ratio) = (mean_max(&thermometers, &temps)?, mean_max(busy_key.as_slice(), &busy)?);
     let moments = moments(store, host, window, &temps, &busy)?;
     let episodes = known_episodes(&moments, window, interval_s);
@@ -102,7 +97,7 @@ pub(super) fn see(
         missing: missing(store, host, window, heard_ms, interval_s)?,
     };
     let (clock_ratio, clock_limit) = (clock_ratio(&moments), clock_limit(store, host, window)?);
-    let stolen = mean(&samples_of(of_all_cores(store, host, &CPU_STEAL, window)?), window, interval_s);
+    let stolen = mean(&of_all_cores(store, host, &CPU_STEAL, window)?, window, interval_s);
     Ok(Seen {
         node,
         interval_s,
@@ -122,37 +117,16 @@ pub(super) fn see(
 /// The last limit of the clock, if it is below what the processor can do.
 fn clock_limit(store: &dyn Store, host: &str, window: Window) -> Result<Option<(f64, f64)>> {
     let last = |metric| -> Result<Option<f64>> {
-        Ok(samples_of(processor(store, host, metric, window)?).last().map(|sample| sample.value))
+        Ok(of_processor(store, host, metric, window)?.last().map(|sample| sample.value))
     };
     let both = last(&MAX_LIMIT_HZ)?.zip(last(&MAX_HZ)?);
     Ok(both.filter(|(limit_hz, max_hz)| *limit_hz > 0.0 && *limit_hz < CLOCK_LIMITED * max_hz))
 }
 
-/// `None` if nothing is known of its flags. The kernel's alarm alone knows episodes of low voltage, but
-/// never that there were no others.
-fn known_episodes(moments: &[Moment], window: Window, interval_s: f64) -> Option<Vec<throttle::Episode>> {
-    let all_flags = moments.iter().any(|moment| moment.flags.throttled.is_some());
-    let found = episodes(moments, window, interval_s);
-    (all_flags || !found.is_empty()).then_some(found)
-}
-
-/// The episodes of a node in a window; `None` if nothing is known of its flags.
-pub(super) fn episodes_in(
-    store: &dyn Store,
-    host: &str,
-    window: Window,
-    interval_s: f64,
-) -> Result<Option<Vec<throttle::Episode>>> {
-    let temps = processor_temperature(store, host, window, 0)?.map(|found| found.samples).unwrap_or_default();
-    let busy = samples_of(of_all_cores(store, host, &BUSY, window)?);
-    let moments = moments(store, host, window, &temps, &busy)?;
-    Ok(known_episodes(&moments, window, interval_s))
-}
-
 /// Mean share of the cores that worked.
 pub(super) fn mean_busy(end: &super::Moment<'_>, host: &str, window: Window) -> Result<Option<f64>> {
     let interval_s = end.last_seen(host)?.map_or(1.0, |(_, interval_s)| interval_s);
-    Ok(mean(&samples_of(of_all_cores(end.from.store, host, &BUSY, window)?), window, interval_s))
+    Ok(mean(&of_all_cores(end.from.store, host, &BUSY, window)?, window, interval_s))
 }
 
 /// While the node is busy: an idle one runs slowly on purpose.
@@ -193,15 +167,6 @@ fn episode(episode: &throttle::Episode, possible_s: Option<f64>) -> Episode {
     }
 }
 
-/// The first series of a metric of the processor.
-fn processor(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Option<Series>> {
-    Ok(series_of(store, host, metric, window, 0)?.into_iter().next())
-}
-
-fn samples_of(series: Option<Series>) -> Vec<Sample> {
-    series.map(|series| series.samples).unwrap_or_default()
-}
-
 /// The greatest number of a window whose samples may be rolled up: the points then are means, but the greatest of
 /// what they stand for is stored beside them.
 fn greatest_rolled_up(store: &dyn Store, keys: &[SeriesKey], window: Window) -> Result<Option<f64>> {
@@ -213,60 +178,6 @@ fn greatest_rolled_up(store: &dyn Store, keys: &[SeriesKey], window: Window) -> 
         greatest = greatest.into_iter().chain(max).reduce(f64::max);
     }
     Ok(greatest)
-}
-
-/// All series of a flag: which origin speaks may change within a window.
-fn of_all_origins(store: &dyn Store, host: &str, flag: &Metric, window: Window) -> Result<Vec<Sample>> {
-    Ok(series_of(store, host, flag, window, 0)?.into_iter().flat_map(|series| series.samples).collect())
-}
-
-fn of_all_cores(store: &dyn Store, host: &str, metric: &Metric, window: Window) -> Result<Option<Series>> {
-    let all = |series: &Series| series.key.tag("core") == Some("all");
-    Ok(series_of(store, host, metric, window, 0)?.into_iter().find(all))
-}
-
-/// What the throttling verdict needs, put together by time stamp: an agent's samples of one tick share
-/// it.
-fn moments(
-    store: &dyn Store,
-    host: &str,
-    window: Window,
-    temps: &[Sample],
-    busy: &[Sample],
-) -> Result<Vec<Moment>> {
-    let mut moments: BTreeMap<i64, Moment> = BTreeMap::new();
-    let mut put = |samples: &[Sample], set: &dyn Fn(&mut Moment, f64)| {
-        for sample in samples {
-            let moment =
-                moments.entry(sample.t_ms).or_insert(Moment { t_ms: sample.t_ms, ..Moment::default() });
-            set(moment, sample.value);
-        }
-    };
-    let flag = |metric| of_all_origins(store, host, metric, window);
-    put(&flag(&UNDER_VOLTAGE)?, &|moment, value| raise(&mut moment.flags.under_voltage, value));
-    put(&flag(&FREQ_CAPPED)?, &|moment, value| raise(&mut moment.flags.freq_capped, value));
-    put(&flag(&THROTTLED)?, &|moment, value| raise(&mut moment.flags.throttled, value));
-    put(&flag(&SOFT_LIMIT)?, &|moment, value| raise(&mut moment.flags.soft_limit, value));
-    put(temps, &|moment, value| moment.temp_c = Some(value));
-    put(&samples_of(processor(store, host, &MEASURED_HZ, window)?), &|moment, value| {
-        moment.clock_hz = Some(value);
-    });
-    put(&samples_of(processor(store, host, &MAX_HZ, window)?), &|moment, value| moment.max_hz = Some(value));
-    // Slowed down on purpose is not throttled.
-    put(&samples_of(processor(store, host, &MAX_LIMIT_HZ, window)?), &|moment, limit| {
-        moment.max_hz = Some(moment.max_hz.map_or(limit, |max_hz| max_hz.min(limit)));
-    });
-    put(busy, &|moment, value| moment.busy_cores = Some(value));
-    put(&samples_of(of_all_cores(store, host, &CORES, window)?), &|moment, cores| {
-        moment.busy_cores = moment.busy_cores.map(|busy| busy * cores);
-        moment.cores = Some(cores);
-    });
-    Ok(moments.into_values().collect())
-}
-
-/// A flag that one origin sets is set, whatever the others say; one that none tells stays unknown.
-fn raise(flag: &mut Option<bool>, value: f64) {
-    *flag = (*flag).max(Some(value > 0.0));
 }
 
 /// What the node still cannot read when it is last heard, with the beginning of that stretch.

@@ -16,6 +16,7 @@ use crate::runs::NODES_LABEL;
 use crate::runs::{self, Check, Core, End};
 use crate::sources::Sources;
 use picollect_query::hosts;
+use picollect_query::throttling::episodes_in;
 
 /// Idle power is measured for at least so long.
 const SHORTEST_IDLE_S: f64 = 10.0;
@@ -92,7 +93,7 @@ pub fn lost_core_s(from: &Sources<'_>, kept: &runs::Run) -> Result<Option<f64>> 
     let mut lost = (!subject.nodes.is_empty()).then_some(0.0);
     for host in &subject.nodes {
         let known = match end.last_seen(host)? {
-            Some((_, interval_s)) => node::episodes_in(from.store, host, window, interval_s)?,
+            Some((_, interval_s)) => episodes_in(from.store, host, window, interval_s)?,
             None => None,
         };
         let of_node: Option<f64> =
@@ -204,7 +205,7 @@ impl<'a> Subject<'a> {
         let end = Moment::at(self.from, window.end_ms)?;
         for host in &self.nodes {
             let known = match end.last_seen(host)? {
-                Some((_, interval_s)) => node::episodes_in(self.from.store, host, window, interval_s)?,
+                Some((_, interval_s)) => episodes_in(self.from.store, host, window, interval_s)?,
                 None => None,
             };
             any = any || known.as_ref().is_some_and(|episodes| !episodes.is_empty());

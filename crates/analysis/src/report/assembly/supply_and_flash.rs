@@ -10,7 +10,7 @@ use picollect_telemetry::catalogue::{
 use super::super::SupplyAndFlash;
 use super::Result;
 use picollect_evaluate::series::Sample;
-use picollect_query::{AROUND_MS, last_of_each, latest, numbers, series_of};
+use picollect_query::{AROUND_MS, last_of, last_of_each, latest, series_of};
 use picollect_store::{Selector, SeriesKey, Store};
 use picollect_telemetry::catalogue::HOST;
 
@@ -78,8 +78,7 @@ fn stretches(store: &dyn Store, host: &str, life: &SeriesKey, end_ms: i64) -> Re
         return Ok(Vec::new());
     };
     let last = |key: &SeriesKey, t_ms: i64| -> Result<Option<f64>> {
-        let samples = numbers(store, key, Window { start_ms: t_ms, end_ms: t_ms }, AROUND_MS)?;
-        Ok(samples.iter().rfind(|sample| sample.t_ms <= t_ms).map(|sample| sample.value))
+        Ok(last_of(store, key, t_ms, AROUND_MS)?.map(|sample| sample.value))
     };
     let (mut days, mut silent) = (Vec::new(), 0);
     for back in 0..WATCHED_DAYS {
