@@ -12,6 +12,7 @@ use picollect_analysis::nodes::Node;
 use picollect_evaluate::numbers::{duration, si_spaced};
 use picollect_evaluate::presence::Presence;
 use picollect_evaluate::thermal::first_limit_c;
+use picollect_settings::percent::encoded;
 use picollect_telemetry::Source;
 use picollect_telemetry::summary::Today;
 use picollect_tokens::Scope;
@@ -131,11 +132,7 @@ pub(crate) fn silent_s(picture: &Picture, node: &Node) -> f64 {
 
 /// Where the page of a node is.
 pub(crate) fn address(host: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    format!("/node/{}", host.bytes().map(one).collect::<String>())
+    format!("/node/{}", encoded(host, b""))
 }
 
 /// What a person would say of it.

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use picollect_settings::percent::encoded;
 use picollect_settings::time::now_ms;
 use picollect_tokens::{Grant, Scope};
 
@@ -105,18 +106,7 @@ fn wants_html(headers: &HeaderMap) -> bool {
 /// The login, which afterwards leads back.
 fn login_for(uri: &Uri) -> String {
     let path = uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
-    if path == "/" { "/login".to_owned() } else { format!("/login?next={}", in_query(path)) }
-}
-
-/// A text as a value of a query.
-fn in_query(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-            char::from(byte).to_string()
-        }
-        byte => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
+    if path == "/" { "/login".to_owned() } else { format!("/login?next={}", encoded(path, b"/")) }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod http;
 pub mod introduction;
 pub mod log;
 pub mod output;
+pub mod percent;
 pub mod seal;
 pub mod secret;
 pub mod time;

@@ -162,10 +162,7 @@ fn no_secrets(what: &str) -> BadLocation {
 
 /// Percent-encoded but for what RFC 3986 calls unreserved, and the colons and slashes of an address.
 fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    picollect_settings::percent::encoded(text, b":/")
 }
 
 fn unescaped(text: &str) -> Option<String> {
