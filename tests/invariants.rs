@@ -140,6 +140,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
             "picollect-evaluate",
             "picollect-hpl",
             "picollect-lcd",
+            "picollect-page",
             "picollect-query",
             "picollect-run",
             "picollect-samples",

@@ -3,15 +3,13 @@
 //! The panel turns its pages as one on the case does: the pages, their order in time and the alarms are the crate
 //! `picollect-lcd`'s, and what they say is the summary that the panels get.
 
-use picollect_evaluate::presence::Presence;
-use picollect_telemetry::Source;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use picollect_lcd::alarms::{self, Alarm, Cause};
 use picollect_lcd::page::{self, Page};
-use picollect_lcd::pages::{Facts, NodeFacts};
+use picollect_lcd::pages::Facts;
 use picollect_lcd::rotation::{Content, Rotation, Settings};
 use picollect_lcd::summary::{self, has_something_to_say};
 use picollect_lcd::{Frame, Size};
@@ -84,7 +82,7 @@ impl Panel {
     pub(crate) fn frame(&mut self, nodes: &[Node], summary: &Summary, now_ms: i64) -> Option<Frame> {
         let node = nodes.iter().find(|node| node.host == self.host).or(nodes.first())?;
         let at_ms = u64::try_from(now_ms - self.began_ms).unwrap_or(0);
-        let mut facts = Facts { node: facts(node), ..Facts::default() };
+        let mut facts = Facts { node: picollect_page::panel::facts(node), ..Facts::default() };
         summary::fill(&mut facts, summary, None, Some(now_ms));
         let pages = PAGES.into_iter().filter(|page| has_something_to_say(*page, false, Some(summary)));
         let pages: Vec<Page> = pages.collect();
@@ -113,24 +111,11 @@ fn throttled(node: &Node) -> Option<Alarm> {
     })
 }
 
-fn facts(node: &Node) -> NodeFacts {
-    NodeFacts {
-        name: node.host.clone(),
-        simulated: node.simulated,
-        temp_c: node.temp_c,
-        watts: node.watts,
-        estimated: node.source == Some(Source::Estimated),
-        clock_hz: node.clock_hz,
-        busy: node.busy_ratio,
-        throttled: node.throttled,
-        healthy: Some(node.state == Presence::Up),
-        off_beat: false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use picollect_evaluate::presence::Presence;
+    use picollect_telemetry::Source;
     use picollect_telemetry::summary::Running;
 
     #[test]

@@ -21,7 +21,7 @@ mod layout;
 mod live;
 mod login;
 mod node;
-mod panel;
+pub mod panel;
 mod picture;
 mod visitor;
 

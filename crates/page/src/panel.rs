@@ -13,9 +13,9 @@ use picollect_telemetry::Source;
 const LEFT: usize = 9;
 const TOP: usize = 9;
 
-/// What the panel of this node shows.
-pub(crate) fn frame(node: &Node) -> Frame {
-    let facts = NodeFacts {
+/// What a panel says of this node.
+pub fn facts(node: &Node) -> NodeFacts {
+    NodeFacts {
         name: node.host.clone(),
         simulated: node.simulated,
         temp_c: node.temp_c,
@@ -26,8 +26,12 @@ pub(crate) fn frame(node: &Node) -> Frame {
         throttled: node.throttled,
         healthy: Some(node.state == Presence::Up),
         off_beat: false,
-    };
-    draw(Page::Node, &Facts { node: facts, ..Facts::default() }, &[], Size::SMALL)
+    }
+}
+
+/// What the panel of this node shows.
+pub(crate) fn frame(node: &Node) -> Frame {
+    draw(Page::Node, &Facts { node: facts(node), ..Facts::default() }, &[], Size::SMALL)
 }
 
 /// The dots that are dark, as strokes of one path.
