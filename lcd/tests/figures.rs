@@ -440,12 +440,19 @@ fn the_page_of_figures_is_what_the_model_says() {
     text += &health();
     text += NOTES;
     text += &device();
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lcd.md");
+    assert_page("lcd.md", &text);
+}
+
+/// That a page of the documents is this text; `UPDATE_GOLDEN=1` writes it.
+#[track_caller]
+pub(crate) fn assert_page(name: &str, text: &str) {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(golden, &text).unwrap();
+        std::fs::write(&page, text).unwrap();
     }
-    let written = std::fs::read_to_string(golden).expect("docs/lcd.md; run with UPDATE_GOLDEN=1");
-    assert!(written == text, "docs/lcd.md differs; run with UPDATE_GOLDEN=1\n{text}");
+    let written = std::fs::read_to_string(&page);
+    let written = written.unwrap_or_else(|_| panic!("docs/{name} is missing; run with UPDATE_GOLDEN=1"));
+    assert!(written == text, "docs/{name} differs; run with UPDATE_GOLDEN=1\n{text}");
 }
 
 const PAGE: &str = "\

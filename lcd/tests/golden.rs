@@ -15,7 +15,7 @@ const SIZES: [Size; 2] = [Size::SMALL, Size::LARGE];
 
 /// `UPDATE_GOLDEN=1 cargo test` rewrites; a changed and a missing file both fail.
 #[track_caller]
-fn assert_golden(name: &str, got: &[u8]) {
+pub(crate) fn assert_golden(name: &str, got: &[u8]) {
     let path = golden(name);
     if env::var_os("UPDATE_GOLDEN").is_some() {
         return fs::write(&path, got).expect("golden file is writable");
@@ -236,12 +236,18 @@ fn a_panel_in_a_terminal() {
 
 #[test]
 fn every_golden_file_belongs_to_a_scene_and_is_small() {
+    assert_files("", 28 * 2 * SIZES.len() + 1);
+}
+
+/// That a folder of golden files has so many, all of them small.
+#[track_caller]
+pub(crate) fn assert_files(folder: &str, count: usize) {
     if env::var_os("UPDATE_GOLDEN").is_some() {
         return;
     }
-    let files = fs::read_dir(golden("")).expect("the directory").map(|entry| entry.expect("an entry"));
+    let files = fs::read_dir(golden(folder)).expect("the directory").map(|entry| entry.expect("an entry"));
     let files = files.filter(|entry| entry.path().is_file());
     let sizes: Vec<_> = files.map(|file| (file.path(), file.metadata().expect("a file").len())).collect();
-    assert_eq!(sizes.len(), 28 * 2 * SIZES.len() + 1, "a scene was added or removed, but not its files");
+    assert_eq!(sizes.len(), count, "a scene was added or removed, but not its files");
     assert!(sizes.iter().all(|(_, bytes)| *bytes < 8_000), "{sizes:?}");
 }

@@ -15,6 +15,8 @@ use picollect_lcd::pages::{
 use picollect_lcd::panel_model::{BusUse, SimulatedBus};
 use picollect_lcd::screen::Screen as _;
 
+use crate::figures::assert_page;
+
 const ADDRESS: u8 = 0x3c;
 const BUS_HZ: u32 = 100_000;
 const TRACE_S: u64 = 300;
@@ -282,12 +284,7 @@ fn the_page_of_an_oleds_figures_is_what_the_model_says() {
     text += &changes();
     text += &healing();
     text += NOTES;
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/oled.md");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(golden, &text).unwrap();
-    }
-    let written = std::fs::read_to_string(golden).expect("docs/oled.md; run with UPDATE_GOLDEN=1");
-    assert!(written == text, "docs/oled.md differs; run with UPDATE_GOLDEN=1\n{text}");
+    assert_page("oled.md", &text);
 }
 
 const PAGE: &str = "\

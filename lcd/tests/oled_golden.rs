@@ -1,8 +1,5 @@
 //! Every page and alarm on both glasses, as braille and as a picture, kept in `tests/golden/oled`.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
-
 use picollect_lcd::alarms::{Alarm, Cause, Turn};
 use picollect_lcd::oled::curve::Curve;
 use picollect_lcd::oled::pages::{Curves, draw};
@@ -14,30 +11,16 @@ use picollect_lcd::pages::{
 use picollect_lcd::template::Template;
 use picollect_lcd::{pixels, png};
 
-/// `UPDATE_GOLDEN=1 cargo test` rewrites; a changed and a missing file both fail.
+use crate::golden::{assert_files, assert_golden};
+
 #[track_caller]
 fn assert_scene(name: &str, draw: impl Fn(OledSize) -> Picture) {
     for size in OledSize::ALL {
         let picture = draw(size);
-        let name = format!("{name}-{}", size.name());
+        let name = format!("oled/{name}-{}", size.name());
         assert_golden(&format!("{name}.txt"), pixels::braille(&picture).as_bytes());
         assert_golden(&format!("{name}.png"), &png::encode_glass(&picture).expect("a picture"));
     }
-}
-
-#[track_caller]
-fn assert_golden(name: &str, got: &[u8]) {
-    let path = golden(name);
-    if env::var_os("UPDATE_GOLDEN").is_some() {
-        return fs::write(&path, got).expect("golden file is writable");
-    }
-    let want = fs::read(&path).expect("no golden file; run with UPDATE_GOLDEN=1");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(got == want, "{name} differs\n--- want\n{}\n--- got\n{}", text(&want), text(got));
-}
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/oled").join(name)
 }
 
 #[track_caller]
@@ -237,12 +220,6 @@ fn every_alarm_inverted() {
 
 #[test]
 fn every_golden_file_belongs_to_a_scene_and_is_small() {
-    if env::var_os("UPDATE_GOLDEN").is_some() {
-        return;
-    }
-    let files = fs::read_dir(golden("")).expect("the directory").map(|entry| entry.expect("an entry"));
-    let sizes: Vec<_> = files.map(|file| (file.path(), file.metadata().expect("a file").len())).collect();
     let scenes = 6 * 3 + 4 + 1 + 5 + 2 + 2 + 1 + 7;
-    assert_eq!(sizes.len(), scenes * 2 * OledSize::ALL.len(), "a scene came or went, but not its files");
-    assert!(sizes.iter().all(|(_, bytes)| *bytes < 8_000), "{sizes:?}");
+    assert_files("oled", scenes * 2 * OledSize::ALL.len());
 }
