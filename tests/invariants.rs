@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Which of our crates each of our crates may depend on. Cargo holds the directions: what is not named here cannot be
 /// imported.
-const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
     // What agent and collector share.
     ("picollect-telemetry", &[]),
     ("picollect-terminal", &[]),
@@ -154,6 +154,27 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
     ("picollect-dashboards", &["picollect-evaluate", "picollect-telemetry"]),
     // The bench is no part of what is shipped.
     ("picollect-emulated-pi", &["picollect-board", "picollect-i2c-model", "picollect-lcd"]),
+    // Tests of their own.
+    (
+        "picollect-fuzz",
+        &[
+            "picollect-agent",
+            "picollect-analysis",
+            "picollect-board",
+            "picollect-collector",
+            "picollect-config",
+            "picollect-evaluate",
+            "picollect-lcd",
+            "picollect-metering",
+            "picollect-promql",
+            "picollect-samples",
+            "picollect-sensors",
+            "picollect-settings",
+            "picollect-store",
+            "picollect-store-format",
+            "picollect-telemetry",
+        ],
+    ),
 ];
 
 /// Foreign crates that only some of ours may use.
@@ -165,8 +186,18 @@ const ONLY_IN: [(&str, &[&str]); 22] = [
     ("rcgen", &["picollect-collector"]),
     ("ring", &["picollect-settings"]),
     ("snap", &["picollect-store"]),
-    ("tokio", &["picollect-cli", "picollect-collector", "picollect-page", "picollect-store", "reqwest"]),
-    ("axum", &["picollect-collector", "picollect-page"]),
+    (
+        "tokio",
+        &[
+            "picollect-cli",
+            "picollect-collector",
+            "picollect-fuzz",
+            "picollect-page",
+            "picollect-store",
+            "reqwest",
+        ],
+    ),
+    ("axum", &["picollect-collector", "picollect-fuzz", "picollect-page"]),
     ("rusqlite", &["picollect-store"]),
     (
         "ureq",
@@ -280,8 +311,12 @@ fn sources(folder: &str) -> Vec<(String, String)> {
 
 /// All folders with sources that become part of a program.
 fn rooms() -> Vec<String> {
-    let bench = "picollect-emulated-pi";
-    packages().into_iter().filter(|package| package.name != bench).map(|package| package.sources).collect()
+    let tests = ["picollect-emulated-pi", "picollect-fuzz"];
+    packages()
+        .into_iter()
+        .filter(|package| !tests.contains(&package.name.as_str()))
+        .map(|package| package.sources)
+        .collect()
 }
 
 /// The lines of a file that are no comment.

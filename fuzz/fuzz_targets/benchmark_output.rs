@@ -1,19 +1,4 @@
-//! Whatever a benchmark prints, a result is a finite rate that somebody vouches for, or none.
+//! The target `benchmark_output` for libFuzzer.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use picollect_evaluate::benchmarks::{MAX_OUTCOMES, Verdict, recognise};
-
-fuzz_target!(|output: &str| {
-    let outcomes = recognise(output);
-    let lines = output.lines().count();
-    assert!(outcomes.len() <= MAX_OUTCOMES);
-    for outcome in &outcomes {
-        let kept = matches!(outcome.verdict, Verdict::Passed | Verdict::Unchecked);
-        assert!(kept || outcome.rate.is_none(), "{outcome:?}");
-        for value in [outcome.rate, outcome.seconds].into_iter().flatten() {
-            assert!(value.is_finite() && value >= 0.0, "{outcome:?}");
-        }
-        assert!((1..=lines).contains(&outcome.line), "{outcome:?}");
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| picollect_fuzz::benchmark_output::run(input));

@@ -1,14 +1,4 @@
-//! Whatever bytes a request body holds, the line protocol decoder keeps its promises.
+//! The target `line_protocol` for libFuzzer.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use picollect_telemetry::line::{Precision, decode};
-
-fuzz_target!(|body: &[u8]| {
-    let batch = decode(body, Precision::Nanoseconds, 0);
-    assert!(batch.errors.is_sorted_by(|a, b| a.line < b.line), "a bad line gives one error, in order");
-    for point in &batch.points {
-        assert!(!point.fields.is_empty(), "a point has a field");
-        assert!(point.tags.is_sorted_by(|a, b| a.0 < b.0), "tags are sorted and no key stands twice");
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| picollect_fuzz::line_protocol::run(input));
