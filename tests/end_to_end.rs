@@ -33,6 +33,7 @@ mod time;
 mod tls;
 mod tokens;
 mod up;
+mod upgrade;
 mod vanishing;
 mod wall;
 mod write_api;
