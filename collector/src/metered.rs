@@ -103,6 +103,12 @@ impl Store for Metered<'_> {
         Ok(read)
     }
 
+    fn read_totals(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        let read = self.store.read_totals(key, window)?;
+        self.took(read.samples.len() + read.steps.len())?;
+        Ok(read)
+    }
+
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {
         let buckets = self.store.aggregate(key, window, step_ms)?;
         self.took(buckets.len())?;

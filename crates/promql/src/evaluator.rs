@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::grid::{Grid, Stepped, Value, merge};
 use crate::labels::Labels;
 use crate::range_functions::SampleRange;
-use crate::selection::{Matcher, Selection, matchers};
+use crate::selection::{Matcher, Selection, StepsFor, matchers};
 use crate::source::{Found, Sample, Series, Step};
 use crate::{Answered, Context, QueryResult, Times};
 
@@ -217,7 +217,7 @@ impl<'a> Evaluator<'a> {
         let reach = self.reach(selector.at.as_ref(), selector.offset.as_ref());
         let lookback_ms = self.context.lookback_ms;
         let mut all = Vec::new();
-        for Found { series, .. } in self.fetch(selector, reach, lookback_ms, grid, false)? {
+        for Found { series, .. } in self.fetch(selector, reach, lookback_ms, grid, StepsFor::Nothing)? {
             let mut stepped = self.stepped(series.labels, grid)?;
             let mut past = 0;
             self.budget.work(series.samples.len() + grid.count)?;
@@ -235,7 +235,7 @@ impl<'a> Evaluator<'a> {
         Ok(all)
     }
 
-    /// What a range function is given; with `steps` of what was downsampled, if it knows what to do with them.
+    /// What a range function is given; with `steps`, if it knows what to do with them.
     pub(crate) fn ranged(&self, expression: &Expr, grid: Grid, steps: bool) -> Result<RangeVector, Error> {
         match expression {
             Expr::Paren(parenthesis) => self.ranged(&parenthesis.expr, grid, steps),
@@ -248,6 +248,12 @@ impl<'a> Evaluator<'a> {
     fn samples(&self, selector: &MatrixSelector, grid: Grid, steps: bool) -> Result<RangeVector, Error> {
         let reach = self.reach(selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let range_ms = milliseconds(selector.range);
+        let steps = match (steps, grid.count) {
+            (false, _) => StepsFor::Nothing,
+            // All that is fetched is one range.
+            (true, 1) => StepsFor::Everything,
+            (true, _) => StepsFor::Downsampled,
+        };
         let mut series = self.fetch(&selector.vs, reach, range_ms, grid, steps)?;
         for found in &mut series {
             found.series.samples.retain(|sample| !sample.is_stale());
@@ -283,7 +289,7 @@ impl<'a> Evaluator<'a> {
         reach: TimeModifiers,
         back_ms: i64,
         grid: Grid,
-        steps: bool,
+        steps: StepsFor,
     ) -> Result<Vec<Found>, Error> {
         if grid.count == 0 {
             return Ok(Vec::new());

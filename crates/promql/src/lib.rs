@@ -66,7 +66,7 @@ pub use annotations::Annotations;
 pub use error::{Error, Kind};
 pub use labels::Labels;
 pub use position::Position;
-pub use selection::{Matcher, MatcherKind, Selection, selections};
+pub use selection::{Matcher, MatcherKind, Selection, StepsFor, selections};
 pub use source::{Downsampled, Found, Sample, Series, Source, SourceError, Step};
 
 use evaluator::Evaluator;

@@ -73,6 +73,17 @@ fn is_regex(matcher: &label::Matcher) -> bool {
     matches!(matcher.op, MatchOp::Re(_) | MatchOp::NotRe(_))
 }
 
+/// Which samples may come as steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepsFor {
+    /// None.
+    Nothing,
+    /// Those that were downsampled.
+    Downsampled,
+    /// Any: no more is wanted than what all samples of the time come to.
+    Everything,
+}
+
 /// What a source is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection<'a> {
@@ -82,8 +93,8 @@ pub struct Selection<'a> {
     pub from_ms: i64,
     /// The last time of interest, Unix milliseconds, included.
     pub to_ms: i64,
-    /// Whether what was downsampled is wanted as [`Found::steps`](crate::Found::steps), and not among the samples.
-    pub steps: bool,
+    /// What may come as [`Found::steps`](crate::Found::steps), and not among the samples.
+    pub steps: StepsFor,
     /// More series are an error.
     pub most_series: usize,
     /// More samples and steps are an error.

@@ -31,7 +31,7 @@ pub struct Series {
     pub samples: Vec<Sample>,
 }
 
-/// What several samples came to when they were downsampled to one.
+/// What several samples came to, such as those that were downsampled to one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// When the last of them was taken, Unix milliseconds.
@@ -62,7 +62,7 @@ pub enum Downsampled {
 pub struct Found {
     /// Its labels and samples.
     pub series: Series,
-    /// What other samples came to, in order of time; only if [`Selection::steps`] asked for it.
+    /// What other samples came to, in order of time; only those that [`Selection::steps`] asked for.
     pub steps: Vec<Step>,
     /// What stands among the samples in place of others; `None` if the samples and the steps are all there ever was.
     pub downsampled: Option<Downsampled>,

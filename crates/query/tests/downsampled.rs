@@ -69,6 +69,32 @@ fn of_downsampled_series_least_greatest_sum_count_mean_and_last_are_those_of_the
 }
 
 #[test]
+fn what_a_chunk_came_to_is_what_its_samples_come_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let celsius = |t: i64| (40 + t * 7919 % 31) as f64;
+    // From within one chunk to within another, and the whole of all.
+    for (from_s, to_s) in [(7_000, 150_000), (0, 2 * DAY_S), (12_345, 12_400)] {
+        let times = (10..=2 * DAY_S).step_by(10).filter(|t| *t > from_s && *t <= to_s);
+        let numbers: Vec<f64> = times.map(celsius).collect();
+        let (count, sum) = (numbers.len() as f64, numbers.iter().sum::<f64>());
+        let right = [
+            ("count", count),
+            ("sum", sum),
+            ("avg", sum / count),
+            ("min", numbers.iter().copied().fold(f64::INFINITY, f64::min)),
+            ("max", numbers.iter().copied().fold(0.0, f64::max)),
+            ("last", numbers[numbers.len() - 1]),
+        ];
+        for (function, right) in right {
+            let query = format!("{function}_over_time(picollect_thermal_temp_c[{}s])", to_s - from_s);
+            let (value, _) = ask(&store, &query, to_s);
+            assert!((value - right).abs() < 1e-9, "{query} is {value} and not {right}");
+        }
+    }
+}
+
+#[test]
 fn what_downsampled_series_cannot_say_any_more_carries_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(&directory);
@@ -86,6 +112,9 @@ fn what_downsampled_series_cannot_say_any_more_carries_a_warning() {
         assert!(warning.starts_with("PromQL warning: older samples are downsampled"), "{warning}");
         assert_eq!(ask(&store, &query, 2 * DAY_S).1, <[String; 0]>::default(), "all samples are there");
     }
+    // Of a counter nobody keeps what its samples add up to, though newer ones are all there.
+    let (_, warnings) = ask(&store, "avg_over_time(picollect_power_joules_total[2d])", 2 * DAY_S);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
     for query in ["changes(picollect_throttle_throttled[6h])", "resets(picollect_power_joules_total[6h])"] {
         assert_eq!(ask(&store, query, DAY_S / 2).1, <[String; 0]>::default(), "{query}");
     }

@@ -38,6 +38,7 @@ use picollect_evaluate::Window;
 use picollect_settings::files;
 use picollect_telemetry::line::Point;
 
+use self::read::Wanted;
 use self::readiness::Place;
 use self::shared::{Shared, lock};
 use super::{
@@ -132,7 +133,11 @@ impl Store for EmbeddedStore {
     }
 
     fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
-        self.shared.read_steps(key, window)
+        self.shared.read_steps(key, window, Wanted::Samples)
+    }
+
+    fn read_totals(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        self.shared.read_steps(key, window, Wanted::Totals)
     }
 
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {

@@ -146,6 +146,10 @@ impl Store for QueryCache<'_> {
         self.store.read_steps(key, window)
     }
 
+    fn read_totals(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        if self.keeps_samples { self.read_steps(key, window) } else { self.store.read_totals(key, window) }
+    }
+
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError> {
         self.store.aggregate(key, window, step_ms)
     }

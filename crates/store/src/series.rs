@@ -79,14 +79,14 @@ pub struct SeriesSteps {
     /// The samples that are still there one by one, in order of time. Of a series without steps also those that
     /// downsampling kept.
     pub samples: Vec<StoredSample>,
-    /// What the samples of each step came to, in order of time; none of a series whose samples nobody adds up, such as
-    /// a counter's.
+    /// What the samples of each step came to, in order of time. Of what was downsampled none of a series whose samples
+    /// nobody adds up, such as a counter's.
     pub steps: Vec<Step>,
     /// What [`Store::read`](crate::Store::read) shows of what was downsampled; `None` if nothing was.
     pub downsampled: Option<Downsampled>,
 }
 
-/// What downsampled samples came to in one step of time.
+/// What several samples came to: those that were downsampled to one, or those of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// When the last of them was taken, Unix milliseconds.

@@ -55,6 +55,13 @@ pub trait Store: Send + Sync {
         Ok(SeriesSteps { samples, ..SeriesSteps::default() })
     }
 
+    /// What [`read_steps`](Self::read_steps) gives, for who wants no more than count, sum, least, greatest and last of
+    /// the numbers in the whole window: any of the samples may come as steps too, which need not be read one by one.
+    /// Samples that are no numbers may be left out, and `downsampled` says only what no step stands for.
+    fn read_totals(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+        self.read_steps(key, window)
+    }
+
     /// The numbers of a series in steps from the window's start (included) to its end (excluded); steps
     /// without samples are left out.
     fn aggregate(&self, key: &SeriesKey, window: Window, step_ms: i64) -> Result<Vec<Bucket>, StoreError>;

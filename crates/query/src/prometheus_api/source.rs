@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use picollect_evaluate::Window;
-use picollect_promql::{Downsampled, Found, Sample, Selection, Series, Source, SourceError, Step};
+use picollect_promql::{Downsampled, Found, Sample, Selection, Series, Source, SourceError, Step, StepsFor};
 
 use super::names;
 use picollect_store::{self as store, SeriesKey, Store, StoreError, StoredSample};
@@ -48,7 +48,12 @@ impl StoreSource<'_> {
         room: usize,
         into: &mut Found,
     ) -> Result<(), SourceError> {
-        let piece_ms = PIECE_MS.max((wanted.to_ms - wanted.from_ms) / MAX_PIECES);
+        let all_ms = wanted.to_ms - wanted.from_ms;
+        let piece_ms = match wanted.steps {
+            // Mostly a step for each chunk.
+            StepsFor::Everything => all_ms + 1,
+            StepsFor::Nothing | StepsFor::Downsampled => PIECE_MS.max(all_ms / MAX_PIECES),
+        };
         let mut start_ms = wanted.from_ms;
         while start_ms <= wanted.to_ms {
             if Instant::now() >= self.deadline {
@@ -68,23 +73,29 @@ impl StoreSource<'_> {
         &self,
         key: &SeriesKey,
         window: Window,
-        steps: bool,
+        steps: StepsFor,
         into: &mut Found,
     ) -> Result<(), StoreError> {
         let number =
             |sample: &StoredSample| sample.value.as_f64().map(|value| Sample { t_ms: sample.t_ms, value });
-        let mut read = self.store.read_steps(key, window)?;
-        if read.downsampled.is_some() && !steps {
-            read.samples = self.store.read(key, window, 0)?;
+        let mut read = match steps {
+            StepsFor::Nothing | StepsFor::Downsampled => self.store.read_steps(key, window)?,
+            StepsFor::Everything => self.store.read_totals(key, window)?,
+        };
+        match steps {
+            StepsFor::Nothing => {
+                if read.downsampled.is_some() {
+                    read.samples = self.store.read(key, window, 0)?;
+                }
+                read.steps.clear();
+            }
+            // With their steps nothing is missing of them.
+            StepsFor::Downsampled if !read.steps.is_empty() => read.downsampled = None,
+            StepsFor::Downsampled | StepsFor::Everything => (),
         }
         into.series.samples.extend(read.samples.iter().filter_map(number));
-        // With their steps nothing is missing of them.
-        if !steps || read.steps.is_empty() {
-            into.downsampled = read.downsampled.map(downsampled).or(into.downsampled);
-        }
-        if steps {
-            into.steps.extend(read.steps.iter().map(step));
-        }
+        into.steps.extend(read.steps.iter().map(step));
+        into.downsampled = read.downsampled.map(downsampled).or(into.downsampled);
         Ok(())
     }
 }

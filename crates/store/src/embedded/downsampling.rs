@@ -181,11 +181,8 @@ impl ReadTransaction<'_> {
         if numbers.times.is_empty() {
             return Ok(Some(Kept { as_shown, steps: Vec::new(), samples: Some(samples) }));
         }
-        let steps = steps_of(&samples, &numbers).map(|Step { t_ms, count, stats }| {
-            let Stats { sum, min, max, last, .. } = stats;
-            crate::Step { t_ms, count: count as u64, sum, min, max, last }
-        });
-        Ok(Some(Kept { as_shown, steps: steps.collect(), samples: None }))
+        let steps = steps_of(&samples, &numbers).map(Into::into).collect();
+        Ok(Some(Kept { as_shown, steps, samples: None }))
     }
 
     /// What the steps of a downsampled chunk come to for a series.

@@ -45,6 +45,13 @@ impl Step {
     }
 }
 
+impl From<Step> for crate::Step {
+    fn from(step: Step) -> Self {
+        let Stats { sum, min, max, last, .. } = step.stats;
+        Self { t_ms: step.t_ms, count: step.count as u64, sum, min, max, last }
+    }
+}
+
 impl Piece {
     /// Of a segment that is no chunk yet.
     pub(super) fn in_memory(segment: u64, samples: Samples) -> Self {
@@ -166,6 +173,36 @@ pub(super) fn bucketed(
         }
     }
     Ok(buckets)
+}
+
+/// What lies whole in the window, which includes its end, overlaps no other piece and is still in its chunk, as a step;
+/// all other pieces, loaded.
+pub(super) fn totals(
+    pieces: Vec<Piece>,
+    window: Window,
+    load: impl Fn(&Chunk, u64) -> Result<Option<Samples>, StoreError>,
+) -> Result<(Vec<Step>, Vec<Piece>), StoreError> {
+    let within = |t_ms: i64| (window.start_ms..=window.end_ms).contains(&t_ms);
+    let (mut steps, mut rest) = (Vec::new(), Vec::new());
+    for cluster in overlapping(pieces) {
+        if let [Piece { first_ms, last_ms, content: Content::Stored(stats, count, ..), .. }] = &cluster[..]
+            && within(*first_ms)
+            && within(*last_ms)
+        {
+            steps.push(Step { t_ms: *last_ms, count: *count, stats: *stats });
+            continue;
+        }
+        for piece in cluster {
+            let (segment, id) = (piece.segment, piece.chunk);
+            match piece.content {
+                Content::Stored(_, _, chunk, series) => {
+                    rest.extend(load(&chunk, series)?.map(|samples| Piece::of(segment, id, samples)));
+                }
+                content => rest.push(Piece { content, ..piece }),
+            }
+        }
+    }
+    Ok((steps, rest))
 }
 
 /// Adds what comes later than all that is there.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use picollect_evaluate::Window;
 use picollect_store_format::Kind;
 
-use super::merge::{Piece, bucketed, merged};
+use super::merge::{Piece, bucketed, merged, totals};
 use super::read_transaction::{Chunk, ReadTransaction};
 use super::segment_table::{list_series, samples_between};
 use super::shared::{Shared, lock};
@@ -18,6 +18,15 @@ const FARTHER: i64 = 6;
 
 /// Series that are read together: what is written waits meanwhile.
 pub(super) const SERIES_AT_ONCE: usize = 256;
+
+/// What is wanted of samples that nobody has downsampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Each of them.
+    Samples,
+    /// What they came to.
+    Totals,
+}
 
 impl Shared {
     /// The series that match, in order.
@@ -134,7 +143,12 @@ impl Shared {
     }
 
     /// What is still there one by one from a time to another, and the steps of what is not.
-    pub(super) fn read_steps(&self, key: &SeriesKey, window: Window) -> Result<SeriesSteps, StoreError> {
+    pub(super) fn read_steps(
+        &self,
+        key: &SeriesKey,
+        window: Window,
+        wanted: Wanted,
+    ) -> Result<SeriesSteps, StoreError> {
         let Window { start_ms, end_ms } = window;
         let mut pieces =
             self.in_memory(std::slice::from_ref(key), start_ms, end_ms)?.pop().unwrap_or_default();
@@ -144,16 +158,27 @@ impl Shared {
         let mut found = SeriesSteps::default();
         if let Some((group, series)) = read.find(key)? {
             for chunk in read.chunks(group, 0, start_ms, end_ms)? {
-                let samples = read.samples(&chunk, series)?;
-                pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
+                if wanted == Wanted::Totals {
+                    pieces.extend(Piece::stored(chunk, series));
+                } else {
+                    let samples = read.samples(&chunk, series)?;
+                    pieces.extend(samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples)));
+                }
             }
             for chunk in downsampled(&read, group, start_ms, end_ms)? {
                 let Some(kept) = read.kept(&chunk, key, series)? else { continue };
-                found.downsampled = Some(kept.as_shown);
+                if wanted == Wanted::Samples || kept.steps.is_empty() {
+                    found.downsampled = Some(kept.as_shown);
+                }
                 found.steps.extend(kept.steps);
                 let samples = kept.samples.map(|samples| Piece::of(chunk.segment, chunk.id, samples));
                 pieces.extend(samples);
             }
+        }
+        if wanted == Wanted::Totals {
+            let (steps, rest) = totals(pieces, window, |chunk, series| read.samples(chunk, series))?;
+            found.steps.extend(steps.into_iter().map(crate::Step::from));
+            pieces = rest;
         }
         found.steps.retain(|step| (start_ms..=end_ms).contains(&step.t_ms));
         found.steps.sort_by_key(|step| step.t_ms);
