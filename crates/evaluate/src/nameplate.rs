@@ -205,7 +205,9 @@ mod tests {
         assert!((price[0] - 1.1195).abs() < 1e-4 && (price[1] - 0.2977).abs() < 1e-4, "{price:?}");
         assert_eq!(pi.price_per_gflops(), None, "nobody asked it for FLOPS");
         let per_kwh = figure(0.3, Known::Assumed);
-        assert_eq!(pi.energy_price(1000.0, per_kwh).unwrap().known, Known::Assumed);
+        let thousand = pi.energy_price(1000.0, per_kwh).unwrap();
+        assert_eq!(thousand.known, Known::Assumed);
+        assert!((thousand.value - 0.127_948 * 0.3).abs() < 1e-6, "460,614 J are 0.128 kWh: {thousand:?}");
     }
 
     #[test]

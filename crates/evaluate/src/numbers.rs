@@ -230,6 +230,8 @@ mod tests {
     #[test]
     fn a_time_that_is_none_stands_as_it_is() {
         assert_eq!(clock("später", true), "später");
+        assert_eq!(clock("2026-11-23T12:00:00Z", true), "2026-11-23 12:00:00");
+        assert_eq!(clock("2026-11-23T12:00:00Z", false), "12:00:00");
         assert_eq!(moment("2026-11-23T12:00:00.000Z"), "2026-11-23 12:00:00 UTC");
     }
 

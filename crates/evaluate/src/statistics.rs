@@ -53,6 +53,7 @@ mod tests {
         assert_eq!(median(&mut [f64::MAX, f64::MAX]), Some(f64::MAX));
         assert_eq!(median(&mut []), None);
         assert_eq!(quantile(&mut [5.0, 1.0, 2.0, 3.0, 4.0], 0.25), Some(2.0));
+        assert_eq!(quantile(&mut [5.0, 1.0, 2.0, 3.0, 4.0], 0.5), Some(3.0));
         assert_eq!(quantile(&mut [5.0], 0.1), Some(5.0));
         assert_eq!(quantile(&mut [], 0.1), None);
     }

@@ -138,6 +138,8 @@ fn babelstream_counts_its_units_in_csv_and_for_one_kernel() {
                Copy,100,33554432,8,13102.5,0.04097,0.04401,0.04152\nDot,100,33554432,8,15820.8,0.03,0.04,0.03\n";
     let found: Vec<_> = recognise(csv).into_iter().map(|it| (it.label, it.rate)).collect();
     assert_eq!(found, [("Copy".to_owned(), Some(13102.5e6)), ("Dot".to_owned(), Some(15820.8e6))]);
+    let often = csv.to_owned() + &"Add,100,33554432,8,13102.5,0.04,0.04,0.04\n".repeat(9);
+    assert_eq!(recognise(&often).len(), 6, "it has six kernels");
     for (head, bytes) in [
         ("max_mbytes_per_sec", 1e6),
         ("max_mibytes_per_sec", 1_048_576.0),

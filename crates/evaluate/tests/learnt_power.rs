@@ -171,9 +171,9 @@ fn samples_of_one_moment_belong_together_and_the_clock_is_the_mean_of_both_ends(
     let samples = |list: &[(i64, f64)]| -> Vec<Sample> {
         list.iter().map(|&(t_ms, value)| Sample { t_ms, value }).collect()
     };
-    let watts = samples(&[(1010, 3.0), (2010, 4.0), (9000, 9.0)]);
-    let busy = samples(&[(0, 0.1), (1000, 0.2), (2000, 0.3), (5000, 0.5), (6000, 1.5)]);
-    let clock = samples(&[(0, 6e8), (1000, 1e9), (2000, 1e9), (5000, 1e9)]);
+    let watts = samples(&[(1010, 3.0), (2010, 4.0), (3010, 0.0), (9000, 9.0)]);
+    let busy = samples(&[(0, 0.1), (1000, 0.2), (2000, 0.3), (3000, 0.4), (5000, 0.5), (6000, 1.5)]);
+    let clock = samples(&[(0, 6e8), (1000, 1e9), (2000, 1e9), (3000, 1e9), (5000, 1e9)]);
     let at = |t_ms, busy, clock_hz, watts| Observation { t_ms, busy, clock_hz, watts };
     let want = [at(1000, 0.2, 8e8, 3.0), at(2000, 0.3, 1e9, 4.0)];
     assert_eq!(observations(&watts, &busy, &clock, 1.0), want);
