@@ -266,6 +266,8 @@ fn graph500_gives_the_harmonic_mean_and_the_sum_of_its_searches() {
     let only = |text: &str, keep: fn(&str) -> bool| -> String {
         text.lines().filter(|line| keep(line)).map(|line| format!("{line}\n")).collect()
     };
+    let ended: String = text.lines().skip(2).take(40).map(|line| format!("{line}\n")).collect();
+    assert!(matches!(recognise(&ended)[..], [Outcome { verdict: Verdict::Interrupted, .. }]), "{ended}");
     let skipped = only(&text, |line| !line.to_lowercase().contains("validat"));
     assert_eq!(recognise(&skipped)[0].verdict, Verdict::Unchecked);
     let invalid = only(&text, |line| !line.contains('_')) + "No results printed for invalid run.\n";

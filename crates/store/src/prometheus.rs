@@ -147,8 +147,13 @@ impl PrometheusStore {
             source: error.to_string().into(),
         })?;
         self.write_identity(&format!("{:013}-{}", now_ms(), hex(&random)))?;
-        let deadline = Instant::now() + VISIBLE_WITHIN;
+        let (deadline, mut said) = (Instant::now() + VISIBLE_WITHIN, false);
         while self.identities()?.is_none() {
+            if !said {
+                let at_most_s = VISIBLE_WITHIN.as_secs();
+                tracing::info!(at_most_s, "waiting until the engine gives back what was written to it");
+                said = true;
+            }
             if Instant::now() > deadline {
                 let text = format!("what is written cannot be read within {} s", VISIBLE_WITHIN.as_secs());
                 return Err(self.http.unavailable(text));
