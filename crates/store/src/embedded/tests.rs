@@ -320,24 +320,25 @@ fn bits(value: &Value) -> (u64, &Value) {
 /// What a series' numbers come to is the same, whatever came as a step.
 fn assert_totals<'a>(
     store: &EmbeddedStore,
-    series: &u8,
+    series: u8,
     samples: impl Iterator<Item = (&'a i64, &'a Value)>,
     window: Window,
 ) {
     let numbers: Vec<f64> = samples.filter_map(|(_, value)| value.as_f64()).collect();
-    let read = store.read_totals(&key(&name(*series)), window).unwrap();
+    let read = store.read_totals(&key(&name(series)), window).unwrap();
     let single = |sample: &StoredSample| {
         let (t_ms, number) = (sample.t_ms, sample.value.as_f64()?);
         Some(crate::Step { t_ms, count: 1, sum: number, min: number, max: number, last: number })
     };
-    let mut steps: Vec<_> = read.steps.iter().copied().chain(read.samples.iter().filter_map(single)).collect();
+    let mut steps: Vec<_> =
+        read.steps.iter().copied().chain(read.samples.iter().filter_map(single)).collect();
     steps.sort_by_key(|step| step.t_ms);
     assert_eq!(steps.iter().map(|step| step.count).sum::<u64>(), numbers.len() as u64);
     let Some(last) = steps.last() else { return };
     assert_eq!(Some(&last.last), numbers.last());
-    let (least, greatest) = (f64::min, f64::max);
-    assert_eq!(steps.iter().map(|step| step.min).reduce(least), numbers.iter().copied().reduce(least));
-    assert_eq!(steps.iter().map(|step| step.max).reduce(greatest), numbers.iter().copied().reduce(greatest));
+    let (lesser, greater) = (f64::min, f64::max);
+    assert_eq!(steps.iter().map(|step| step.min).reduce(lesser), numbers.iter().copied().reduce(lesser));
+    assert_eq!(steps.iter().map(|step| step.max).reduce(greater), numbers.iter().copied().reduce(greater));
     let (sum, size) = (numbers.iter().sum::<f64>(), numbers.iter().map(|number| number.abs()).sum::<f64>());
     let total: f64 = steps.iter().map(|step| step.sum).sum();
     assert!((total - sum).abs() <= size * 1e-12, "{total} is not {sum}");
@@ -353,7 +354,7 @@ fn assert_same(store: &EmbeddedStore, model: &Model, (start_ms, end_ms, around_m
         let want = before.into_iter().chain(samples.range(start_ms..=end_ms)).chain(after);
         let want: Vec<_> = want.map(|(t_ms, value)| (*t_ms, bits(value))).collect();
         assert_eq!(got.iter().map(|sample| (sample.t_ms, bits(&sample.value))).collect::<Vec<_>>(), want);
-        assert_totals(store, series, samples.range(start_ms..=end_ms), window);
+        assert_totals(store, *series, samples.range(start_ms..=end_ms), window);
         let step_ms = (end_ms - start_ms) / 3 + 1;
         let mut wanted: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
         for (t_ms, value) in samples.range(start_ms..end_ms) {
