@@ -20,6 +20,7 @@ mod influxdb2;
 mod join;
 mod limits;
 mod line_oracle;
+mod messages;
 mod page;
 mod power_model;
 mod query_api;

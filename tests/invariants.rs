@@ -218,7 +218,7 @@ const ONLY_IN: [(&str, &[&str]); 22] = [
     ("ssd1306", &["picollect-lcd"]),
     ("embedded-graphics", &["picollect-lcd"]),
     ("promql-parser", &["picollect-promql"]),
-    ("jiff", &["picollect-agent", "picollect-evaluate"]),
+    ("jiff", &["picollect-agent", "picollect-cli", "picollect-evaluate"]),
     ("pco", &["picollect-store-format"]),
     ("crc32fast", &["picollect-store-format"]),
 ];

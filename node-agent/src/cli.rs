@@ -12,6 +12,7 @@ use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use picollect_lcd::Size;
 use picollect_metering::settings::MeterSettings;
+use picollect_settings::duration::shown;
 use picollect_settings::exit::{self, Failure, usage};
 use picollect_settings::output::{output, say};
 use picollect_telemetry::line::{Point, Precision, decode};
@@ -241,7 +242,7 @@ fn check(options: &Options, target: &TargetOptions, out: &mut dyn io::Write) -> 
     let spool = settings.spool.directory.as_deref().map_or("none".into(), |path| path.display().to_string());
     writeln!(out, "name      {}", settings.name.as_deref().unwrap_or("(host name)"))?;
     writeln!(out, "cluster   {}", settings.cluster)?;
-    writeln!(out, "interval  {}", humantime::format_duration(settings.interval))?;
+    writeln!(out, "interval  {}", shown(settings.interval))?;
     writeln!(out, "root      {}", settings.root.display())?;
     writeln!(out, "simulated {}", settings.simulate.is_some())?;
     check_meters(&settings, out)?;

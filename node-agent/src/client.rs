@@ -200,8 +200,7 @@ impl Client {
         let url = format!("{}/{page}", self.target.url.trim_end_matches('/'));
         let asked = Instant::now();
         let answer = self.http.get(&url).header("X-Picollect-Protocol", PROTOCOL).call();
-        let answer = answer.inspect_err(|_| self.addresses.forget())?;
-        let reply = read(answer, asked.elapsed());
+        let reply = read(answer.map_err(|error| self.failed(&error))?, asked.elapsed());
         match (self.is_influxdb(), reply.speaker) {
             (_, Speaker::Collector) | (true, Speaker::Influxdb) => Ok(reply),
             // Others that take InfluxDB's lines need not have its ping; then nobody tells the time.
@@ -218,7 +217,7 @@ impl Client {
             request = request.header("Authorization", format!("Token {token}"));
         }
         let asked = Instant::now();
-        let answer = request.call().inspect_err(|_| self.addresses.forget())?;
+        let answer = request.call().map_err(|error| self.failed(&error))?;
         let answer = of_collector(read(answer, asked.elapsed()))?;
         serde_json::from_str(&answer.text).context("the collector's summary cannot be read")
     }
@@ -236,7 +235,7 @@ impl Client {
         let http: ureq::Agent = config.build().into();
         let asked = Instant::now();
         let answer = http.get(format!("{url}/api/v1/join/authority")).query("code_name", code_name).call();
-        let answer = answer.with_context(|| format!("the collector at {url} cannot be reached"))?;
+        let answer = answer.map_err(|error| away(url, &error))?;
         let answer = read(answer, asked.elapsed());
         Ok((answer.status == 200).then_some(answer.text))
     }
@@ -247,7 +246,7 @@ impl Client {
         let body = serde_json::json!({ "code": code, "node": node }).to_string();
         let asked = Instant::now();
         let answer = self.http.post(&url).content_type("application/json").send(body);
-        let answer = answer.with_context(|| format!("the collector at {url} cannot be reached"))?;
+        let answer = answer.map_err(|error| away(&self.target.url, &error))?;
         Ok(of_collector(read(answer, asked.elapsed()))?.text)
     }
 
@@ -267,8 +266,13 @@ impl Client {
         }
         let asked = Instant::now();
         let answer = request.send(self.gzip.compress(lines));
-        let answer = answer.inspect_err(|_| self.addresses.forget())?;
-        Ok(read(answer, asked.elapsed()))
+        Ok(read(answer.map_err(|error| self.failed(&error))?, asked.elapsed()))
+    }
+
+    /// What a request without an answer ends with.
+    fn failed(&self, error: &ureq::Error) -> anyhow::Error {
+        self.addresses.forget();
+        anyhow!(http::why(error, &self.target.url))
     }
 }
 
@@ -301,10 +305,16 @@ impl Resolver for Addresses {
     }
 }
 
+fn away(url: &str, error: &ureq::Error) -> anyhow::Error {
+    anyhow!("the collector at {url} cannot be reached: {}", http::why(error, url))
+}
+
 /// The answer, if it is a collector's own and says yes.
 fn of_collector(answer: Reply) -> anyhow::Result<Reply> {
     ensure!(answer.speaker == Speaker::Collector, answer.is_not_ours("a picollect collector"));
-    ensure!(answer.status == 200, "the collector says {} {}", answer.status, answer.text);
+    let said = serde_json::from_str::<serde_json::Value>(&answer.text).unwrap_or_default();
+    let said = said["message"].as_str().unwrap_or(&answer.text);
+    ensure!(answer.status == 200, "the collector refused it ({}): {}", answer.status, printable(said));
     Ok(answer)
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use picollect_metering::settings::MeterSettings;
 use picollect_settings::duration;
+use picollect_settings::duration::shown;
 use picollect_settings::exit::{Failure, usage};
 use serde::Deserialize;
 
@@ -284,7 +285,7 @@ fn check_interval(interval: Duration) -> anyhow::Result<()> {
     ensure!(
         (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval),
         "the interval {} is not between 100ms and 1h",
-        humantime::format_duration(interval)
+        shown(interval)
     );
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use picollect_settings::duration::shown;
 use picollect_telemetry::catalogue::METRICS;
 use picollect_telemetry::exposition::{Format, Page};
 use picollect_telemetry::line::{Precision, decode};
@@ -59,7 +60,7 @@ impl Last {
     fn wrong(&self) -> Option<String> {
         let age = self.shown().at.elapsed();
         (age > self.interval * LATE_INTERVALS).then(|| {
-            let (age, interval) = (age.as_secs(), humantime::format_duration(self.interval));
+            let (age, interval) = (age.as_secs(), shown(self.interval));
             format!("the last sample was taken {age} s ago; one is due every {interval}\n")
         })
     }

@@ -28,6 +28,10 @@ const MAX_CODE_BYTES: u64 = 256;
 /// So much of a file of certificates is read and kept.
 const MAX_CERTIFICATE_BYTES: u64 = 256 * 1024;
 
+/// What a failure may come from where neither a file nor the code says whom to trust.
+const NOBODY_VOUCHES: &str = "this code vouches for no certificate of that collector; is it mistyped, used or too old? \
+                              `picollect token code` on the head node makes another";
+
 /// Which collector to join, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 pub struct JoinOptions {
@@ -78,7 +82,9 @@ pub fn join(options: &JoinOptions) -> Result<(), Failure> {
         proxy: Proxy::None,
     };
     let target = files.introduced(target, &code)?;
+    let vouched_for = !target.url.starts_with("https://") || target.ca_file.is_some();
     let answer = Client::new(target.clone()).and_then(|client| client.join(&code, &node));
+    let answer = if vouched_for { answer } else { answer.context(NOBODY_VOUCHES) };
     let answer = answer.inspect_err(|_| files.forget_introduction(&target))?;
     let joined: Joined = serde_json::from_str(&answer).context("the collector's answer cannot be read")?;
     files.write(&target, &node, &joined.token)?;

@@ -20,6 +20,7 @@ use picollect_metering::meter::{MeterName, MeterValue, PowerMeter};
 use picollect_metering::power_model::{ConfiguredModel, PowerModel};
 use picollect_metering::settings::MeterSettings;
 use picollect_sensors::tick::{Sensor, Tick};
+use picollect_settings::duration::shown;
 
 /// A sensor is read so often; the cost is the median.
 const READINGS: usize = 5;
@@ -348,7 +349,7 @@ fn median(mut costs: Vec<Duration>) -> f64 {
 
 /// A configuration with what was found, to be put in place and changed.
 pub(crate) fn configuration(name: &str, interval: Duration, findings: &[Finding]) -> String {
-    let interval = humantime::format_duration(interval);
+    let interval = shown(interval);
     let mut text = format!(
         "# Written by `picollect-agent probe --write-config`. Every key is optional.\n\n\
          name = {name:?}\ninterval = \"{interval}\"\n\n\

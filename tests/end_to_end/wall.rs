@@ -195,7 +195,7 @@ fn the_check_says_what_holds_and_where_from_and_finds_a_meter_that_is_silent() {
     let (code, page) = check(&["--connect"]);
     assert_eq!(code, Some(0), "{page}");
     assert!(page.contains("listen       0.0.0.0:1  (--listen)\n"), "{page}");
-    let kept = "retention    raw 14days, minutes 30days, hours 30days  (PICOLLECT_RETENTION)\n";
+    let kept = "retention    raw 14d, minutes 30d, hours 30d  (PICOLLECT_RETENTION)\n";
     assert!(page.contains(kept), "{page}");
     assert!(page.contains("wall         socket: tasmota at http://127.0.0.1:"), "{page}");
     assert!(page.contains("wall meter `socket` shows 10 W, its counter 0.010 kWh"), "{page}");

@@ -18,6 +18,7 @@ use super::heartbeat;
 use super::message::{Message, Notification};
 use super::watch::Event;
 use picollect_config::AlertsConfig;
+use picollect_settings::duration::shown;
 use picollect_settings::time::now_ms;
 
 pub(super) use post::call;
@@ -161,7 +162,7 @@ impl Receiver {
                 Ok(())
             }
             Err(error) => {
-                let again = humantime::format_duration(self.failed());
+                let again = shown(self.failed());
                 let place = self.way.place();
                 tracing::warn!("cannot send alerts to the {name} at {place}: {error}; again in {again}");
                 Err(format!("cannot send alerts to {place}: {error}"))

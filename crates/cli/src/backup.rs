@@ -55,7 +55,11 @@ fn empty_directory(path: &Path) -> anyhow::Result<()> {
     if !path.exists() {
         return DirBuilder::new().mode(0o700).create(path).with_context(cannot);
     }
-    ensure!(fs::read_dir(path).with_context(cannot)?.next().is_none(), "`{}` is not empty", path.display());
+    ensure!(
+        fs::read_dir(path).with_context(cannot)?.next().is_none(),
+        "`{}` is not empty; name a folder that is not there yet",
+        path.display()
+    );
     Ok(())
 }
 

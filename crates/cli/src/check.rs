@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::anyhow;
+use picollect_settings::duration::shown;
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::files;
 
@@ -70,7 +71,7 @@ fn line(page: &mut String, name: &str, value: &str, origin: &str) {
 
 fn query_text(query: &QueryConfig) -> String {
     let QueryConfig { max_steps, max_series, max_samples, max_memory_mib, timeout } = query;
-    let timeout = humantime::format_duration(*timeout);
+    let timeout = shown(*timeout);
     format!(
         "at most {max_steps} steps, {max_series} series, {max_samples} samples, {max_memory_mib} MiB, {timeout}"
     )
@@ -102,20 +103,19 @@ fn receivers(alerts: &AlertsConfig) -> Vec<(&'static str, String)> {
         ("alerts", format!("by {}:{} to {}", email.server, email.port, to.join(", ")))
     }));
     lines.extend(heartbeat.as_ref().map(|heartbeat| {
-        let every = humantime::format_duration(heartbeat.interval);
+        let every = shown(heartbeat.interval);
         ("alerts", format!("a call to {} every {every}", heartbeat.url))
     }));
     lines.extend((!off.is_empty()).then(|| ("alerts", format!("not of {}", off.join(", ")))));
     if alerts != &AlertsConfig::default() {
-        lines.push(("alerts", format!("looked for every {}", humantime::format_duration(*interval))));
+        lines.push(("alerts", format!("looked for every {}", shown(*interval))));
     }
     lines
 }
 
 fn meter_text(meter: &WallMeter) -> String {
     let WallMeter { name, kind, url, interval, user, accuracy, offset_w, covers, .. } = meter;
-    let mut text =
-        format!("{name}: {} at {url} every {}", kind.as_str(), humantime::format_duration(*interval));
+    let mut text = format!("{name}: {} at {url} every {}", kind.as_str(), shown(*interval));
     if let Some(user) = user {
         text += &format!(" as {user}");
     }

@@ -5,7 +5,8 @@ use picollect_analysis::cooling::CoolingRequest;
 use picollect_client::SourceOptions;
 use picollect_settings::exit::Failure;
 
-use super::{print, text_or_json};
+use super::output_format::TextOrJson;
+use super::print;
 
 /// What can be asked of the cooling.
 #[derive(Debug, Subcommand)]
@@ -31,9 +32,8 @@ pub struct CompareOptions {
     /// The other one
     #[arg(value_name = "B")]
     second: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: TextOrJson,
 }
 
 impl CoolingCommand {
@@ -43,8 +43,8 @@ impl CoolingCommand {
     ///
     /// [`Failure`] if a run is not there, or the store or the collector cannot be asked.
     pub(crate) fn execute(&self) -> Result<(), Failure> {
-        let Self::Compare(CompareOptions { ask, first, second, json }) = self;
-        let (a, b, format) = (first.clone(), second.clone(), text_or_json(*json));
+        let Self::Compare(CompareOptions { ask, first, second, format }) = self;
+        let (a, b, format) = (first.clone(), second.clone(), (*format).into());
         print(&ask.open()?.ask_written(&CoolingRequest { a, b, format })?)
     }
 }

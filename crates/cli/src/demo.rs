@@ -22,6 +22,7 @@ use picollect_collector::server::{self, told_to_stop};
 use picollect_config::Config;
 use picollect_config::store_spec::StoreSpec;
 use picollect_query::{AROUND_MS, numbers, series_of, whole};
+use picollect_settings::duration::shown;
 use picollect_settings::output::complain;
 use picollect_settings::time::{millis, now_ms};
 use picollect_store::{SeriesKey, Store, StoreError};
@@ -91,7 +92,7 @@ async fn run_cluster(site: &mut Site, options: &Options, scratch: &Path) -> anyh
         end_ms: start_ms + millis(options.length.saturating_sub(tail)),
     };
     let this_machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let interval = humantime::format_duration(options.interval).to_string();
+    let interval = shown(options.interval);
     site.start_agent(&this_machine, &["--name", &this_machine, "--interval", &interval])?;
     for (number, cooling) in (1..).zip(COOLING_K_PER_W) {
         start_simulated(site, number, cooling, planned, &interval, scratch)?;

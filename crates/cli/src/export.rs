@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write as _};
 use std::time::Duration;
 
+use crate::moment::moment;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use picollect_config::store_spec::StoreOptions;
@@ -11,7 +12,7 @@ use picollect_samples::csv::RowWriter;
 use picollect_samples::export::{EARLIEST_MS, Wanted, export, unknown_name, write_lines};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::{complain, output};
-use picollect_settings::time::{millis, now_ms, parse_rfc3339, rfc3339};
+use picollect_settings::time::{millis, now_ms, rfc3339};
 
 /// What to export, and how.
 #[derive(Debug, Clone, Args)]
@@ -22,11 +23,11 @@ pub struct ExportOptions {
     /// The last so much time, such as 10m or 24h [default: everything]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
-    /// From this moment (RFC 3339, UTC); instead of --since
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, conflicts_with = "since")]
+    /// From this moment (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC); instead of --since
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "since")]
     from: Option<i64>,
-    /// To this moment (RFC 3339, UTC) [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
+    /// To this moment (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC) [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
     /// Only what these nodes sent; names separated by commas
     #[arg(long = "node", value_name = "NAMES", value_delimiter = ',')]

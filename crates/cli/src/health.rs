@@ -7,7 +7,7 @@ use clap::Args;
 use picollect_client::{Client, Target};
 use picollect_collector::server::authority_file;
 use picollect_config::store_spec::DataOptions;
-use picollect_config::{Config, ConfigOptions, DEFAULT_LISTEN};
+use picollect_config::{Config, ConfigOptions, DEFAULT_LISTEN, checked_listen};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::say;
 
@@ -19,7 +19,7 @@ pub struct HealthOptions {
     #[command(flatten)]
     config: ConfigOptions,
     /// Where it listens, as `serve` is told
-    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN", value_parser = checked_listen)]
     listen: Option<String>,
     /// It has a certificate of its own, as `serve` is told
     #[arg(long, env = "PICOLLECT_TLS_OWN")]

@@ -13,6 +13,7 @@ use picollect_settings::output::say;
 use picollect_telemetry::catalogue::{CONVERSIONS_PER_S, GAIN_ERROR, OFFSET_W};
 use picollect_telemetry::line::Point;
 
+use crate::moment::moment;
 use picollect_analysis::runs;
 use picollect_collector::wall::tags;
 use picollect_config::check_name;
@@ -20,7 +21,7 @@ use picollect_config::store_spec::StoreOptions;
 use picollect_run::{self as run, Saved};
 use picollect_samples as samples;
 use picollect_samples::wall::{Import, Imported, import};
-use picollect_settings::time::{now_ms, parse_rfc3339, rfc3339};
+use picollect_settings::time::{now_ms, rfc3339};
 
 /// Clocks may differ by so much: a reading that is further ahead is no reading.
 const AHEAD_MS: i64 = 24 * 3600 * 1000;
@@ -73,12 +74,12 @@ pub struct ImportOptions {
     /// Greatest error of the meter whatever it shows, in watts
     #[arg(long, value_name = "WATTS", requires = "accuracy", default_value_t = 0.0)]
     offset_w: f64,
-    /// When the run began (RFC 3339, UTC), without --end at most 15 minutes before HPL's first stamp; or when a log
+    /// When the run began (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC), without --end at most 15 minutes before HPL's first stamp; or when a log
     /// of elapsed times began
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "what")]
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "what")]
     start: Option<i64>,
     /// When the run ended [default: as its output says]
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, requires = "hpl")]
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "hpl")]
     end: Option<i64>,
     /// The nodes of the run: `all`, or names separated by commas
     #[arg(long, value_name = "NAMES", default_value = "all", conflicts_with = "wall")]

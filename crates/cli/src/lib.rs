@@ -13,7 +13,9 @@ mod import;
 mod invitation;
 mod live;
 mod model;
+mod moment;
 mod nameplate;
+mod output_format;
 mod rename;
 mod retire;
 mod samples;
@@ -31,6 +33,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
+use picollect_settings::duration::shown;
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::{complain, say};
 
@@ -46,7 +49,7 @@ use picollect_config::store_spec::{DataOptions, StoreSpec};
 use picollect_config::{Config, ConfigOptions, StoreConfig};
 use picollect_run as run;
 use picollect_run::RunOptions;
-use picollect_settings::time::{millis, parse_rfc3339};
+use picollect_settings::time::millis;
 use picollect_store::Durability;
 use picollect_store::location::Location;
 
@@ -60,6 +63,8 @@ use nameplate::NameplateOptions;
 use scaling::ScalingOptions;
 use submission::SubmissionOptions;
 
+use self::moment::moment;
+use self::output_format::{AnyFormat, TextOrJson};
 pub use hpl_plan::HplCommand;
 pub use model::ModelCommand;
 pub use samples::SamplesCommand;
@@ -108,12 +113,9 @@ pub enum Command {
         /// Deliver all runs that wait for a collector that was away, also those that were for another one
         #[arg(long)]
         deliver: bool,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// How to print them
-        #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "json")]
-        format: Format,
+        /// Text or what else.
+        #[command(flatten)]
+        format: AnyFormat,
     },
     /// What more nodes bring: speed-up, efficiency, energy
     #[command(
@@ -151,9 +153,9 @@ pub enum Command {
         /// What with them; without it a table of all.
         #[command(subcommand)]
         command: Option<NodesCommand>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        /// Text or what else.
+        #[command(flatten)]
+        format: TextOrJson,
     },
     /// What is wrong now, and the rules that say so
     #[command(after_help = "Examples:\n  picollect alerts --json\n  picollect alerts test")]
@@ -164,9 +166,9 @@ pub enum Command {
         /// What with them; without it all rules, and what is active.
         #[command(subcommand)]
         command: Option<AlertsCommand>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        /// Text or what else.
+        #[command(flatten)]
+        format: TextOrJson,
     },
     /// Measure what this machine computes, and how fast its memory is
     #[command(
@@ -253,11 +255,11 @@ pub struct ReportOptions {
     /// The last so much time, such as 10m or 24h [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
-    /// From this moment (RFC 3339, UTC); instead of --since
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339, conflicts_with = "since")]
+    /// From this moment (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC); instead of --since
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "since")]
     from: Option<i64>,
-    /// To this moment (RFC 3339, UTC) [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
+    /// To this moment (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC) [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
     /// The time of a run, by its id or a beginning of it, or `last`, `last~1` and so on
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "from", "to"])]
@@ -269,9 +271,8 @@ pub struct ReportOptions {
     /// coverage, temp_c, mean_w, energy_j, rate_per_w or level, such as 'coverage<0.99'
     #[arg(long, value_name = "CONDITIONS")]
     fail_on: Option<String>,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    format: AnyFormat,
 }
 
 impl ReportOptions {
@@ -283,7 +284,7 @@ impl ReportOptions {
             run: self.run.clone(),
             compare: self.compare.first().cloned(),
             with: self.compare.get(1).cloned(),
-            format: self.format,
+            format: self.format.into(),
             colour: Screen::of_stdout().colour,
             width: width(),
             fail_on: self.fail_on.clone(),
@@ -303,12 +304,9 @@ pub enum RunsCommand {
     Show {
         /// Its id or a beginning of it, or `last`, `last~1` and so on
         id: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "json")]
-        format: Format,
+        /// Text or what else.
+        #[command(flatten)]
+        format: AnyFormat,
     },
 }
 
@@ -365,9 +363,7 @@ pub fn execute(command: Command) -> Result<(), Failure> {
             picollect_settings::log::start();
             run::run(&options)
         }
-        Command::Runs { ask, command, deliver, json, format } => {
-            runs(&ask, command, deliver, if json { Format::Json } else { format })
-        }
+        Command::Runs { ask, command, deliver, format } => runs(&ask, command, deliver, format.into()),
         Command::Scaling(options) => print(&scaling::execute(&options)?),
         Command::Hpl(command) => {
             picollect_settings::log::start();
@@ -383,14 +379,14 @@ pub fn execute(command: Command) -> Result<(), Failure> {
         Command::Nodes { ask, command: Some(NodesCommand::Rename { old, new }), .. } => {
             rename::rename(&ask, &old, &new)
         }
-        Command::Nodes { ask, command: None, json } => {
-            print(&ask.open()?.ask_written(&NodesRequest { format: text_or_json(json) })?)
+        Command::Nodes { ask, command: None, format } => {
+            print(&ask.open()?.ask_written(&NodesRequest { format: format.into() })?)
         }
         Command::Alerts { command: Some(AlertsCommand::Test { data, config }), .. } => {
             try_receivers(&config.read(&data.path()?)?)
         }
-        Command::Alerts { ask, command: None, json } => {
-            print(&ask.open()?.ask_written(&AlertsRequest { format: text_or_json(json) })?)
+        Command::Alerts { ask, command: None, format } => {
+            print(&ask.open()?.ask_written(&AlertsRequest { format: format.into() })?)
         }
         Command::Bench(options) => bench::bench(&options),
         Command::Samples(command) => samples::execute(&command),
@@ -418,7 +414,7 @@ const SHORTEST_DEMO: Duration = Duration::from_secs(5);
 fn run_demo(options: DemoOptions) -> Result<(), Failure> {
     let DemoOptions { length, interval, format, keep, store, stay } = options;
     if length < SHORTEST_DEMO {
-        return Err(usage(anyhow!("--for {} is too short; 5s at least", humantime::format_duration(length))));
+        return Err(usage(anyhow!("--for {} is too short; 5s at least", shown(length))));
     }
     picollect_settings::log::start();
     let store = match store {
@@ -448,8 +444,8 @@ fn runs(
     let source = waiting::up_to_date(ask)?;
     match command {
         None => print(&source.ask_written(&RunsRequest { since_ms: None, format, width: width() })?),
-        Some(RunsCommand::Show { id, json, format }) => {
-            let format = if json { Format::Json } else { format };
+        Some(RunsCommand::Show { id, format }) => {
+            let format = format.into();
             let (colour, width) = (Screen::of_stdout().colour, width());
             print(&source.ask_written(&RunRequest { id, verdict_only: false, format, colour, width })?)
         }
@@ -471,10 +467,6 @@ fn try_receivers(config: &Config) -> Result<(), Failure> {
         }
     }
     print(&answer)
-}
-
-fn text_or_json(json: bool) -> Format {
-    if json { Format::Json } else { Format::Text }
 }
 
 /// Prints an answer; its findings go to standard error and make the exit code.

@@ -8,7 +8,8 @@ use picollect_client::SourceOptions;
 use picollect_settings::exit::Failure;
 use picollect_settings::time::millis;
 
-use super::{print, text_or_json};
+use super::output_format::TextOrJson;
+use super::print;
 
 /// What can be done with power models.
 #[derive(Debug, Subcommand)]
@@ -34,9 +35,8 @@ pub struct LearnOptions {
     /// The last so much time, such as 24h or 14d [default: 7d]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: TextOrJson,
 }
 
 impl ModelCommand {
@@ -47,8 +47,8 @@ impl ModelCommand {
     /// [`Failure::Usage`] if no model can be learnt on these nodes, with the reason; [`Failure::Runtime`] if the store
     /// or the collector cannot be asked.
     pub fn execute(&self) -> Result<(), Failure> {
-        let Self::Learn(LearnOptions { ask, nodes, since, json }) = self;
+        let Self::Learn(LearnOptions { ask, nodes, since, format }) = self;
         let (nodes, since_ms) = (nodes.join(","), since.map(millis));
-        print(&ask.open()?.ask_written(&ModelRequest { nodes, since_ms, format: text_or_json(*json) })?)
+        print(&ask.open()?.ask_written(&ModelRequest { nodes, since_ms, format: (*format).into() })?)
     }
 }

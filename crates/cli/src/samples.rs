@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::moment::moment;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use picollect_config::data_dir;
@@ -10,7 +11,7 @@ use picollect_evaluate::Window;
 use picollect_samples::delete::{Found, Selection, delete, find};
 use picollect_settings::exit::{Failure, usage};
 use picollect_settings::output::say;
-use picollect_settings::time::{parse_rfc3339, rfc3339};
+use picollect_settings::time::rfc3339;
 use picollect_store::location::Location;
 use picollect_store::{SeriesKey, open};
 use picollect_telemetry::catalogue::HOST;
@@ -42,11 +43,11 @@ pub struct DeleteOptions {
     /// Of series that have this tag; may be given several times
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     tags: Vec<String>,
-    /// From this moment (RFC 3339, UTC) [default: the first sample]
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
+    /// From this moment (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC) [default: the first sample]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<i64>,
-    /// To this moment (RFC 3339, UTC) [default: the last sample]
-    #[arg(long, value_name = "TIME", value_parser = parse_rfc3339)]
+    /// To this moment (such as 2026-11-30, 2026-11-30T14:00 or yesterday; UTC) [default: the last sample]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
     /// Only show what would be deleted; the collector may run meanwhile
     #[arg(long)]

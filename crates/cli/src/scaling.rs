@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use picollect_analysis::report::Format;
 use picollect_analysis::request::Written;
 use picollect_analysis::scaling::{MAX_RUNS, Scaled, ScalingRequest};
 use picollect_client::SourceOptions;
 use picollect_evaluate::benchmarks::Unit;
 use picollect_evaluate::scaling::{BEOWULF_1994, Point};
 use picollect_settings::exit::{Failure, usage};
+
+use crate::output_format::AnyFormat;
 
 /// Which runs.
 #[derive(Debug, Clone, Args)]
@@ -28,9 +29,8 @@ pub struct ScalingOptions {
     /// The first Beowulf of 1994 instead
     #[arg(long, conflicts_with_all = ["runs", "table"])]
     example: bool,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    format: AnyFormat,
 }
 
 /// Carries the command out.
@@ -39,11 +39,11 @@ pub(crate) fn execute(options: &ScalingOptions) -> Result<Written, Failure> {
         Some(path) => (read_table(path).map_err(usage)?, ""),
         None if options.example => (BEOWULF_1994.to_vec(), Unit::FlopPerSecond.name()),
         None => {
-            let request = ScalingRequest { runs: options.runs.join(","), format: options.format };
+            let request = ScalingRequest { runs: options.runs.join(","), format: options.format.into() };
             return options.ask.open()?.ask_written(&request);
         }
     };
-    Scaled::of(&points, unit).and_then(|scaled| scaled.written(options.format)).map_err(usage)
+    Scaled::of(&points, unit).and_then(|scaled| scaled.written(options.format.into())).map_err(usage)
 }
 
 fn read_table(path: &Path) -> anyhow::Result<Vec<Point>> {

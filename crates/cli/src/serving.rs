@@ -13,7 +13,7 @@ use crate::invitation;
 use crate::waiting::keep_delivering;
 use picollect_collector::server;
 use picollect_config::store_spec::{StoreOptions, StoreSpec};
-use picollect_config::{Config, DEFAULT_LISTEN, Keep, Origin, Retention, Setting, lay_over};
+use picollect_config::{Config, DEFAULT_LISTEN, Keep, Origin, Retention, Setting, checked_listen, lay_over};
 use picollect_store::Durability;
 use picollect_store::Verified;
 
@@ -23,7 +23,7 @@ pub struct ServeOptions {
     #[command(flatten)]
     store: StoreOptions,
     /// Address and port to listen on; port 0 is any free one [default: 127.0.0.1:8650]
-    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "PICOLLECT_LISTEN", value_parser = checked_listen)]
     listen: Option<String>,
     /// Delete data that is older, such as 90d, or forever; the file also says when it becomes coarser [default: forever,
     /// points a minute after 14 days, points an hour after a year]

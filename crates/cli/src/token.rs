@@ -13,6 +13,8 @@ use picollect_settings::output::say;
 use picollect_telemetry::foreign::printable;
 use serde_json::json;
 
+use crate::output_format::TextOrJson;
+
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -50,9 +52,9 @@ pub enum TokenCommand {
         /// Where the tokens are.
         #[command(flatten)]
         place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        /// Text or what else.
+        #[command(flatten)]
+        format: TextOrJson,
     },
     /// End a token, at once
     Revoke {
@@ -107,9 +109,9 @@ pub(crate) fn execute(command: TokenCommand) -> Result<(), Failure> {
             }
             Ok(())
         }
-        TokenCommand::List { place, json } => {
+        TokenCommand::List { place, format } => {
             let tokens = place.tokens()?.list()?;
-            Ok(say(&if json { as_json(&tokens)? } else { as_table(&tokens) })?)
+            Ok(say(&if format.is_json() { as_json(&tokens)? } else { as_table(&tokens) })?)
         }
         TokenCommand::Revoke { place, name } => Ok(place.tokens()?.revoke(&name)?),
     }

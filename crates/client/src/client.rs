@@ -20,6 +20,10 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Every collector names its version of the protocol here, in each answer.
 const PROTOCOL_HEADER: &str = "x-picollect-protocol";
 
+/// What to do where a token is wanted and there is none.
+const NO_TOKEN: &str = "it wants a token; --token-file FILE gives one, which `picollect token create --name NAME --scope \
+                        read` on the head node prints";
+
 /// Where a collector is and how it is asked.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -43,7 +47,7 @@ pub enum ClientError {
         why: String,
     },
     /// It said no, and will say so again.
-    #[error("the collector at {url} refused: {status}: {message}")]
+    #[error("the collector at {url} refused it ({status}): {message}")]
     Refused {
         /// The collector's address, without the page.
         url: String,
@@ -102,7 +106,10 @@ impl Client {
     }
 
     fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Written, ClientError> {
-        let away = |error: ureq::Error| ClientError::Away { url: self.url.clone(), why: error.to_string() };
+        let away = |error: ureq::Error| ClientError::Away {
+            url: self.url.clone(),
+            why: http::why(&error, &self.url),
+        };
         let mut answer = answer.map_err(away)?;
         if !answer.headers().contains_key(PROTOCOL_HEADER) {
             return Err(ClientError::Away { url: self.url.clone(), why: stranger(&answer) });
@@ -121,6 +128,9 @@ impl Client {
         // Too many requests and everything that ails the server itself pass.
         if status == 429 || status >= 500 {
             return Err(ClientError::Away { url, why: format!("{status}: {message}") });
+        }
+        if status == 401 && self.token.is_none() {
+            return Err(ClientError::Refused { url, status, message: NO_TOKEN.to_owned() });
         }
         Err(ClientError::Refused { url, status, message })
     }

@@ -35,7 +35,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use picollect_settings::exit::{Failure, usage};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use picollect_store::Durability;
 
@@ -61,11 +62,29 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Where the collector listens if nobody says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8650";
 
+/// Takes `ADDRESS:PORT`, which need not be there yet; the reason if it never can.
+///
+/// # Errors
+/// In words that name what was given.
+pub fn checked_listen(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((address, port)) if !address.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => {
+            Err(format!("`{text}` is not ADDRESS:PORT with a port from 0 to 65535, such as {DEFAULT_LISTEN}"))
+        }
+    }
+}
+
+fn listen_key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    checked_listen(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
+}
+
 /// The file as it is written; what is not there is `None`, empty, or has the stated default.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Address and port to listen on.
+    #[serde(deserialize_with = "listen_key")]
     pub listen: Option<String>,
     /// How long data is kept, and in which resolution.
     pub retention: Option<Retention>,
@@ -238,6 +257,9 @@ mod tests {
             assert!(got.starts_with(start) && got.contains(part), "{got}");
         };
         at("listn = \"x\"", "collector.toml:1:1:", "did you mean `listen`?");
+        for listen in ["127.0.0.1:99999", "8650", ":8650", "127.0.0.1", "127.0.0.1:-1", ""] {
+            at(&format!("listen = \"{listen}\""), "collector.toml:1:", "a port from 0 to 65535");
+        }
         at("[cost]\ntarif_file = \"x\"", "collector.toml:2:1:", "did you mean `tariff_file`?");
         at("[cost]\ncurrency = \"EUR\"\ntariff_per_kwh = -1", "collector.toml:3:18:", "not a number from 0");
         at("[cost]\ntariff_per_kwh = 1.0", "collector.toml:1:", "wants a `currency`");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use picollect_settings::duration::shown;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -32,7 +33,7 @@ impl FromStr for Keep {
 impl fmt::Display for Keep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::For(time) => humantime::format_duration(*time).fmt(formatter),
+            Self::For(time) => shown(*time).fmt(formatter),
             Self::Forever => FOREVER.fmt(formatter),
         }
     }
@@ -159,13 +160,13 @@ mod tests {
         let all = Retention { raw: Keep::Forever, minutes: Keep::Forever, ..Retention::default() };
         assert_eq!(read("[retention]\nraw = \"forever\"\nminutes = \"forever\"").unwrap(), all);
         let text = read("[retention]\nminutes = \"100d\"\nmax_mib = 500").unwrap().to_string();
-        assert_eq!(text, "raw 14days, minutes 3months 8days 16h 19m 12s, hours forever, at most 500 MiB");
+        assert_eq!(text, "raw 14d, minutes 100d, hours forever, at most 500 MiB");
     }
 
     #[test]
     fn nonsense_is_refused() {
         let error = read("[retention]\nraw = \"30d\"\nminutes = \"20d\"").unwrap_err();
-        assert!(error.starts_with("what is finer is not kept longer: `raw` (30days)"), "{error}");
+        assert!(error.starts_with("what is finer is not kept longer: `raw` (30d)"), "{error}");
         let error = read("[retention]\nraw = \"soon\"").unwrap_err();
         assert!(error.ends_with("a time, such as \"90d\", or \"forever\""), "{error}");
         assert!(read("[retention]\ndays = \"1d\"").is_err());

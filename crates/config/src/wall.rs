@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use self::json::Keys;
 pub use self::json::{JsonValue, PowerUnit};
 use super::amount::amount;
+use picollect_settings::duration::shown;
 
 /// The most meters; each has a thread.
 pub const MAX_METERS: usize = 64;
@@ -261,10 +262,7 @@ fn checked(table: WallTable) -> Result<WallMeter, String> {
     check_url(&url, matches!(kind, WallKind::Json { .. }))?;
     let interval = table.interval.unwrap_or(USUAL_INTERVAL);
     if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval) {
-        return Err(format!(
-            "the interval {} is not between 200ms and 1h",
-            humantime::format_duration(interval)
-        ));
+        return Err(format!("the interval {} is not between 200ms and 1h", shown(interval)));
     }
     if accuracy.is_some_and(|share| share > 1.0) {
         return Err("`accuracy` is a share of the reading: 0.01 is 1 %".into());

@@ -372,6 +372,13 @@ mod tests {
         for unknown in [of(None), of(Some(Room::AtMost(9.6)))] {
             assert!(!unknown.contains(" K ") && unknown.starts_with("Cool it"), "{unknown}");
         }
+        let sink = Heat::Sink { resistance: 11.0, peers: 5.0 };
+        let of = |room| advice(Finding::ThermalHard { room, heat: sink });
+        assert!(of(Some(Room::Exactly(-6.4))).ends_with("At full load it would settle 6 K above its limit."));
+        assert!(of(Some(Room::AtMost(-6.4))).ends_with("settle at least 6 K above its limit."));
+        for none in [of(None), of(Some(Room::AtMost(9.6))), of(Some(Room::Exactly(9.6)))] {
+            assert!(!none.contains("limit") && none.contains("its heat sink anew"), "{none}");
+        }
     }
 
     #[test]

@@ -87,6 +87,10 @@ fn nvidias_hpl_mxp_prints_a_block() {
     assert_eq!(recognise(&block("PASSED")), [wanted]);
     let wrong = recognise(&block("FAILED"));
     assert!(matches!(wrong[..], [Outcome { rate: None, verdict: Verdict::Failed(_), .. }]), "{wrong:?}");
+    let unchecked: String =
+        block("").lines().filter(|line| !line.starts_with("||")).map(|line| format!("{line}\n")).collect();
+    let unchecked = recognise(&unchecked);
+    assert_eq!((unchecked[0].rate, &unchecked[0].verdict), (Some(4e14), &Verdict::Unchecked));
     let cut = recognise(block("PASSED").split_inclusive("SLOPPY-TYPE = 2\n").next().unwrap());
     assert_eq!((cut[0].rate, &cut[0].verdict, cut.len()), (None, &Verdict::Interrupted, 1));
 }

@@ -229,6 +229,10 @@ fn stream_gives_its_best_rates_in_decimal_megabytes() {
         };
         let rows = ["Copy", "Scale", "Add", "Triad"].into_iter().zip(rates.into_iter().zip(27..));
         assert_eq!(recognise(&output(file)), rows.map(row).collect::<Vec<_>>());
+        let text = output(file);
+        let ended = recognise(&text[..text.find("Triad:").unwrap()]);
+        let interrupted = |it: &Outcome| it.rate.is_none() && it.verdict == Verdict::Interrupted;
+        assert!(ended.len() == 3 && ended.iter().all(interrupted), "{ended:?}");
     }
 }
 

@@ -284,6 +284,16 @@ fn each_ill_gets_one_diagnosis_that_nothing_in_it_contradicts() {
 }
 
 #[test]
+fn a_fan_that_stopped_is_told_with_the_time() {
+    let stops = Node { later: Some((4.0, 13.0)), ..HEALTHY };
+    let text = said(&diagnosed(stops, HEALTHY, LIGHT)[0]);
+    assert!(
+        text.contains("blocked about 4 min") && text.contains("after the window's first sample"),
+        "{text}"
+    );
+}
+
+#[test]
 fn something_that_runs_while_the_others_rest_is_found() {
     for sink in [LIGHT, HEAVY] {
         let given = diagnosed(Node { busy_at_rest: 0.3, ..HEALTHY }, HEALTHY, sink);

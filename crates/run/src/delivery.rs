@@ -9,6 +9,7 @@ use picollect_client::{Source, is_refused};
 
 use super::progress::Progress;
 use super::run_directory::{RunDirectory, Waiting, places, waiting_in};
+use picollect_settings::duration::shown;
 use picollect_settings::output::complain;
 
 /// Where neither the collector nor a disk takes a run, both are tried again for so long at least.
@@ -81,7 +82,7 @@ pub(super) fn end(
             };
         }
         if !said {
-            let time = humantime::format_duration(patience);
+            let time = shown(patience);
             progress.quiet();
             complain(format_args!(
                 "picollect: nobody takes the run yet, it is tried again for {time}: {why}"

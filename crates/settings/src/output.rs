@@ -41,7 +41,24 @@ pub fn say(text: &str) -> io::Result<()> {
 
 /// Says a line on standard error. Where that is closed, nobody wants to know.
 pub fn complain(line: impl Display) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("{}\n", without_numbers(&line.to_string())).as_bytes());
+}
+
+/// Without the numbers that the standard library puts behind the system's own words, as in
+/// `No such file or directory (os error 2)`: they say nothing more.
+fn without_numbers(text: &str) -> String {
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        plain += before;
+        rest = match after.split_once(')') {
+            Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => after,
+            _ => {
+                plain += " (os error ";
+                after
+            }
+        };
+    }
+    plain + rest
 }
 
 /// Asks for something on standard error, where an answer on the same line follows.
@@ -67,6 +84,19 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn the_systems_numbers_are_left_out() {
+        let missing = io::Error::from_raw_os_error(2).to_string();
+        assert!(missing.contains("os error"));
+        assert_eq!(
+            without_numbers(&format!("a: {missing}; b: {missing}")),
+            "a: No such file or directory; b: No such file or directory"
+        );
+        for text in ["", "as it is", "(os error 2)", " (os error x) and more", "open (os error "] {
+            assert_eq!(without_numbers(text), text);
+        }
+    }
 
     #[test]
     fn a_closed_pipe_is_known_through_all_that_is_said_of_it_and_another_error_is_none() {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use picollect_settings::duration::shown;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -50,7 +51,7 @@ impl fmt::Display for Durability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Immediate => f.write_str("immediate"),
-            Self::Within(time) => humantime::format_duration(*time).fmt(f),
+            Self::Within(time) => shown(*time).fmt(f),
         }
     }
 }

@@ -28,8 +28,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use picollect_settings::{files, hex};
+use anyhow::{Context as _, bail, ensure};
+use picollect_settings::{files, hex, nearest};
 use sha2::{Digest as _, Sha256};
 
 use self::codes::{CodeError, Codes};
@@ -172,12 +172,15 @@ impl Tokens {
         self.change(|entries| {
             let before = entries.len();
             entries.retain(|entry| entry.name != name);
-            ensure!(
-                entries.len() < before,
-                "there is no token named `{}`; `picollect token list` names them",
+            if entries.len() < before {
+                return Ok(());
+            }
+            let near = nearest(name, entries.iter().map(|entry| entry.name.as_str()));
+            let near = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+            bail!(
+                "there is no token named `{}`{near}; `picollect token list` names them",
                 name.escape_debug()
-            );
-            Ok(())
+            )
         })
     }
 

@@ -154,6 +154,8 @@ mod tests {
         for moments in [[steady(0..=95), steady(405..=500)].concat(), steady(0..=95), steady(405..=500)] {
             assert_eq!(FullLoad::of_node(&samples, &moments, 1.0), Some(FullLoad::Own(6.5)));
         }
+        let whole = at_full_load(&samples, &steady(0..=500), 3000.0);
+        assert_eq!(whole.len(), 500, "up to the last moment, which is that of the last sample");
         let gap = [&samples[..90], &samples[410..]].concat();
         let full = at_full_load(&gap, &steady(0..=500), 3000.0);
         assert!(full.iter().all(|(_, seconds, _)| *seconds <= 1.0), "{full:?}");
