@@ -417,7 +417,7 @@ mod tests {
         let outcome = ingest.body(body, Precision::Seconds, 1_000_000_000, &Grant::everything()).unwrap();
         assert_eq!((outcome.written, outcome.refused_fields, outcome.refused_lines), (2, 4, 3));
         let message = outcome.message();
-        assert!(message.contains("older than the retention of 1day: set the sender's clock"), "{message}");
+        assert!(message.contains("older than the retention of 1d: set the sender's clock"), "{message}");
         assert!(message.contains("samples from before 1970"), "{message}");
         assert_eq!(ingest.counters().refused.load(Ordering::Relaxed), 4);
     }
